@@ -1,0 +1,74 @@
+"""gatewise: recurrent networks for forecasting and text, on the machine you have.
+
+The rooms, from the front door down: `gatewise.cli` (the command line), `gatewise.report` (results to HTML),
+`gatewise.recipes` (the classic recipes by name), `gatewise.training` (the compiled training program and its doors),
+`gatewise.recurrent` (recurrent state), `gatewise.datasets` (data that ships, tables), `gatewise.artifact`
+(model files), `gatewise.backend` and `gatewise.errors`.
+
+Importing gatewise is cheap: a name is loaded when it is first used. Import it before Keras; it puts Keras on JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from gatewise import backend as _backend
+from gatewise.version import __version__ as __version__
+
+_backend.choose()
+
+_DOORS = {
+    "Ensemble": "gatewise.training.ensemble",
+    "History": "gatewise.training.history",
+    "Stream": "gatewise.training.stream",
+    "errors": "gatewise.errors",
+    "evaluate": "gatewise.training.predict",
+    "fit": "gatewise.training.fit",
+    "fit_ensemble": "gatewise.training.ensemble",
+    "from_keras": "gatewise.training.saving",
+    "initialize": "gatewise.training.initial",
+    "load": "gatewise.training.saving",
+    "member_seed": "gatewise.training.initial",
+    "predict": "gatewise.training.predict",
+    "recipe": "gatewise.recipes",
+    "reset_states": "gatewise.recurrent",
+    "save": "gatewise.training.saving",
+    "stream": "gatewise.training.stream",
+    "to_keras": "gatewise.training.saving",
+    "windows": "gatewise.datasets",
+}
+
+__all__ = ["__version__", *_DOORS]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from gatewise import errors as errors
+    from gatewise.datasets import windows as windows
+    from gatewise.recipes import recipe as recipe
+    from gatewise.recurrent import reset_states as reset_states
+    from gatewise.training.ensemble import Ensemble as Ensemble
+    from gatewise.training.ensemble import fit_ensemble as fit_ensemble
+    from gatewise.training.fit import fit as fit
+    from gatewise.training.history import History as History
+    from gatewise.training.initial import initialize as initialize
+    from gatewise.training.initial import member_seed as member_seed
+    from gatewise.training.predict import evaluate as evaluate
+    from gatewise.training.predict import predict as predict
+    from gatewise.training.saving import from_keras as from_keras
+    from gatewise.training.saving import load as load
+    from gatewise.training.saving import save as save
+    from gatewise.training.saving import to_keras as to_keras
+    from gatewise.training.stream import Stream as Stream
+    from gatewise.training.stream import stream as stream
+
+
+def __getattr__(name: str) -> Any:
+    room = _DOORS.get(name)
+    if room is None:
+        raise AttributeError(f"module 'gatewise' has no attribute {name!r}")
+    module = importlib.import_module(room)
+    value = module if name == "errors" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

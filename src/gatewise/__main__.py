@@ -1,0 +1,5 @@
+"""``python -m gatewise`` is the ``gatewise`` command."""
+
+from gatewise.cli import main
+
+main()

@@ -1,0 +1,166 @@
+"""The one place that chooses JAX for Keras, the devices, and the compilation cache.
+
+Importing this file is cheap: it only sets environment variables that Keras and JAX read when they are imported.
+`import_keras` does the rest, and every room that needs Keras gets it from there.
+
+Switches, all environment variables, read once:
+
+``GATEWISE_CACHE``
+    Folder of the compilation cache; ``off`` switches it off. Default: ``gatewise`` in the user's cache folder.
+``GATEWISE_CPU_DEVICES``
+    How many devices JAX makes of the CPU, at most one a core. Ensembles spread their members over them.
+    Default: one a core, at most 8. ``1`` leaves JAX as it is.
+"""
+
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from gatewise import program_files
+from gatewise.errors import EnvironmentFault, UsageError
+
+logger = logging.getLogger("gatewise")
+
+_MOST_CPU_DEVICES = 8
+# A name that nobody else would use, for `clear_cache` deletes it wherever GATEWISE_CACHE points.
+_PROGRAMS = "gatewise-programs"
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_devices() -> int:
+    text = os.environ.get("GATEWISE_CPU_DEVICES", "")
+    if not text:
+        return min(_cores(), _MOST_CPU_DEVICES)
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(f"GATEWISE_CPU_DEVICES is {text!r}: give a whole number of at least 1.")
+    return int(text)
+
+
+def choose() -> None:
+    """Make Keras start on JAX, if Keras is not loaded yet. Called when gatewise is imported.
+
+    Raises:
+        EnvironmentFault: Keras is already loaded on another backend.
+    """
+    keras = sys.modules.get("keras")
+    if keras is not None and hasattr(keras, "config"):
+        name = keras.config.backend()
+        if name != "jax":
+            raise EnvironmentFault(
+                f"Keras is already loaded on the {name!r} backend and gatewise needs JAX: import gatewise before "
+                "keras, or set the environment variable KERAS_BACKEND=jax, in a fresh Python process."
+            )
+    os.environ["KERAS_BACKEND"] = "jax"
+    if "jax" not in sys.modules:
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(_cpu_devices()))
+
+
+@functools.cache
+def import_keras() -> ModuleType:
+    """Import Keras on JAX, with the compilation cache switched on, and return it."""
+    choose()
+    import jax
+
+    folder = cache_folder()
+    if folder is not None and jax.config.values["jax_compilation_cache_dir"] is None:
+        program_files.use(folder)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        # Small programs are what this package compiles: JAX's default keeps only those that took over a second.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    import keras
+
+    choose()
+    return keras
+
+
+def cache_root() -> Path | None:
+    """Return the folder that holds everything gatewise caches, or None where the cache is switched off."""
+    text = os.environ.get("GATEWISE_CACHE", "")
+    if text.lower() in {"off", "0", "no"}:
+        return None
+    if text:
+        return Path(text).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "gatewise"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "gatewise"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatewise"
+
+
+def cache_folder() -> Path | None:
+    """Return the compilation cache's folder for this kind of processor, or None where it is switched off.
+
+    A compiled program may hold instructions that another processor lacks, and home folders are shared between
+    machines, so each processor has a folder of its own.
+    """
+    root = cache_root()
+    return None if root is None else root / _PROGRAMS / _processor()
+
+
+def _processor() -> str:
+    """Name this processor's instruction set in a few characters."""
+    text = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        wanted = ("model name", "flags", "Features")
+        lines = [line for line in cpuinfo.read_text(errors="replace").splitlines() if line.startswith(wanted)]
+        text += "".join(dict.fromkeys(lines))
+    return f"{platform.machine()}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def cache_size() -> tuple[int, int]:
+    """Return how many files the caches hold, and how many bytes."""
+    sizes = [size for folder in _own_folders() for size in _file_sizes(folder)]
+    return len(sizes), sum(sizes)
+
+
+def clear_cache() -> tuple[int, int]:
+    """Delete everything gatewise caches; return how many files that were, and how many bytes.
+
+    Only what gatewise itself put there: ``GATEWISE_CACHE`` may point at a folder with other things in it.
+
+    Raises:
+        EnvironmentFault: A folder cannot be deleted.
+    """
+    removed = cache_size()
+    for folder in _own_folders():
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise EnvironmentFault(
+                f"The cache {folder} cannot be deleted ({error.strerror or error}): end the programs that use it, "
+                "or delete the folder yourself."
+            ) from error
+    return removed
+
+
+def _own_folders() -> list[Path]:
+    """Return the folders under the cache's root that are gatewise's, those that exist."""
+    root = cache_root()
+    folders = [] if root is None else [root / _PROGRAMS]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _file_sizes(folder: Path) -> list[int]:
+    sizes = []
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file():
+                sizes.append(path.stat().st_size)
+        except FileNotFoundError:
+            # Another process has just renamed or deleted it.
+            continue
+    return sizes

@@ -1,0 +1,49 @@
+"""``gatewise cache``: where the compiled programs are kept, how large that is, and how to be rid of them."""
+
+from typing import Annotated
+
+import typer
+
+cache = typer.Typer(rich_markup_mode=None)
+
+
+@cache.callback(invoke_without_command=True)
+def show(context: typer.Context) -> None:
+    """Show where compiled programs are kept, and how large they are.
+
+    GATEWISE_CACHE names another folder; GATEWISE_CACHE=off switches the cache off.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from gatewise import backend
+
+    root = backend.cache_root()
+    if root is None:
+        typer.echo("The cache is switched off (GATEWISE_CACHE).")
+        return
+    files, size = backend.cache_size()
+    typer.echo(f"{root}\t{_files(files)}\t{_size(size)}")
+
+
+@cache.command()
+def clear(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
+) -> None:
+    """Delete the compiled programs; they are made again when they are needed."""
+    from gatewise import backend
+
+    files, size = backend.clear_cache()
+    if not quiet:
+        typer.echo(f"deleted {_files(files)}, {_size(size)}", err=True)
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,210 @@
+"""``gatewise recipes``: list the classic recipes, or run them with many seeds."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatewise.cli.options import Debug, Force, Json, Quiet, Seed
+from gatewise.errors import UsageError
+
+if TYPE_CHECKING:
+    from gatewise.recipes import Recipe, RecipeResult, RunOptions
+
+_FAMILIES = ("airline",)
+
+
+class Dialect(StrEnum):
+    """Whose defaults the recurrent layers have."""
+
+    keras2 = "keras2"
+    keras3 = "keras3"
+
+
+def recipes(
+    family: Annotated[
+        str | None, typer.Argument(metavar="airline", help="Which recipes to run; nothing lists them.")
+    ] = None,
+    data: Annotated[
+        str,
+        typer.Option("--data", metavar="FILE", help="A CSV file with one series, instead of the airline passengers."),
+    ] = "airline",
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME", help="The file's column of values, by name or number.")
+    ] = None,
+    skip_footer: Annotated[
+        int, typer.Option("--skip-footer", metavar="N", help="Lines at the end of the file that are not data.")
+    ] = 0,
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", metavar="NAME", help="Run only this recipe; may be given again.")
+    ] = None,
+    members: Annotated[
+        int, typer.Option("--members", metavar="N", help="Networks of each recipe, each with its own seed.")
+    ] = 100,
+    look_back: Annotated[
+        int | None, typer.Option("--look-back", metavar="N", help="Past values in a sample, instead of the recipe's.")
+    ] = None,
+    units: Annotated[
+        int | None, typer.Option("--units", metavar="N", help="Units of every hidden layer, instead of the recipe's.")
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", metavar="N", help="Passes over the training part, instead of the recipe's."),
+    ] = None,
+    dialect: Annotated[
+        Dialect,
+        typer.Option("--dialect", help="Whose defaults the recurrent layers have; the published runs had Keras 2's."),
+    ] = Dialect.keras2,
+    leak: Annotated[
+        bool | None,
+        typer.Option(
+            "--leak/--no-leak",
+            help="Whether the scaler sees the test part, as published. [default: --leak; with --data --no-leak]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with the table and the plots.")
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """List the classic time-series recipes, or run them with many seeds each, beside persistence.
+
+    \b
+    Examples:
+      gatewise recipes                                   the list
+      gatewise recipes airline                           all of them, 100 seeds each
+      gatewise recipes airline --recipe lstm --recipe gru-window --report airline.html
+      gatewise recipes airline --data sales.csv --column y --look-back 12
+      gatewise recipes airline --no-leak --dialect keras3 --json
+    """  # noqa: D301
+    from gatewise import recipes as room
+
+    if family is None:
+        _list(as_json)
+        return
+    _check_family(family)
+    chosen = [room.recipe(name) for name in dict.fromkeys(recipe)] if recipe else list(room.recipes())
+    if report is not None:
+        from gatewise.report import check_target
+
+        check_target(report, force)
+    options = room.RunOptions(
+        values=_values(data, column, skip_footer),
+        members=members,
+        seed=seed,
+        dialect=dialect.value,
+        leak=leak,
+        look_back=look_back,
+        units=units,
+        epochs=epochs,
+    )
+    results = _run(chosen, options, quiet)
+    if report is not None:
+        from gatewise.report import write_recipes
+
+        # Before the table: a reader of stdout that goes away early must not cost the report.
+        write_recipes(results, report, series=Path(data).name, force=force)
+    _print_results(results, data, as_json)
+    if report is not None and not quiet:
+        typer.echo(f"report: {report}", err=True)
+
+
+def _check_family(family: str) -> None:
+    if family in _FAMILIES:
+        return
+    from gatewise.recipes import recipes as known
+
+    if family in {one.name for one in known()}:
+        remedy = f"write 'gatewise recipes airline --recipe {family}'."
+    else:
+        remedy = "write 'gatewise recipes airline'."
+    raise UsageError(f"There are no recipes {family!r}: {remedy}")
+
+
+def _values(data: str, column: str | None, skip_footer: int) -> Any:
+    """Return the series of the user's file, or None for the shipped one."""
+    if data == "airline" and not Path(data).exists():
+        if column is not None or skip_footer:
+            raise UsageError("--column and --skip-footer are about a file of your own: give it with --data FILE.")
+        return None
+    from gatewise.datasets import read_values
+
+    return read_values(data, column=column, skip_footer=skip_footer).values
+
+
+def _run(chosen: "list[Recipe]", options: "RunOptions", quiet: bool) -> "list[RecipeResult]":
+    from gatewise.recipes import run_recipes
+
+    if quiet or not sys.stderr.isatty():
+        return list(run_recipes(chosen, options))
+    with _progress(len(chosen)) as on_progress:
+        return list(run_recipes(chosen, options, on_progress))
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """Show on stderr which recipe is being trained."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("preparing", total=total)
+        yield lambda place, recipe: progress.update(task, completed=place, description=recipe.name)
+
+
+def _print_results(results: "list[RecipeResult]", data: str, as_json: bool) -> None:
+    from gatewise.recipes import summary
+
+    if as_json:
+        content = {
+            "data": data,
+            "conclusion": summary.conclusion(results),
+            "recipes": [result.to_json() for result in results],
+        }
+        typer.echo(json.dumps(content, indent=2, allow_nan=False))
+        return
+    from gatewise.cli.tables import print_table
+
+    headings, rows = summary.table(results)
+    print_table([heading.title for heading in headings], rows)
+    typer.echo(summary.conclusion(results))
+
+
+def _list(as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from gatewise.recipes import recipes as known
+
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in known()], indent=2))
+        return
+    from gatewise.cli.tables import print_table
+    from gatewise.recipes.summary import number
+
+    rows = [
+        [
+            one.name,
+            one.network,
+            str(("samples", *one.input_shape)).replace("'", ""),
+            "carried" if one.stateful else "–",
+            str(one.epochs),
+            str(one.batch_size),
+            number(one.published_train) if one.published_train else "–",
+            number(one.published_test) if one.published_test else "–",
+        ]
+        for one in known()
+    ]
+    titles = ["recipe", "network", "input", "state", "epochs", "batch", "published train RMSE", "published test RMSE"]
+    print_table(titles, rows, left=4)
+    typer.echo("Run them with 'gatewise recipes airline'.", err=True)

@@ -1,0 +1,33 @@
+"""Recurrent layers and their state: what every room above needs to know about recurrence, and nothing of training.
+
+In: Keras models with recurrent layers. Out: their states as variables, ways to reset, lend and unroll.
+May be imported by training and everything above it.
+"""
+
+from gatewise.recurrent.quick import (
+    quick_cells as quick_cells,
+)
+from gatewise.recurrent.states import (
+    fresh_states as fresh_states,
+)
+from gatewise.recurrent.states import (
+    is_stateful as is_stateful,
+)
+from gatewise.recurrent.states import (
+    lent_states as lent_states,
+)
+from gatewise.recurrent.states import (
+    recurrent_layers as recurrent_layers,
+)
+from gatewise.recurrent.states import (
+    reset_states as reset_states,
+)
+from gatewise.recurrent.states import (
+    state_rows as state_rows,
+)
+from gatewise.recurrent.states import (
+    state_variables as state_variables,
+)
+from gatewise.recurrent.states import (
+    states_for as states_for,
+)

@@ -1,0 +1,9 @@
+"""Result objects to one self-contained HTML page: readable in light and dark, on a phone, and without a network.
+
+In: results of the rooms below. Out: a file, written whole or not at all. May be imported by the command line.
+"""
+
+from gatewise.report.page import recipes_page as recipes_page
+from gatewise.report.page import write_recipes as write_recipes
+from gatewise.report.writing import check_target as check_target
+from gatewise.report.writing import write_text as write_text

@@ -1,0 +1,474 @@
+"""`fit_ensemble`: many members of one model trained by one program, for little more than the price of one."""
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from gatewise.artifact import rebuild
+from gatewise.backend import import_keras
+from gatewise.errors import (
+    GatewiseWarning,
+    Interrupted,
+    NonFiniteLossError,
+    NotCompilableError,
+    ShapeError,
+    UsageError,
+)
+from gatewise.recurrent import is_stateful, recurrent_layers, state_rows, states_for
+from gatewise.recurrent.states import replaced
+from gatewise.training.arrays import as_inputs, rows_of
+from gatewise.training.callbacks import Watchers, sort_callbacks, tabulate_schedule, warn_of_absent
+from gatewise.training.checks import check_devices, check_seed, check_trainable, check_whole, check_whole_batches
+from gatewise.training.compiled import ProgramStore, model_facts, shapes
+from gatewise.training.data import Data
+from gatewise.training.fit import Options, build_metrics, frequency, make_plan, prepare, rate_position
+from gatewise.training.forward import Forward, fetched, padded_to_power_of_two
+from gatewise.training.history import EnsembleHistory
+from gatewise.training.initial import Initialiser, member_seed, randomness_kept
+from gatewise.training.inputs import check_indices, check_inputs, embeddings
+from gatewise.training.interrupts import answering_interrupts
+from gatewise.training.memory import members_that_fit
+from gatewise.training.order import run_key
+from gatewise.training.predict import ROWS_PER_DISPATCH, run_batches
+from gatewise.training.program import Program, RunState
+from gatewise.training.progress import Progress
+from gatewise.training.run import CompiledProgram, Outcome, Run
+from gatewise.training.state import ModelValues, model_variables, write_values
+from gatewise.training.step import Step
+from gatewise.training.stopping import SaveBest, StopEarly
+
+keras = import_keras()
+
+
+def fit_ensemble(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    members: int,
+    batch_size: int = 32,
+    epochs: int = 1,
+    verbose: str | int = "auto",
+    callbacks: Any = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool = True,
+    class_weight: Mapping[int, float] | None = None,
+    sample_weight: Any = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int | list[int] = 1,
+    seed: int = 0,
+    member_data: bool = False,
+    learning_rates: Sequence[float] | None = None,
+    reset_states: str = "epoch",
+    max_memory: int | None = None,
+    devices: int | None = None,
+) -> "Ensemble":
+    """Train many members of a model at once, each with initial weights, order and dropout of its own.
+
+    Member k is what ``gw.initialize(model, s)`` and ``gw.fit(model, …, seed=s)`` with ``s = gw.member_seed(seed, k)``
+    would give. The model itself is left as it was.
+
+    Args:
+        model: A built and compiled Keras model.
+        x: Inputs ``(rows, …)``; with `member_data` ``(members, rows, …)``.
+        y: Targets, likewise.
+        members: How many.
+        batch_size: As in `fit`.
+        epochs: As in `fit`.
+        verbose: As in `fit`.
+        callbacks: EarlyStopping, ReduceLROnPlateau, LearningRateScheduler and TerminateOnNaN; each member stops by itself.
+        validation_split: As in `fit`.
+        validation_data: As in `fit`; with `member_data` with a leading members axis.
+        shuffle: As in `fit`.
+        class_weight: As in `fit`; not with `member_data`.
+        sample_weight: As in `fit`.
+        validation_batch_size: As in `fit`.
+        validation_freq: As in `fit`.
+        seed: The ensemble's seed.
+        member_data: Whether x, y and the weights have a leading members axis: other data for each member.
+        learning_rates: A learning rate for each member.
+        reset_states: As in `fit`.
+        max_memory: Bytes that training may take; members run in blocks that fit. Default: half of what is free.
+        devices: Spread the members over so many devices. Default: all.
+
+    Returns:
+        The trained ensemble.
+
+    Raises:
+        UsageError: An argument that cannot be meant.
+        DataError: Data of the wrong shape, or NaN or infinity in it.
+        NotCompilableError: A Python callback, which an ensemble has no single model to show to.
+        NonFiniteLossError: The loss of every member became NaN or infinite.
+        Interrupted: Ctrl-C before the first block of members was done.
+
+    Example:
+        >>> import numpy as np, gatewise as gw, keras
+        >>> model = keras.Sequential([keras.Input((3, 1)), keras.layers.LSTM(4), keras.layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> x, y = gw.windows(np.sin(np.arange(60) / 6), look_back=3, layout="steps")
+        >>> ensemble = gw.fit_ensemble(model, x, y, members=8, batch_size=4, epochs=5, verbose=0)
+        >>> ensemble.predict(x).shape
+        (8, 57, 1)
+    """
+    check_trainable(model)
+    check_seed(seed)
+    check_whole("members", members)
+    if validation_batch_size is None:
+        validation_batch_size = batch_size
+    options = Options(batch_size, validation_batch_size, epochs, 0, shuffle, reset_states, frequency(validation_freq))
+    data, validation = prepare(
+        model, (x, y, sample_weight), validation_data, validation_split, class_weight, options, member_data
+    )
+    if member_data:
+        _check_members_axis(data, members)
+    build_metrics(model, data, batch_size, leading=1 if member_data else 0)
+    watchers = _watchers(model, callbacks)
+    seeds = tuple(member_seed(seed, member) for member in range(members))
+    start = Initialiser(model).members(seeds)
+    if learning_rates is not None:
+        if watchers.schedule is not None:
+            raise UsageError(
+                "learning_rates gives each member a rate of its own, and LearningRateScheduler sets one for all: leave one "
+                "of them out."
+            )
+        start = _with_rates(model, start, learning_rates)
+    plan = make_plan(model, data, validation, watchers, options, members, member_data)
+    count = _device_count(devices, members)
+    block = members_that_fit(model, data, plan, max_memory)
+    trainer = _Trainer(model, plan, watchers, _even(min(block, members), members, count), count, verbose)
+    return trainer.train(seeds, start, data, validation, options.epochs)
+
+
+def _check_members_axis(data: Data, members: int) -> None:
+    for leaf in jax.tree.leaves(data):
+        if leaf.shape[0] != members:
+            raise ShapeError(
+                f"member_data=True, and an array has the shape {leaf.shape} for {members} members: give every array a "
+                "leading members axis, (members, rows, …)."
+            )
+
+
+def _watchers(model: Any, callbacks: Any) -> Watchers:
+    watchers = sort_callbacks(model, callbacks, rate_position(model))
+    refused = [
+        *watchers.host,
+        *(s for r, s in zip(watchers.rules, watchers.sources, strict=True) if isinstance(r, SaveBest)),
+    ]
+    if refused:
+        raise NotCompilableError(
+            f"{type(refused[0]).__name__} works on one model, and an ensemble trains many at once: use EarlyStopping, "
+            "ReduceLROnPlateau, LearningRateScheduler or TerminateOnNaN, or gw.fit for a single model."
+        )
+    return watchers
+
+
+def _with_rates(model: Any, values: ModelValues, rates: Sequence[float]) -> ModelValues:
+    position, members = rate_position(model), len(values.trainable[0])
+    if position is None:
+        raise UsageError(
+            "learning_rates needs an optimizer with a number as learning rate, and this one has a schedule."
+        )
+    if len(rates) != members:
+        raise UsageError(f"learning_rates has {len(rates)} values for {members} members: give one for each.")
+    slots = list(values.optimizer)
+    slots[position] = np.asarray(rates, dtype=slots[position].dtype)
+    return values._replace(optimizer=slots)
+
+
+def _device_count(devices: int | None, members: int) -> int:
+    if devices is not None:
+        check_devices(devices)
+    return min(devices or len(jax.devices()), members)
+
+
+def _even(block: int, members: int, devices: int) -> int:
+    """Return the size of equal blocks of at most about `block` members, a multiple of the devices."""
+    blocks = -(-members // max(block, 1))
+    size = -(-members // blocks)
+    return -(-size // devices) * devices
+
+
+class _Trainer:
+    """Trains the members of an ensemble, block by block, with one program."""
+
+    def __init__(self, model: Any, plan: Any, watchers: Watchers, block: int, devices: int, verbose: str | int) -> None:
+        self.model = model
+        self.watchers = watchers
+        self.block = block
+        self.devices = devices
+        self.verbose = verbose
+        self.plan = dataclasses.replace(plan, members=block // devices)
+        self.step = Step(model)
+
+    def train(
+        self, seeds: tuple[int, ...], start: ModelValues, data: Data, validation: Data | None, epochs: int
+    ) -> "Ensemble":
+        members = len(seeds)
+        plan, model = self.plan, self.model
+        facts = {
+            **model_facts(model),
+            "x, y, sample_weight": shapes(data),
+            "validation_data": shapes(validation),
+            **plan.facts(),
+            "devices": self.devices,
+        }
+        build = lambda: CompiledProgram(Program(self.step, plan), self.devices)  # noqa: E731
+        compiled = ProgramStore.of(model, "fit_ensemble").get(facts, build)
+        compiled_before = compiled.executable is not None
+        history = EnsembleHistory(members, epochs)
+        finals: list[ModelValues] = []
+        blocks = -(-members // self.block)
+        title = "fit_ensemble: epoch" if blocks == 1 else f"fit_ensemble: {members} members in {blocks} blocks, epoch"
+        interrupted = False
+        with answering_interrupts() as interrupt, Progress(self.verbose, epochs * blocks, title) as progress:
+            for number, first in enumerate(range(0, members, self.block)):
+                chosen = [min(member, members - 1) for member in range(first, first + self.block)]
+                real = min(self.block, members - first)
+                block = _Block(compiled, self.watchers, history, chosen, real, progress, number * epochs)
+                interrupt.held = True
+                outcome, values = block.train(seeds, start, data, validation, epochs, interrupt)
+                finals.append(jax.tree.map(lambda array: np.asarray(array)[:real], values))  # noqa: B023  used at once
+                history.run_seconds += outcome.run_seconds
+                history.steps = max(history.steps, compiled.program.training_steps(outcome.state, 0))
+                interrupted = outcome.interrupted
+                if interrupted:
+                    break
+        done = sum(len(values.trainable[0]) for values in finals)
+        history.compile_seconds = 0.0 if compiled_before else compiled.compile_seconds
+        values = jax.tree.map(lambda *parts: np.concatenate(parts), *finals)
+        ensemble = Ensemble(model, seeds[:done], values, history.first(done))
+        if interrupted:
+            raise Interrupted(
+                f"Interrupted with {done} of {members} members in training; they are in the exception's `ensemble`.",
+                ensemble.history,
+                ensemble,
+            )
+        self._report_bad(history, done)
+        return ensemble
+
+    def _report_bad(self, history: "EnsembleHistory", members: int) -> None:
+        if not history.bad:
+            return
+        member, (epoch, step) = next(iter(sorted(history.bad.items())))
+        where = f"member {member} in epoch {epoch + 1}, step {step + 1}"
+        remedy = "Try a smaller learning rate, clipnorm=1.0 in the optimizer, or data scaled to about -1 to 1."
+        if len(history.bad) == members:
+            raise NonFiniteLossError(
+                f"The loss of every member became NaN or infinite, first of {where}. {remedy}", history, epoch, step
+            )
+        warnings.warn(
+            f"The loss of {len(history.bad)} of {members} members became NaN or infinite, first of {where}; they keep "
+            f"their last finite weights. {remedy}",
+            GatewiseWarning,
+            stacklevel=4,
+        )
+
+
+@dataclasses.dataclass
+class _Block:
+    """Some members of an ensemble, trained together."""
+
+    compiled: CompiledProgram
+    watchers: Watchers
+    history: EnsembleHistory
+    chosen: list[int]
+    real: int
+    progress: Progress
+    epochs_before: int
+
+    def train(
+        self,
+        seeds: tuple[int, ...],
+        start: ModelValues,
+        data: Data,
+        validation: Data | None,
+        epochs: int,
+        interrupt: Any,
+    ) -> tuple[Outcome, ModelValues]:
+        program = self.compiled.program
+        values = jax.tree.map(lambda array: array[self.chosen], start)
+        if program.plan.member_data:
+            data, validation = jax.tree.map(lambda array: array[self.chosen], (data, validation))
+        keys = jax.numpy.stack([run_key(seeds[member]) for member in self.chosen])
+        state = _start(program, values, keys, len(self.chosen))
+        if self.chosen[0] == 0:
+            warn_of_absent(self.watchers, program.names or program.log_names(state))
+        rates: list[float] = []
+        if self.watchers.schedule is not None:
+            rate = float(np.asarray(values.optimizer[program.plan.rate_position or 0]).flat[0])
+            rates = tabulate_schedule(self.watchers.schedule, rate, 0, epochs)
+        state, data, validation = self.compiled.place(state, data, validation)
+        run = Run(
+            self.compiled,
+            data,
+            validation,
+            epochs,
+            self._epochs,
+            self._dispatched,
+            rates=rates,
+            on_wait=self.progress.compiling,
+        )
+        outcome = run.drive(state, interrupt)
+        return outcome, self._final(outcome)
+
+    def _epochs(self, first: int, rows: Any) -> None:
+        plan = self.compiled.program.plan
+        for epoch, row in enumerate(rows, first):
+            for column, name in enumerate(self.compiled.names):
+                if not name.startswith("val_") or plan.validates(epoch):
+                    self.history.put(name, self.chosen[: self.real], epoch, row[: self.real, column])
+
+    def _dispatched(self, state: RunState) -> RunState:
+        self.progress.update(self.epochs_before + int(state.epoch), self.history.medians(int(state.epoch) - 1))
+        return state
+
+    def _final(self, outcome: Outcome) -> ModelValues:
+        """Return what each member ends with: stopped where a rule stopped it, restored where it asks for that."""
+        program, state = self.compiled.program, outcome.state
+        values = jax.tree.map(np.array, program.final_values(state))
+        if program.step.model.optimizer.use_ema:
+            values = jax.tree.map(np.array, jax.vmap(program.step.finalize)(values))
+        for rule, rule_state in zip(program.plan.rules, state.rules, strict=True):
+            if isinstance(rule, StopEarly):
+                for row, epoch in enumerate(np.asarray(rule_state.stopped_epoch)[: self.real]):
+                    self.history.stop(self.chosen[row], int(epoch) if epoch >= 0 else None)
+                if rule.restore_best_weights:
+                    values = values._replace(
+                        trainable=[np.array(array) for array in rule_state.kept[0]],
+                        non_trainable=[np.array(array) for array in rule_state.kept[1]],
+                    )
+        for row, where in outcome.bad.items():
+            if row < self.real:
+                for array, last in zip(
+                    jax.tree.leaves(values), jax.tree.leaves(outcome.before_bad[row].values), strict=True
+                ):
+                    array[row] = np.asarray(last[row])
+                self.history.fail(self.chosen[row], where)
+        return values
+
+
+def _start(program: Program, values: ModelValues, keys: Any, members: int) -> RunState:
+    """Return the state of a block that begins; the program itself is made for the members of one device only."""
+    whole = Program(program.step, dataclasses.replace(program.plan, members=members))
+    return whole.start(values, keys, 0)
+
+
+class Ensemble:
+    """The trained members of one model. Made by `fit_ensemble`.
+
+    Attributes:
+        model: The Keras model that the members share in everything but their values.
+        seeds: The seed of each member.
+        values: Weights, optimizer slots and carried state of all members; every array has a leading members axis.
+        history: Losses and metrics ``(members, epochs)`` by name, and the times of the run.
+    """
+
+    def __init__(self, model: Any, seeds: Sequence[int], values: ModelValues, history: EnsembleHistory) -> None:
+        self.model = model
+        self.seeds = tuple(seeds)
+        self.values = values
+        self.history = history
+        self._forwards: dict[int, tuple[Forward, list[Any], list[Any]]] = {}
+
+    @property
+    def members(self) -> int:
+        """How many members there are."""
+        return len(self.seeds)
+
+    def __len__(self) -> int:
+        return self.members
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = "auto") -> Any:
+        """Run every member on the same data.
+
+        Args:
+            x: Inputs ``(rows, …)``.
+            batch_size: As in `gatewise.predict`; stateful members carry their state on.
+            verbose: As in `gatewise.predict`.
+
+        Returns:
+            The outputs ``(members, rows, …)``.
+
+        Raises:
+            ShapeError: The model expects another shape.
+        """
+        x = as_inputs(x)
+        check_inputs(self.model, x)
+        check_indices(self.model, x, embeddings(self.model))
+        if batch_size is not None:
+            check_whole("batch_size", batch_size)
+        rows, stateful = rows_of(x), is_stateful(self.model)
+        size = batch_size or (state_rows(self.model) if stateful else None) or ROWS_PER_DISPATCH
+        if stateful:
+            check_whole_batches(rows, size, "use another batch_size")
+        forward, weights, carried = self._forward(size)
+        if not stateful and rows <= size:
+            outputs, _ = forward.call(weights, carried, padded_to_power_of_two(x, rows, size))
+            return fetched(outputs, (slice(None), slice(rows)))
+        call = lambda state, part: forward.call(weights, state, part)  # noqa: E731
+        outputs, carried = run_batches(call, carried, x, size, verbose, axis=1)
+        self._forwards[size] = (forward, weights, carried)
+        if stateful and size == state_rows(self.model):
+            self.values = self.values._replace(recurrent=[np.asarray(array) for array in carried])
+        return outputs
+
+    def _forward(self, rows: int) -> tuple[Forward, list[Any], list[Any]]:
+        """Return the compiled forward pass at a batch size, with all weights and with the state carried at that size."""
+        if rows not in self._forwards:
+            stateful = is_stateful(self.model)
+            states = states_for(self.model, rows) if stateful else [None for _ in recurrent_layers(self.model)]
+            forward = Forward(self.model, states, members=True)
+            weights = jax.device_put([*self.values.trainable, *self.values.non_trainable])
+            own = stateful and rows == state_rows(self.model)
+            zeros = [np.zeros((self.members, *v.shape), v.value.dtype) for v in forward.carried]
+            self._forwards[rows] = (forward, weights, jax.device_put(self.values.recurrent if own else zeros))
+        return self._forwards[rows]
+
+    def reset_states(self) -> None:
+        """Set the carried state of all members to zero, at every batch size."""
+        for rows, (forward, weights, carried) in self._forwards.items():
+            self._forwards[rows] = (forward, weights, [array * 0 for array in carried])
+        self.values = self.values._replace(recurrent=[np.zeros_like(array) for array in self.values.recurrent])
+
+    def member(self, member: int) -> Any:
+        """Return one member as an ordinary compiled Keras model of its own.
+
+        Args:
+            member: Its number, from 0.
+
+        Raises:
+            UsageError: There is no such member, or the model cannot be cloned.
+        """
+        if not -self.members <= member < self.members:
+            raise UsageError(f"Member {member} of an ensemble of {self.members}: choose from 0 to {self.members - 1}.")
+        with randomness_kept():
+            clone = _clone(self.model)
+        write_values(clone, jax.tree.map(lambda array: array[member], self.values))
+        return clone
+
+    def __repr__(self) -> str:
+        return f"<Ensemble of {self.members} members of model {self.model.name!r}: {self.history!r}>"
+
+    def _repr_html_(self) -> str:
+        """Show the distribution of every loss and metric over the members in a notebook."""
+        return f"<p>Ensemble of {self.members} members of model <code>{self.model.name}</code></p>{self.history._repr_html_()}"
+
+
+def _clone(model: Any) -> Any:
+    try:
+        with replaced(model, compiled=False):  # Keras would compile the copy, and without the user's own functions
+            clone = keras.models.clone_model(model)
+        rebuild.recompile(clone, model)
+        clone.optimizer.build(clone.trainable_variables)
+    except Exception as error:
+        raise UsageError(
+            f"Model {model.name!r} cannot be cloned ({error}): build one yourself and use ensemble.values."
+        ) from error
+    if len(model_variables(clone).trainable) != len(model_variables(model).trainable):
+        raise UsageError(f"Model {model.name!r} cannot be cloned: its copy has other variables. Use ensemble.values.")
+    return clone

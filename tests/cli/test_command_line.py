@@ -1,0 +1,271 @@
+"""What is typed, what comes back on stdout and stderr, and the exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+import gatewise
+from gatewise.cli import app
+from gatewise.cli.app import run
+from gatewise.errors import GatewiseWarning, Interrupted
+
+FAST = ["recipes", "airline", "--members", "2", "--epochs", "1", "--recipe", "gru"]
+
+
+@pytest.fixture
+def typed(capsys, tmp_path, monkeypatch):
+    """Run a command line in an empty folder; returns status, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*arguments):
+        status = run(arguments)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return typed
+
+
+def process(*arguments, code=None, **options):
+    command = ["-c", code] if code else ["-m", "gatewise", *arguments]
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, **options)
+
+
+def test_version(typed):
+    assert typed("--version") == (0, f"gatewise {gatewise.__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_names_every_command_and_the_exit_statuses(typed, arguments):
+    status, out, err = typed(*arguments)
+    assert (status, err) == (0, "")
+    assert all(word in out for word in ("recipes", "bench", "cache", "Exit status: 0 done", "130 interrupted"))
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; from gatewise.cli.app import run; run(['--help']); run(['recipes', '--help']);"
+        "print([name for name in ('numpy', 'jax', 'keras', 'rich', 'plotly', 'jinja2') if name in sys.modules])"
+    )
+    assert process(code=code).stdout.splitlines()[-1] == "[]"
+
+
+def test_the_list_of_recipes(typed):
+    status, out, _ = typed("recipes")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()[-12:]] == [
+        "mlp", "mlp-window", "lstm", "lstm-window", "lstm-time-steps", "lstm-stateful", "lstm-stacked-stateful",
+        "gru", "gru-window", "gru-time-steps", "gru-stateful", "gru-stacked-stateful",
+    ]  # fmt: skip
+    content = json.loads(typed("recipes", "--json")[1])
+    assert content[4]["name"] == "lstm-time-steps"
+    assert content[4]["published_test"] == 58.88
+
+
+def test_a_run_prints_the_table_and_the_conclusion_below_it(typed):
+    status, out, err = typed(*FAST)
+    assert (status, err) == (0, "")
+    *_, cells, words = out.splitlines()
+    assert cells.split()[0] == "gru"
+    assert words.startswith(("No recipe beats persistence (", "Every recipe beats persistence ("))
+    assert "One seed decides nothing: 9 of 10 seeds of gru have a test RMSE between " in words
+
+
+def test_json_and_report(typed, tmp_path):
+    status, out, err = typed(*FAST, "--json", "--report", "page.html")
+    content = json.loads(out)
+    assert (status, err) == (0, "report: page.html\n")
+    assert content["data"] == "airline"
+    assert [one["recipe"] for one in content["recipes"]] == ["gru"]
+    assert len(content["recipes"][0]["test"]["rmse"]["members"]) == 2
+    assert content["conclusion"] in (tmp_path / "page.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+
+
+def test_every_option_reaches_the_run(typed, tmp_path):
+    (tmp_path / "mine.csv").write_text("t;a;b\n" + "".join(f"x;{k};{k * k % 17}\n" for k in range(60)) + "end\n")
+    options = ["--data", "mine.csv", "--column", "b", "--skip-footer", "1", "--look-back", "4", "--units", "3"]
+    options += ["--dialect", "keras3", "--leak", "--seed", "9", "--json"]
+    one = json.loads(typed(*FAST, *options)[1])["recipes"][0]
+    assert (one["look_back"], one["units"], one["epochs"], one["members"]) == (4, [3], 1, 2)
+    assert (one["dialect"], one["leak"], one["seed"]) == ("keras3", True, 9)
+    assert (one["train"]["samples"], one["test"]["samples"]) == (36, 16)
+    assert one["test"]["published_rmse"] is None
+
+
+def test_own_data_is_not_leaked_unless_asked(typed, tmp_path):
+    (tmp_path / "mine.csv").write_text("".join(f"{k * k % 17}\n" for k in range(60)))
+    assert json.loads(typed(*FAST, "--data", "mine.csv", "--json")[1])["recipes"][0]["leak"] is False
+    assert json.loads(typed(*FAST, "--json")[1])["recipes"][0]["leak"] is True
+    assert json.loads(typed(*FAST, "--no-leak", "--json")[1])["recipes"][0]["leak"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["recipe"], 2, "'gatewise' has no command 'recipe': did you mean recipes?"),
+        (["frobnicate"], 2, "'gatewise' has no command 'frobnicate': see 'gatewise --help'."),
+        (["--verison"], 2, "'gatewise' has no option --verison: did you mean --version?"),
+        (
+            ["recipes", "airline", "--member", "3"],
+            2,
+            "'gatewise recipes' has no option --member: did you mean --members?",
+        ),
+        (["recipes", "airline", "--zzz"], 2, "'gatewise recipes' has no option --zzz: see 'gatewise recipes --help'."),
+        (["recipes", "airlines"], 2, "There are no recipes 'airlines': write 'gatewise recipes airline'."),
+        (
+            ["recipes", "lstm-window"],
+            2,
+            "There are no recipes 'lstm-window': write 'gatewise recipes airline --recipe lstm-window'.",
+        ),
+        (
+            ["recipes", "airline", "--recipe", "lstm-statefull"],
+            2,
+            "There is no recipe 'lstm-statefull': did you mean 'lstm-stateful'?",
+        ),
+        (["recipes", "airline", "--members", "0"], 2, "members is 0: give a whole number of at least 1."),
+        (["recipes", "airline", "--look-back", "0"], 2, "look_back is 0: give a whole number of at least 1."),
+        (["recipes", "airline", "--units", "-1"], 2, "units is -1: give a whole number of at least 1."),
+        (["recipes", "airline", "--epochs", "0"], 2, "epochs is 0: give a whole number of at least 1."),
+        (["recipes", "airline", "--seed", "-1"], 2, "seed=-1: a whole number from 0 to 2**63 - 1 is needed."),
+        (
+            ["recipes", "airline", "--column", "y"],
+            2,
+            "--column and --skip-footer are about a file of your own: give it with --data FILE.",
+        ),
+        (["recipes", "airline", "--data", "no.csv"], 3, "There is no file 'no.csv': give the path of a CSV file."),
+        (
+            ["recipes", "airline", "--look-back", "60"],
+            3,
+            "A series of 144 values is too short for 'mlp' with look_back=60, which trains on the first 67 % and is "
+            "tested on the rest: give at least 185 values, or a smaller look_back.",
+        ),
+    ],
+)
+def test_mistakes_get_one_line_and_the_status_of_their_kind(typed, arguments, status, sentence):
+    assert typed(*arguments) == (status, "", f"error: {sentence}\n")
+
+
+@pytest.mark.parametrize("arguments", [["recipes", "airline", "--members", "x"], ["recipes", "airline", "--members"]])
+def test_what_the_parser_refuses_is_one_line_too(typed, arguments):
+    status, out, err = typed(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert "--members" in err
+    assert err.count("\n") == 1
+
+
+def test_output_is_checked_before_the_training(typed, tmp_path, monkeypatch):
+    monkeypatch.setattr("gatewise.recipes.run_recipes", lambda *_: pytest.fail("trained"))
+    (tmp_path / "page.html").write_text("old")
+    assert typed(*FAST, "--report", "page.html") == (
+        2,
+        "",
+        "error: 'page.html' exists: give another name, or --force (force=True) to overwrite it.\n",
+    )
+    assert typed(*FAST, "--report", "none/page.html") == (
+        5,
+        "",
+        f"error: {tmp_path}/none/page.html cannot be written: the folder {tmp_path}/none does not exist; create it.\n",
+    )
+    assert (tmp_path / "page.html").read_text() == "old"
+
+
+def test_force_overwrites(typed, tmp_path):
+    (tmp_path / "page.html").write_text("old")
+    assert typed(*FAST, "--report", "page.html", "--force", "--quiet")[::2] == (0, "")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (Interrupted("after 3 epochs.", None), 130, "interrupted"),
+        (
+            ZeroDivisionError("division\nby zero"),
+            1,
+            "error: gatewise itself failed (ZeroDivisionError: division by zero): run it again with --debug for a "
+            "traceback.",
+        ),
+    ],
+)
+def test_what_goes_wrong_inside(typed, monkeypatch, error, status, sentence):
+    def fail(arguments):
+        raise error
+
+    monkeypatch.setattr(app, "_invoke", fail)
+    assert typed("recipes") == (status, "", f"{sentence}\n")
+    _, _, err = typed("recipes", "--debug")
+    assert err.startswith("Traceback ")
+    assert err.endswith(f"{sentence}\n")
+
+
+def test_our_warnings_are_sentences_and_those_of_libraries_are_not_for_here(typed, monkeypatch):
+    def warn(arguments):
+        warnings.warn("1 of 2 members\nfailed.", GatewiseWarning, stacklevel=1)
+        warnings.warn("old spelling", DeprecationWarning, stacklevel=1)
+
+    monkeypatch.setattr(app, "_invoke", warn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert typed("recipes") == (0, "", "warning: 1 of 2 members failed.\n")
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "gatewise", "recipes", "--json"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_full_disk_is_the_environments_fault():
+    command = [sys.executable, "-m", "gatewise", "recipes", "--json"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        5,
+        "error: The system refused to read or write: No space left on device.\n",
+    )
+
+
+def test_a_terminal_without_arrows_gets_question_marks():
+    done = process("recipes", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert "Dense 8 relu ? Dense 1" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
+def test_ctrl_c_ends_a_run_with_one_line():
+    command = [sys.executable, "-m", "gatewise", "recipes", "airline", "--epochs", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                running.wait(10)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=30)
+        finally:
+            running.kill()
+    assert running.returncode == 130
+    assert out == ""
+    assert err == "interrupted\n"
+
+
+def test_the_cache_is_shown_and_cleared(typed, tmp_path, monkeypatch):
+    monkeypatch.setenv("GATEWISE_CACHE", str(tmp_path / "kept"))
+    folder = gatewise.backend.cache_folder()
+    assert typed("cache") == (0, f"{tmp_path / 'kept'}\t0 files\t0 B\n", "")
+    folder.mkdir(parents=True)
+    (folder / "one").write_bytes(b"x" * 1500)
+    assert typed("cache")[1] == f"{tmp_path / 'kept'}\t1 file\t1.5 kB\n"
+
+
+def test_a_cache_that_is_off_says_so(typed, monkeypatch):
+    monkeypatch.setenv("GATEWISE_CACHE", "off")
+    assert typed("cache") == (0, "The cache is switched off (GATEWISE_CACHE).\n", "")

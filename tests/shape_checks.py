@@ -1,0 +1,40 @@
+"""Checks shapes at run time: which modules, and what of their annotations.
+
+Only annotations that speak of arrays are checked. The others are the static checker's business, and where a public
+function is called with a wrong argument, its own sentence is what the tests want to see.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+import beartype
+import jaxtyping
+
+# Modules, or whole packages, of pure array functions.
+MODULES = [
+    "gatewise.datasets",
+    "gatewise.recipes.result",
+    "gatewise.recipes.samples",
+    "gatewise.training.order",
+    "gatewise.training.stopping",
+]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def install() -> None:
+    """Switch the checks on for modules that are imported from now on."""
+    jaxtyping.install_import_hook(MODULES, "shape_checks.checked")
+
+
+def checked(function: Function) -> Function:
+    """Let beartype check the arrays among a function's annotations."""
+    annotations = function.__annotations__
+    function.__annotations__ = {name: hint if _of_arrays(hint) else Any for name, hint in annotations.items()}
+    return beartype.beartype(function)
+
+
+def _of_arrays(hint: Any) -> bool:
+    if isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray):
+        return True
+    return any(_of_arrays(part) for part in get_args(hint))

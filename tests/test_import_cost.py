@@ -1,0 +1,56 @@
+"""Importing gatewise, and asking for help, load nothing heavy: a question of modules, not of the clock."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = [
+    "jax",
+    "jaxlib",
+    "keras",
+    "numpy",
+    "pandas",
+    "plotly",
+    "scipy",
+    "h5py",
+    "rich",
+    "safetensors",
+    "jinja2",
+    "psutil",
+]
+
+
+def _loaded_after(code: str) -> set[str]:
+    """Run code in a fresh Python and return which heavy libraries it has loaded."""
+    code = f"import sys\n{code}\nprint(*(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    return set(done.stderr.split())
+
+
+def test_the_measurement_sees_what_is_loaded():
+    assert _loaded_after("import numpy") == {"numpy"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import gatewise",
+        "import gatewise; gatewise.__version__; dir(gatewise); gatewise.errors.UsageError",
+        "from gatewise.cli.app import run; run(['--help'])",
+        "from gatewise.cli.app import run; run(['--version'])",
+        "from gatewise.cli.app import run; run(['recipes', '--help'])",
+    ],
+)
+def test_nothing_heavy_is_loaded(code):
+    assert _loaded_after(code) == set()
+
+
+def test_recipes_are_listed_without_keras():
+    assert not _loaded_after("from gatewise.cli.app import run; run(['recipes'])") & {
+        "jax",
+        "keras",
+        "pandas",
+        "plotly",
+    }

@@ -102,7 +102,7 @@ CASES = [
     ),
     Case(
         "plateau",
-        optimizer=lambda: keras.optimizers.SGD(0.2, momentum=0.9),
+        optimizer=lambda: keras.optimizers.SGD(0.05, momentum=0.5),
         call=lambda: {"validation_data": data(9, seed=3), "callbacks": on_plateau(), "epochs": 8},
     ),
     Case("schedule", call=lambda: {"callbacks": scheduled()}),
@@ -148,10 +148,11 @@ def assert_member(ensemble, member, model, history):
     for variable, array in zip(jax.tree.leaves(read_values(model)), ours, strict=True):
         assert distance(variable, array) < CLOSE
     assert ensemble.history.stopped_epoch[member] == history.stopped_epoch
-    assert set(ensemble.history.history) == set(history.history)
-    for name, values in history.history.items():
-        row = ensemble.history.history[name][member]
-        assert distance(values, row[~np.isnan(row)]) < CLOSE
+    # A solo run that ends in its first epoch has no row at all, where a member has one of NaN.
+    assert set(ensemble.history.history) == set(history.history) or not history.epoch
+    for name, rows in ensemble.history.history.items():
+        row = rows[member]
+        assert distance(history.history.get(name, []), row[~np.isnan(row)]) < CLOSE
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

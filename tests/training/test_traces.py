@@ -107,6 +107,8 @@ def test_a_call_like_the_last_one_compiles_nothing(trained, changes, caplog):
     assert not [record for record in caplog.records if "compiles" in record.getMessage()]
 
 
+# Without validation data the callback of `call` has nothing to watch, which is another test's business.
+@pytest.mark.filterwarnings("ignore:EarlyStopping watches 'val_loss', which this run does not have")
 @pytest.mark.parametrize(
     ("argument", "changes"),
     [

@@ -1,7 +1,8 @@
-"""Small recurrent cells, traced so that they become few calls: same numbers, other shape of the program.
+"""Recurrent layers traced so that they become a quicker program: same numbers, other shape of the program.
 
 A compiled program runs a small cell call by call, and each call costs more than its work: what counts is how many there
-are. Two things are changed while a model is traced, on the layers themselves and only for that while.
+are. A larger cell over a long sequence spends its time on the gradient of its kernel: `scans` has a walk back of its own.
+All is changed while a model is traced, on the layers themselves and only for that while.
 """
 
 import os
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from gatewise.backend import import_keras
+from gatewise.recurrent.layer_walk import walk_layer, why_not
 from gatewise.recurrent.states import TRACING, recurrent_layers, replaced
 
 keras = import_keras()
@@ -26,14 +28,14 @@ _ELEMENTWISE = {"sigmoid", "hard_sigmoid", "hard_sigmoid_keras2", "tanh", "relu"
 
 @contextmanager
 def quick_cells(model: Any) -> Iterator[None]:
-    """While tracing: write short time loops out, and apply the gates' activation to all gates at once.
+    """While tracing: write short time loops out, walk the long ones by `scans`, and join the gates of small cells.
 
     Args:
         model: A Keras model about to be traced.
     """
     with TRACING, ExitStack() as stack:
         for layer in recurrent_layers(model):
-            stack.enter_context(replaced(layer, inner_loop=_unrolling_loop(layer)))
+            stack.enter_context(replaced(layer, inner_loop=_quick_loop(layer)))
             if _has_joinable_gates(layer.cell):
                 stack.enter_context(replaced(layer.cell, _compute_carry_and_output_fused=_joined_gates(layer.cell)))
         yield
@@ -47,13 +49,17 @@ def _has_joinable_gates(cell: Any) -> bool:
     return not own and getattr(cell.recurrent_activation, "__name__", "") in _ELEMENTWISE
 
 
-def _unrolling_loop(layer: Any) -> Any:
+def _quick_loop(layer: Any) -> Any:
     plain_loop = type(layer).inner_loop
 
-    def inner_loop(sequences: Any, *args: Any, **kwargs: Any) -> Any:
+    def inner_loop(sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         steps = sequences.shape[1]
-        with replaced(layer, unroll=layer.unroll or (steps is not None and steps <= UNROLL_UP_TO)):
-            return plain_loop(layer, sequences, *args, **kwargs)
+        if steps is not None and steps <= UNROLL_UP_TO:
+            with replaced(layer, unroll=True):
+                return plain_loop(layer, sequences, initial_state, mask, training=training)
+        if why_not(layer, mask) is None:
+            return walk_layer(layer, sequences, initial_state, training)
+        return plain_loop(layer, sequences, initial_state, mask, training=training)
 
     return inner_loop
 

@@ -15,7 +15,7 @@ from gatewise.errors import UsageError
 
 keras = import_keras()
 
-# Held while a model is traced: what is lent to its layers then would get mixed up by a second thread.
+# Held while a model is traced, and while somebody asks for its states: what is lent to the layers meanwhile is not theirs.
 TRACING = threading.RLock()
 
 # Where a model keeps the states that it carries at batch sizes other than the one it was built with.
@@ -37,7 +37,8 @@ def recurrent_layers(model: Any) -> list[Any]:
 
 def is_stateful(model: Any) -> bool:
     """Say whether any layer of the model carries its state from batch to batch."""
-    return any(layer.stateful for layer in recurrent_layers(model))
+    with TRACING:
+        return any(layer.stateful for layer in recurrent_layers(model))
 
 
 def layer_states(layer: Any) -> list[Any]:
@@ -50,7 +51,8 @@ def state_variables(model: Any) -> list[Any]:
 
     For an LSTM that is ``h`` then ``c``, for a GRU or a plain RNN ``h``; each ``(batch, units)``.
     """
-    return [state for layer in recurrent_layers(model) if layer.stateful for state in layer_states(layer)]
+    with TRACING:
+        return [state for layer in recurrent_layers(model) if layer.stateful for state in layer_states(layer)]
 
 
 def reset_states(model: Any) -> None:
@@ -89,17 +91,19 @@ def states_for(model: Any, batch_size: int) -> list[Any]:
     An entry is nested as the layer wants it, or None for a layer that forgets.
     """
     layers = recurrent_layers(model)
-    if all(_rows(layer) in (None, batch_size) for layer in layers):
-        return [layer.states if layer.stateful else None for layer in layers]
-    others = model.__dict__.setdefault(_OTHER_SIZES, {})
-    if batch_size not in others:
-        others[batch_size] = [fresh_states(layer, batch_size) if layer.stateful else None for layer in layers]
-    return others[batch_size]
+    with TRACING:
+        if all(_rows(layer) in (None, batch_size) for layer in layers):
+            return [layer.states if layer.stateful else None for layer in layers]
+        others = model.__dict__.setdefault(_OTHER_SIZES, {})
+        if batch_size not in others:
+            others[batch_size] = [fresh_states(layer, batch_size) if layer.stateful else None for layer in layers]
+        return others[batch_size]
 
 
 def state_rows(model: Any) -> int | None:
     """Return for how many rows a stateful model carries its state; None for a model that forgets."""
-    return next((rows for layer in recurrent_layers(model) if (rows := _rows(layer)) is not None), None)
+    with TRACING:
+        return next((rows for layer in recurrent_layers(model) if (rows := _rows(layer)) is not None), None)
 
 
 def _rows(layer: Any) -> int | None:

@@ -14,7 +14,7 @@ import pytest
 
 import gatewise as gw
 from gatewise.backend import import_keras
-from gatewise.errors import ModelFileError, UsageError
+from gatewise.errors import EnvironmentFault, ModelFileError, UsageError
 from gatewise.training import checkpoint as checkpoint_module
 from gatewise.training import run as run_module
 from gatewise.training.checkpoint import Checkpoint
@@ -68,6 +68,40 @@ def test_stopping_and_continuing_equals_an_undisturbed_run(shuffle, dropout, sta
         # The second model has other weights: all that it needs is in the checkpoint.
         history = gw.fit(models[1], *data(), epochs=EPOCHS, checkpoint=folder, **call)
         assert left_by(models[1], history) == undisturbed
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(tmp_path):
+    model = build()
+    before = model.get_weights()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    with pytest.raises(EnvironmentFault, match="nowhere"):
+        gw.fit(model, *data(), batch_size=BATCH, checkpoint=tmp_path / "nowhere" / "run", verbose=0)
+    with pytest.raises(UsageError, match="thesis.txt"):
+        gw.fit(model, *data(), batch_size=BATCH, checkpoint=tmp_path / "mine", verbose=0)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("first_after", [0.0, 1e9], ids=["in the middle", "at the end"])
+def test_a_disk_that_fills_up_loses_no_training(first_after, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise EnvironmentFault("The disk is full.")
+
+    monkeypatch.setattr(checkpoint_module, "_FIRST_AFTER", first_after)
+    monkeypatch.setattr(checkpoint_module, "write_folder", full)
+    model, twin = build(), build()
+    with pytest.raises(EnvironmentFault, match="full"):
+        gw.fit(model, *data(), epochs=EPOCHS, batch_size=BATCH, seed=3, checkpoint=tmp_path / "run", verbose=0)
+    steps = int(model.optimizer.iterations)
+    assert steps == EPOCHS * ROWS // BATCH if first_after else steps > 0
+    call = {"batch_size": BATCH, "seed": 3, "verbose": 0}
+    if first_after:
+        gw.fit(twin, *data(), epochs=EPOCHS, **call)
+        for one, other in zip(model.get_weights(), twin.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    else:
+        assert any((one != other).any() for one, other in zip(model.get_weights(), twin.get_weights(), strict=True))
 
 
 class Killed(Exception):

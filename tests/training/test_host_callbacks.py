@@ -182,6 +182,17 @@ class StopsBeforeAnEpoch(keras.callbacks.Callback):
         self.model.stop_training = epoch == 2
 
 
+class ValidatesOtherWeights(keras.callbacks.Callback):
+    """As SwapEMAWeights does it: other weights for the validation only."""
+
+    def on_test_begin(self, logs=None):
+        self.trained = [np.array(array) for array in self.model.get_weights()]
+        self.model.set_weights([0.5 * array for array in self.trained])
+
+    def on_test_end(self, logs=None):
+        self.model.set_weights(self.trained)
+
+
 class StopsInValidation(keras.callbacks.Callback):
     def on_test_end(self, logs=None):
         self.model.stop_training = True
@@ -198,6 +209,7 @@ CHANGES = [
     StopsAfterAStep,
     StopsBeforeAnEpoch,
     StopsInValidation,
+    ValidatesOtherWeights,
 ]
 
 
@@ -206,6 +218,38 @@ CHANGES = [
 def test_a_callback_may_change_the_run(change, validation):
     (*_, theirs), (*_, ours) = run_both(lambda: [change(), Spy()], validation_data=validation)
     assert_same_story(theirs, ours)
+
+
+def test_averaged_weights_are_validated_where_keras_swaps_them_in():
+    optimizer = lambda: keras.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5)  # noqa: E731
+    models = build(), build()
+    histories = []
+    for model, fit in zip(models, (keras.Model.fit, gw.fit), strict=True):
+        model.compile(optimizer(), "mse")
+        call = {"batch_size": 4, "epochs": EPOCHS, "shuffle": False, "verbose": 0, "validation_data": data(7, 2)}
+        histories.append(fit(model, *data(), callbacks=[keras.callbacks.SwapEMAWeights()], **call))
+    assert history_distance(*histories) < 1e-4
+    assert model_distance(*models) < 1e-4
+
+
+def test_backup_and_restore_goes_on_where_it_was(tmp_path):
+    class Fails(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise LookupError("power cut")
+
+    models, epochs = [], []
+    for name, fit in (("theirs", keras.Model.fit), ("ours", gw.fit)):
+        backup = lambda name=name: keras.callbacks.BackupAndRestore(tmp_path / name)  # noqa: E731
+        call = {"batch_size": 4, "epochs": 5, "shuffle": False, "verbose": 0}
+        with pytest.raises(LookupError):
+            fit(build(), *data(), callbacks=[backup(), Fails()], **call)
+        models.append(build())
+        history = fit(models[-1], *data(), callbacks=[backup()], **call)
+        epochs.append(history.epoch)
+        assert history.steps == 6 if name == "ours" else True
+    assert epochs[0] == epochs[1] == [3, 4]
+    assert model_distance(*models) < 1e-4
 
 
 def test_files_that_callbacks_write(tmp_path):

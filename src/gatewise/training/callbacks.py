@@ -34,6 +34,7 @@ class Watchers:
         ends_on_nan: The TerminateOnNaN callback, or None.
         host: Callbacks that are called between programs.
         batch_hooks: Whether any of those wants to see every step.
+        test_hooks: Whether any of those wants to be there before a validation, and may change what is validated.
     """
 
     rules: list[Rule] = field(default_factory=list)
@@ -43,6 +44,7 @@ class Watchers:
     ends_on_nan: Any = None
     host: list[Any] = field(default_factory=list)
     batch_hooks: bool = False
+    test_hooks: bool = False
 
     @property
     def logs_rate(self) -> bool:
@@ -80,6 +82,7 @@ def sort_callbacks(model: Any, callbacks: Any, rate_position: int | None) -> Wat
         _sort_one(model, callback, rate_position, watchers)
     _move_schedule_to_host_if_shared(watchers)
     watchers.batch_hooks = any(_overrides(callback, _BATCH_HOOKS) for callback in watchers.host)
+    watchers.test_hooks = any(_overrides(callback, ("on_test_begin",)) for callback in watchers.host)
     for callback in watchers.host:
         if _overrides(callback, _TEST_BATCH_HOOKS):
             raise NotCompilableError(

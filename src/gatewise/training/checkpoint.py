@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gatewise.artifact import durable, read_folder, write_folder
+from gatewise.artifact import check_target, durable, read_folder, write_folder
 from gatewise.errors import UsageError
 from gatewise.training.data import Data
 from gatewise.training.history import History
@@ -81,10 +81,16 @@ class Checkpoint:
     Args:
         folder: Where it is.
         fingerprint: Of the call, from `fingerprint`.
+
+    Raises:
+        UsageError: Something is there that is no saved run.
+        EnvironmentFault: The folder cannot be written.
     """
 
     def __init__(self, folder: str | Path, fingerprint: dict[str, str]) -> None:
         self.folder = Path(folder)
+        # Better now than after an hour of training.
+        check_target(folder, overwrite=True)
         self.fingerprint = fingerprint
         self.next_write = time.perf_counter() + _FIRST_AFTER
 

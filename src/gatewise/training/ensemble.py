@@ -313,7 +313,8 @@ class _Block:
             rates=rates,
             on_wait=self.progress.compiling,
         )
-        outcome = run.drive(state, interrupt)
+        outcome = Outcome(state)
+        run.drive(outcome, interrupt)
         return outcome, self._final(outcome)
 
     def _epochs(self, first: int, rows: Any) -> None:

@@ -39,7 +39,7 @@ from gatewise.training.data import (
 from gatewise.training.history import History
 from gatewise.training.host import HostCallbacks
 from gatewise.training.inputs import UNFIT, check_indices, check_inputs, embeddings, unfit
-from gatewise.training.interrupts import answering_interrupts
+from gatewise.training.interrupts import Interrupt, answering_interrupts
 from gatewise.training.order import Steps, run_key
 from gatewise.training.program import Plan, Program, RunState
 from gatewise.training.progress import Progress
@@ -368,17 +368,31 @@ class _Session:
             on_wait=self.progress.compiling,
         )
         with answering_interrupts() as interrupt, self.progress:
+            first = options.initial_epoch - int(state.epoch)
             state = self.host.begin(state)
+            first += int(state.epoch)
             interrupt.held = True
-            outcome = run.drive(state, interrupt)
+            outcome = self._drive(run, state, interrupt)
             self._finish(outcome)
         if not compiled_before:
             self.history.compile_seconds = self.compiled.compile_seconds
         self.history.run_seconds = outcome.run_seconds
-        done = program.training_steps(outcome.state, options.initial_epoch)
+        done = program.training_steps(outcome.state, first)
         self.history.steps = done - self.host.skipped_steps
         self._raise(outcome)
         return self.history
+
+    def _drive(self, run: Run, state: RunState, interrupt: Interrupt) -> Outcome:
+        """Run; whatever goes wrong between two dispatches (a full disk, say), the model keeps what was trained."""
+        outcome = Outcome(state)
+        try:
+            run.drive(outcome, interrupt)
+        except BaseException:
+            # Callbacks of the host leave the model as they want it.
+            if not self.host.active:
+                write_values(self.model, outcome.state.values)
+            raise
+        return outcome
 
     def _epochs(self, first: int, rows: Any) -> None:
         plan = self.compiled.program.plan
@@ -410,8 +424,6 @@ class _Session:
     def _finish(self, outcome: Outcome) -> None:
         """Put the trained values into the model; nothing that comes after can lose them."""
         state = outcome.state
-        if self.checkpoint is not None:
-            self.checkpoint.write(state, self.history)
         values = state.values
         if self.model.optimizer.use_ema and not outcome.bad:
             values = self.compiled.program.step.finalize(values)
@@ -421,6 +433,8 @@ class _Session:
         hand_back(self.model, self.watchers, state.rules, self.history.stopped_epoch)
         if not outcome.interrupted:
             self.host.end(self.last_logs)
+        if self.checkpoint is not None:
+            self.checkpoint.write(state, self.history)
 
     def _raise(self, outcome: Outcome) -> None:
         finished = len(self.history.epoch)

@@ -33,6 +33,8 @@ class HostCallbacks:
         self.history = history
         self.steps = program.plan.steps
         self.batch_hooks = watchers.batch_hooks
+        self.test_hooks = watchers.test_hooks
+        self.tested_epoch = -1
         self.active = bool(watchers.host)
         self.callbacks = keras.callbacks.CallbackList(
             [*watchers.host, history] if self.active else [],
@@ -48,18 +50,26 @@ class HostCallbacks:
 
     def limit(self, state: RunState) -> int:
         """Return how many steps may be done before a callback has to be called; never more than an epoch's."""
+        left = self.steps.total - int(state.step)
+        if left <= 0:
+            return 2**30
         # Keras looks at stop_training after every step.
-        each_step = self.batch_hooks or self.model.stop_training
-        return 1 if each_step and int(state.step) < self.steps.total else 2**30
+        if self.batch_hooks or self.model.stop_training:
+            return 1
+        # A callback that is called before a validation may change the weights that are validated.
+        return left if self.test_hooks and self.program.plan.validates(int(state.epoch)) else 2**30
 
     def begin(self, state: RunState) -> RunState:
-        """Call ``on_train_begin``."""
+        """Call ``on_train_begin``, after which a callback may have the run begin with another epoch (BackupAndRestore)."""
         if not self.active:
             return state
         write_values(self.model, state.values)
         # A run that is resumed inside of an epoch has begun that epoch already.
         self.epoch = int(state.epoch) if int(state.step) else -1
         self.callbacks.on_train_begin()
+        restored, self.model._initial_epoch = self.model._initial_epoch, None
+        if restored:
+            state = state._replace(epoch=jnp.int32(restored), step=jnp.int32(0))
         return self._as_the_model_is(state)
 
     def before(self, state: RunState) -> RunState:
@@ -73,6 +83,8 @@ class HostCallbacks:
         if self.batch_hooks and int(state.step) < self.steps.total:
             self.open_step = int(state.step)
             self.callbacks.on_train_batch_begin(self.open_step)
+        if int(state.step) >= self.steps.total and self.program.plan.validates(self.epoch):
+            self._begin_test()
         return self._as_the_model_is(state)
 
     def after(self, state: RunState, logs: dict[str, float]) -> RunState:
@@ -88,7 +100,7 @@ class HostCallbacks:
         if epoch_ended:
             if self.program.plan.validates(self.epoch):
                 tested = {name.removeprefix("val_"): v for name, v in logs.items() if name.startswith("val_")}
-                self.callbacks.on_test_begin()
+                self._begin_test()  # Unless it was, which it was if anybody is there to be called.
                 self.callbacks.on_test_end(tested)
             self.callbacks.on_epoch_end(self.epoch, logs)
             if "learning_rate" in logs:
@@ -108,6 +120,11 @@ class HostCallbacks:
         if self.active:
             # The learning rate is written into the logs of an epoch by callbacks; this call gets them without.
             self.callbacks.on_train_end({name: value for name, value in logs.items() if name != "learning_rate"})
+
+    def _begin_test(self) -> None:
+        if self.tested_epoch != self.epoch:
+            self.tested_epoch = self.epoch
+            self.callbacks.on_test_begin()
 
     def _as_the_model_is(self, state: RunState) -> RunState:
         return state._replace(values=read_values(self.model))

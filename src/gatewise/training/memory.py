@@ -35,7 +35,7 @@ def members_that_fit(model: Any, data: Data, plan: Any, max_memory: int | None) 
     Raises:
         EnvironmentFault: Not even one member fits.
     """
-    budget = psutil.virtual_memory().available // 2 if max_memory is None else max_memory
+    budget = _free_bytes() // 2 if max_memory is None else max_memory
     # Tracing the backward pass takes as long as training a small ensemble: once is enough for equal calls.
     known = model.__dict__.setdefault(_ESTIMATES, {})
     key = (*model_facts(model).values(), shapes(data), plan)
@@ -50,6 +50,14 @@ def members_that_fit(model: Any, data: Data, plan: Any, max_memory: int | None) 
         )
     logger.debug("gatewise estimates %.2f MiB a member; %d fit", each / 2**20, fit)
     return fit
+
+
+def _free_bytes() -> int:
+    """Return the free memory of the devices that JAX uses; on a CPU, and where a device does not tell, the computer's."""
+    stats = [device.memory_stats() for device in jax.devices() if device.platform != "cpu"]
+    if stats and all(stats):
+        return sum(one["bytes_limit"] - one["bytes_in_use"] for one in stats)
+    return int(psutil.virtual_memory().available)
 
 
 def bytes_per_member(model: Any, data: Data, plan: Any) -> int:

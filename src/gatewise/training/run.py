@@ -172,12 +172,18 @@ class Run:
         last = self.last_epoch if self.limit is None else epoch + 1
         return Control(np.int32(budget), np.int32(last), np.int32(epoch), rates)
 
-    def drive(self, state: RunState, interrupt: Interrupt) -> Outcome:
-        """Dispatch until the run is over, stopped, interrupted, or its loss is not finite any more."""
-        outcome, pace = Outcome(state), self.compiled.pace
+    def drive(self, outcome: Outcome, interrupt: Interrupt) -> None:
+        """Dispatch until the run is over, stopped, interrupted, or its loss is not finite any more.
+
+        Args:
+            outcome: Holds the state to begin with, and after every dispatch, and so where an error ended the run, the
+                state then.
+            interrupt: Says whether Ctrl-C was pressed.
+        """
+        state, pace = outcome.state, self.compiled.pace
         if not self._compiled_or_interrupted(state, interrupt):
             outcome.interrupted = True
-            return outcome
+            return
         while int(state.epoch) < self.last_epoch and not np.all(state.stopped):
             state = self.before_dispatch(state)
             budget = pace.steps if self.limit is None else min(pace.steps, self.limit(state))
@@ -191,12 +197,11 @@ class Run:
             if (bad >= 0).any():
                 self._return_to_finite(state, bad, outcome)
                 if len(outcome.bad) == len(bad):
-                    return outcome
+                    return
             state = self._after(state, done, outcome)
             if interrupt.asked:
                 outcome.interrupted = True
-                break
-        return outcome
+                return
 
     def _compiled_or_interrupted(self, state: RunState, interrupt: Interrupt) -> bool:
         """Compile the program where that is still to be done; say whether nobody pressed Ctrl-C meanwhile."""

@@ -59,15 +59,21 @@ def test_another_series_is_scored_in_its_own_units_without_the_published_faults(
     assert result.test_percentile is None
 
 
-def test_progress_is_told_before_each_recipe_and_results_come_one_by_one():
+def test_progress_is_told_before_and_during_each_recipe_and_results_come_one_by_one(monkeypatch):
+    monkeypatch.setattr("gatewise.training.run.DISPATCH_SECONDS", 0.01)
     seen = []
-    options = RunOptions(members=1, epochs=1)
+    options = RunOptions(members=1, epochs=40)
     chosen = [recipe("mlp"), recipe("gru")]
-    results = run_recipes(chosen, options, lambda place, one: seen.append((place, one.name, one.epochs)))
+    results = run_recipes(chosen, options, lambda place, one, share: seen.append((place, one.name, one.epochs, share)))
     assert next(results).recipe.name == "mlp"
-    assert seen == [(0, "mlp", 1)]
+    assert {told[:3] for told in seen} == {(0, "mlp", 40)}
     assert next(results).recipe.name == "gru"
-    assert seen == [(0, "mlp", 1), (1, "gru", 1)]
+    assert [told[:3] for told in seen] == sorted((told[:3] for told in seen), key=lambda told: told[0])
+    for name in ("mlp", "gru"):
+        shares = [told[3] for told in seen if told[1] == name]
+        assert shares == sorted(shares)
+        assert (shares[0], shares[-1]) == (0.0, 1.0)
+        assert len(set(shares)) > 3
 
 
 def test_everything_is_checked_before_anything_is_trained():

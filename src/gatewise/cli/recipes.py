@@ -2,8 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +15,8 @@ if TYPE_CHECKING:
     from gatewise.recipes import Recipe, RecipeResult, RunOptions
 
 _FAMILIES = ("airline",)
+# The options that the list of recipes has, too.
+_OF_THE_LIST = {"as_json", "quiet", "debug"}
 
 
 class Dialect(StrEnum):
@@ -27,6 +27,7 @@ class Dialect(StrEnum):
 
 
 def recipes(
+    context: typer.Context,
     family: Annotated[
         str | None, typer.Argument(metavar="airline", help="Which recipes to run; nothing lists them.")
     ] = None,
@@ -90,6 +91,7 @@ def recipes(
     from gatewise import recipes as room
 
     if family is None:
+        _check_nothing_to_run(context)
         _list(as_json)
         return
     _check_family(family)
@@ -109,14 +111,36 @@ def recipes(
         epochs=epochs,
     )
     results = _run(chosen, options, quiet)
-    if report is not None:
-        from gatewise.report import write_recipes
+    try:
+        _print_results(results, data, as_json)
+        sys.stdout.flush()
+    finally:
+        # Also where stdout takes no more: a reader that goes away early must not cost the report.
+        if report is not None:
+            from gatewise.report import write_recipes
 
-        # Before the table: a reader of stdout that goes away early must not cost the report.
-        write_recipes(results, report, series=Path(data).name, force=force)
-    _print_results(results, data, as_json)
+            write_recipes(results, report, series=Path(data).name, force=force)
     if report is not None and not quiet:
         typer.echo(f"report: {report}", err=True)
+
+
+def _check_nothing_to_run(context: typer.Context) -> None:
+    """Refuse the options of a run where the word for what is to be run is missing."""
+    typed = [
+        "/".join([*parameter.opts[:1], *parameter.secondary_opts])
+        for parameter in context.command.params
+        if parameter.name not in _OF_THE_LIST and _is_typed(context, parameter.name)
+    ]
+    if typed:
+        raise UsageError(
+            f"Without a name 'gatewise recipes' lists the recipes, and {typed[0]} is about running them: write "
+            "'gatewise recipes airline' before the options."
+        )
+
+
+def _is_typed(context: typer.Context, parameter: str | None) -> bool:
+    source = context.get_parameter_source(parameter or "")
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _check_family(family: str) -> None:
@@ -147,20 +171,10 @@ def _run(chosen: "list[Recipe]", options: "RunOptions", quiet: bool) -> "list[Re
 
     if quiet or not sys.stderr.isatty():
         return list(run_recipes(chosen, options))
-    with _progress(len(chosen)) as on_progress:
-        return list(run_recipes(chosen, options, on_progress))
+    from gatewise.cli.progress import RecipeBar
 
-
-@contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    """Show on stderr which recipe is being trained."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("preparing", total=total)
-        yield lambda place, recipe: progress.update(task, completed=place, description=recipe.name)
+    with RecipeBar(len(chosen)) as bar:
+        return list(run_recipes(chosen, options, bar.update))
 
 
 def _print_results(results: "list[RecipeResult]", data: str, as_json: bool) -> None:

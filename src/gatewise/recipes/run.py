@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gatewise.errors import UsageError
 from gatewise.recipes.result import RecipeResult, Scored, Timing
 from gatewise.recipes.samples import Part, Samples, prepare, rmse
 from gatewise.recipes.specification import Dialect, Recipe, check_dialect
+from gatewise.training.progress import shares_told_to
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class RunOptions:
 def run_recipes(
     recipes: Sequence[Recipe],
     options: RunOptions,
-    on_progress: Callable[[int, Recipe], None] | None = None,
+    on_progress: Callable[[int, Recipe, float], None] | None = None,
 ) -> Iterator[RecipeResult]:
     """Run several recipes, one after the other, and yield each result when it is there.
 
@@ -67,7 +69,9 @@ def run_recipes(
     Args:
         recipes: The recipes, from `recipe` or `recipes`.
         options: How to run them.
-        on_progress: Called before each recipe with its place among them, from 0, and the recipe as it will be run.
+        on_progress: Called before each recipe, several times a second while it is compiled, and after every half second
+            of training: with its place among them, from 0, the recipe as it is run, and the share of its training that
+            is done, from 0 to 1.
 
     Yields:
         One result a recipe, in the order given.
@@ -79,9 +83,13 @@ def run_recipes(
     values = load_airline() if options.values is None else options.values
     jobs = [(changed, prepare(changed, values)) for changed in map(options.applied_to, recipes)]
     for place, (changed, samples) in enumerate(jobs):
-        if on_progress is not None:
-            on_progress(place, changed)
-        yield _train(changed, samples, options)
+        listener = _ignore if on_progress is None else partial(on_progress, place, changed)
+        listener(0.0)
+        yield _train(changed, samples, options, listener)
+
+
+def _ignore(share: float) -> None:
+    """Hear how far a run is, where nobody wants to know."""
 
 
 def run(recipe: Recipe, values: Any, *, members: int, seed: int, leak: bool | None, dialect: Dialect) -> RecipeResult:
@@ -90,22 +98,23 @@ def run(recipe: Recipe, values: Any, *, members: int, seed: int, leak: bool | No
     return next(run_recipes([recipe], options))
 
 
-def _train(recipe: Recipe, samples: Samples, options: RunOptions) -> RecipeResult:
+def _train(recipe: Recipe, samples: Samples, options: RunOptions, listener: Callable[[float], None]) -> RecipeResult:
     from gatewise.training.ensemble import fit_ensemble
 
     start = time.perf_counter()
-    ensemble = fit_ensemble(
-        recipe.build(options.dialect),
-        samples.train.x,
-        samples.train.y,
-        members=options.members,
-        batch_size=recipe.batch_size,
-        epochs=recipe.epochs,
-        shuffle=recipe.shuffle,
-        seed=options.seed,
-        reset_states="epoch",
-        verbose=0,
-    )
+    with shares_told_to(listener):
+        ensemble = fit_ensemble(
+            recipe.build(options.dialect),
+            samples.train.x,
+            samples.train.y,
+            members=options.members,
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            shuffle=recipe.shuffle,
+            seed=options.seed,
+            reset_states="epoch",
+            verbose=0,
+        )
     on_train, on_test = _predict(ensemble, recipe, samples)
     history = ensemble.history
     return RecipeResult(

@@ -2,11 +2,32 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from gatewise.errors import UsageError
 
-_SILENT_FOR = 1.0
+# Seconds of work before anything is shown of it.
+SILENT_FOR = 1.0
+
+_listener: ContextVar[Callable[[float], None] | None] = ContextVar("_listener", default=None)
+
+
+@contextmanager
+def shares_told_to(listener: Callable[[float], None]) -> Iterator[None]:
+    """For a while let no run show a bar of its own, whatever its `verbose`, and tell a listener how far it is.
+
+    Args:
+        listener: Called with the share of the run that is done, from 0 to 1; ten times a second while it is compiled,
+            and after each dispatch of about half a second.
+    """
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 class Progress:
@@ -25,6 +46,7 @@ class Progress:
         self.total = total
         self.title = title
         self.started = time.monotonic()
+        self.listener = _listener.get()
         self.bar: Any = None
         self.task: Any = None
 
@@ -37,7 +59,10 @@ class Progress:
 
     def update(self, done: float, logs: dict[str, float]) -> None:
         """Tell how many are done, a part of one included, and the last logs."""
-        if self.verbose != 1 or time.monotonic() - self.started < _SILENT_FOR:
+        if self.listener is not None:
+            self.listener(min(done / self.total, 1.0))
+            return
+        if self.verbose != 1 or time.monotonic() - self.started < SILENT_FOR:
             return
         if self.bar is None:
             self._open()
@@ -45,6 +70,8 @@ class Progress:
             return
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
         self.bar.update(self.task, completed=done, at=min(int(done) + 1, self.total), logs=numbers)
+        # Only now, so that it never shows nothing; once it has begun this does nothing.
+        self.bar.start()
 
     def compiling(self) -> None:
         """Tell that the program is still being compiled."""
@@ -76,4 +103,3 @@ class Progress:
             transient=True,
         )
         self.task = self.bar.add_task("", total=self.total, at=0, logs="")
-        self.bar.start()

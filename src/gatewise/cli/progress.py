@@ -1,0 +1,103 @@
+"""The bar on stderr while recipes are trained: which one, how far, and how much time is left."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from gatewise.training.progress import SILENT_FOR
+
+if TYPE_CHECKING:
+    from gatewise.recipes import Recipe
+
+
+class TimeLeft:
+    """Estimates how long several recipes still take.
+
+    Compiling comes first and moves nothing, so the pace of a recipe is taken from its training alone, and that of the
+    recipes still to come from those before, compiling included.
+
+    Args:
+        total: How many recipes there are.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.place = -1
+        self.began = 0.0
+        self.durations: list[float] = []
+        self.moved: tuple[float, float] | None = None
+
+    def estimate(self, place: int, share: float, now: float) -> float | None:
+        """Return the seconds left, or None where nothing is known yet.
+
+        Args:
+            place: The place of the recipe that is trained, from 0.
+            share: The share of it that is done, from 0 to 1.
+            now: The time in seconds, from any fixed point.
+        """
+        if place != self.place:
+            if self.place >= 0:
+                self.durations.append(now - self.began)
+            self.place, self.began, self.moved = place, now, None
+        if share > 0 and self.moved is None:
+            self.moved = (now, share)
+        rest = self._rest(share, now)
+        if rest is None:
+            return None
+        durations = [*self.durations, now - self.began + rest]
+        return rest + (self.total - place - 1) * sum(durations) / len(durations)
+
+    def _rest(self, share: float, now: float) -> float | None:
+        """Return the seconds that the recipe under way still takes."""
+        if self.moved is not None and share > self.moved[1]:
+            since, before = self.moved
+            return (1 - share) * (now - since) / (share - before)
+        if not self.durations:
+            return None
+        return max(sum(self.durations) / len(self.durations) - (now - self.began), 0.0)
+
+
+class RecipeBar:
+    """A bar that appears on work over a second, where stderr is a terminal; a context manager.
+
+    Args:
+        total: How many recipes there are.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.started = time.monotonic()
+        self.left = TimeLeft(total)
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __enter__(self) -> "RecipeBar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def update(self, place: int, recipe: "Recipe", share: float) -> None:
+        """Show how far the work is; the arguments are those of ``on_progress`` in `gatewise.recipes.run_recipes`."""
+        now = time.monotonic()
+        seconds = self.left.estimate(place, share, now)
+        if now - self.started < SILENT_FOR:
+            return
+        if self.bar is None:
+            self._open()
+        left = "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left"
+        self.bar.update(self.task, completed=place + share, description=recipe.name, at=place + 1, left=left)
+        # Only now, so that it never shows nothing; once it has begun this does nothing.
+        self.bar.start()
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        columns = (
+            TextColumn(f"{{task.description:<24}}{{task.fields[at]}}/{self.total}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[left]}"),
+        )
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task("", total=self.total, at=1, left="")

@@ -22,10 +22,10 @@ for k in range(8):
 
 
 def start(code: str, **environment: str) -> subprocess.Popen[str]:
-    """Start code in a fresh Python with warnings as errors, so that a stumbling cache is seen."""
+    """Start code in a fresh Python, its users' warnings as errors, so that a stumbling cache is seen."""
     known = {name: value for name, value in os.environ.items() if name not in ("KERAS_BACKEND", "JAX_NUM_CPU_DEVICES")}
     return subprocess.Popen(
-        [sys.executable, "-W", "error::UserWarning:jax", "-c", code],
+        [sys.executable, "-W", "error::UserWarning", "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -39,6 +39,14 @@ def run(code: str, **environment: str) -> str:
     assert process.returncode == 0, err
     assert "persistent compilation cache" not in err
     return out.strip()
+
+
+def test_a_cache_that_stumbles_would_be_seen():
+    broken = "from gatewise import program_files\nprogram_files.ProgramFiles.get = lambda *_: 1 / 0\n"
+    process = start(broken + COMPILE)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "UserWarning: Error reading persistent compilation cache entry" in err
 
 
 class TestChoosingJax:
@@ -67,11 +75,32 @@ class TestDevices:
         assert run(code, GATEWISE_CPU_DEVICES="3") == "3"
         assert run(code, GATEWISE_CPU_DEVICES="1") == "1"
 
-    @pytest.mark.parametrize("text", ["0", "two", "-1", "1.5"])
+    @pytest.mark.parametrize("text", ["0", "two", "-1", "1.5", "²"])
+    def test_what_is_no_number_is_refused_where_keras_is_needed(self, text):
+        code = "import gatewise\ntry:\n    gatewise.fit\nexcept ValueError as error:\n    print(type(error), error)"
+        assert run(code, GATEWISE_CPU_DEVICES=text) == (
+            f"<class 'gatewise.errors.UsageError'> The environment variable GATEWISE_CPU_DEVICES is {text!r}: give a whole "
+            "number of at least 1."
+        )
+
+
+class TestUnrolling:
+    def test_the_environment_says_up_to_how_many_steps(self, monkeypatch):
+        monkeypatch.delenv("GATEWISE_UNROLL", raising=False)
+        assert backend.unroll_up_to() == 8
+        monkeypatch.setenv("GATEWISE_UNROLL", "0")
+        assert backend.unroll_up_to() == 0
+        code = "from gatewise.recurrent import quick; print(quick.UNROLL_UP_TO)"
+        assert run(code, GATEWISE_UNROLL="3") == "3"
+
+    @pytest.mark.parametrize("text", ["a", "-1", "8.0"])
     def test_what_is_no_number_is_refused(self, monkeypatch, text):
-        monkeypatch.setenv("GATEWISE_CPU_DEVICES", text)
-        with pytest.raises(UsageError, match=f"GATEWISE_CPU_DEVICES is '{text}': give a whole number of at least 1."):
-            backend._cpu_devices()
+        monkeypatch.setenv("GATEWISE_UNROLL", text)
+        with pytest.raises(UsageError) as caught:
+            backend.import_keras.__wrapped__()
+        assert str(caught.value) == (
+            f"The environment variable GATEWISE_UNROLL is {text!r}: give a whole number of at least 0."
+        )
 
 
 class TestCacheFolder:

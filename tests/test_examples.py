@@ -11,10 +11,19 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 def run(name: str, folder: Path) -> str:
-    command = [sys.executable, "-W", "error::UserWarning:gatewise", str(EXAMPLES / name)]
+    command = [sys.executable, "-W", "error::UserWarning", str(EXAMPLES / name)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_an_example_that_warned_would_be_seen(tmp_path):
+    warning = tmp_path / "warns.py"
+    warning.write_text(
+        "import warnings, gatewise\nwarnings.warn('no', gatewise.errors.GatewiseWarning, stacklevel=1)\n"
+    )
+    with pytest.raises(AssertionError, match="GatewiseWarning: no"):
+        run(str(warning), tmp_path)
 
 
 def number(pattern: str, text: str) -> float:

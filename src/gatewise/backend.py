@@ -3,15 +3,23 @@
 Importing this file is cheap: it only sets environment variables that Keras and JAX read when they are imported.
 `import_keras` does the rest, and every room that needs Keras gets it from there.
 
-Switches, all environment variables, read once:
+Switches, all environment variables:
 
 ``GATEWISE_CACHE``
-    Folder of the compilation cache; ``off`` switches it off. Default: ``gatewise`` in the user's cache folder.
+    Folder of the compilation cache; ``off`` switches it off. Default: ``gatewise`` in the user's cache folder. Read when
+    Keras is first needed, and by the functions about the cache at every call.
 ``GATEWISE_CPU_DEVICES``
-    How many devices JAX makes of the CPU, at most one a core. Ensembles spread their members over them.
-    Default: one a core, at most 8. ``1`` leaves JAX as it is.
+    How many devices JAX makes of the CPU, also more than there are cores. Ensembles spread their members over them.
+    Default: one a core, at most 8. ``1`` leaves JAX as it is. Read when gatewise is imported; where JAX is loaded
+    already, JAX's own number stays.
+``GATEWISE_UNROLL``
+    Up to how many time steps `gatewise.recurrent.quick` writes a recurrent layer out instead of looping. Default: 8; ``0``
+    switches it off. Read when that module is imported, with the first model that is trained or run.
+
+A switch that cannot be meant never fails the import of gatewise: `import_keras` and the command line refuse it.
 """
 
+import contextlib
 import functools
 import hashlib
 import logging
@@ -39,13 +47,38 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _cpu_devices() -> int:
-    text = os.environ.get("GATEWISE_CPU_DEVICES", "")
+def _whole_number(name: str, default: int, least: int) -> int:
+    """Return the number that an environment variable holds."""
+    text = os.environ.get(name, "")
     if not text:
-        return min(_cores(), _MOST_CPU_DEVICES)
-    if not text.isdigit() or int(text) < 1:
-        raise UsageError(f"GATEWISE_CPU_DEVICES is {text!r}: give a whole number of at least 1.")
+        return default
+    if not (text.isascii() and text.isdigit()) or int(text) < least:
+        raise UsageError(f"The environment variable {name} is {text!r}: give a whole number of at least {least}.")
     return int(text)
+
+
+def _cpu_devices() -> int:
+    return _whole_number("GATEWISE_CPU_DEVICES", min(_cores(), _MOST_CPU_DEVICES), 1)
+
+
+def unroll_up_to() -> int:
+    """Return up to how many time steps a recurrent layer is written out instead of looped over.
+
+    Raises:
+        UsageError: GATEWISE_UNROLL is no whole number.
+    """
+    # A loop costs more than the code it saves: XLA's takes about a microsecond a turn on a CPU, as much as a small cell.
+    return _whole_number("GATEWISE_UNROLL", 8, 0)
+
+
+def check_switches() -> None:
+    """Refuse environment variables of gatewise's that cannot be meant.
+
+    Raises:
+        UsageError: One of them is no number where a number is needed.
+    """
+    _cpu_devices()
+    unroll_up_to()
 
 
 def choose() -> None:
@@ -64,12 +97,20 @@ def choose() -> None:
             )
     os.environ["KERAS_BACKEND"] = "jax"
     if "jax" not in sys.modules:
-        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(_cpu_devices()))
+        # What is no number is for `check_switches` to refuse: at an import nobody could make a sentence of it.
+        with contextlib.suppress(UsageError):
+            os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(_cpu_devices()))
 
 
 @functools.cache
 def import_keras() -> ModuleType:
-    """Import Keras on JAX, with the compilation cache switched on, and return it."""
+    """Import Keras on JAX, with the compilation cache switched on, and return it.
+
+    Raises:
+        UsageError: An environment variable of gatewise's that cannot be meant.
+        EnvironmentFault: Keras is already loaded on another backend.
+    """
+    check_switches()
     choose()
     import jax
 

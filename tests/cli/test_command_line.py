@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import gatewise
 from gatewise.cli import app
 from gatewise.cli.app import run
-from gatewise.errors import GatewiseWarning, Interrupted
+from gatewise.errors import EnvironmentFault, GatewiseWarning, Interrupted
 
 FAST = ["recipes", "airline", "--members", "2", "--epochs", "1", "--recipe", "gru"]
 
@@ -44,14 +45,6 @@ def test_help_names_every_command_and_the_exit_statuses(typed, arguments):
     status, out, err = typed(*arguments)
     assert (status, err) == (0, "")
     assert all(word in out for word in ("recipes", "bench", "cache", "Exit status: 0 done", "130 interrupted"))
-
-
-def test_help_loads_nothing_heavy():
-    code = (
-        "import sys; from gatewise.cli.app import run; run(['--help']); run(['recipes', '--help']);"
-        "print([name for name in ('numpy', 'jax', 'keras', 'rich', 'plotly', 'jinja2') if name in sys.modules])"
-    )
-    assert process(code=code).stdout.splitlines()[-1] == "[]"
 
 
 def test_the_list_of_recipes(typed):
@@ -122,6 +115,18 @@ def test_own_data_is_not_leaked_unless_asked(typed, tmp_path):
             "There are no recipes 'lstm-window': write 'gatewise recipes airline --recipe lstm-window'.",
         ),
         (
+            ["recipes", "--members", "3", "--report", "x.html", "--recipe", "nonsense"],
+            2,
+            "Without a name 'gatewise recipes' lists the recipes, and --recipe is about running them: write 'gatewise "
+            "recipes airline' before the options.",
+        ),
+        (
+            ["recipes", "--json", "--no-leak"],
+            2,
+            "Without a name 'gatewise recipes' lists the recipes, and --leak/--no-leak is about running them: write "
+            "'gatewise recipes airline' before the options.",
+        ),
+        (
             ["recipes", "airline", "--recipe", "lstm-statefull"],
             2,
             "There is no recipe 'lstm-statefull': did you mean 'lstm-stateful'?",
@@ -174,6 +179,47 @@ def test_output_is_checked_before_the_training(typed, tmp_path, monkeypatch):
     assert (tmp_path / "page.html").read_text() == "old"
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc")
+def test_a_folder_that_takes_no_files_is_found_out_before_the_training(typed, monkeypatch):
+    monkeypatch.setattr("gatewise.recipes.run_recipes", lambda *_: pytest.fail("trained"))
+    status, out, err = typed(*FAST, "--report", "/proc/page.html")
+    assert (status, out) == (5, "")
+    assert re.fullmatch(r"error: /proc/page\.html cannot be written: [\w ]+\.\n", err)
+
+
+def test_a_report_that_fails_after_all_costs_no_table(typed, monkeypatch):
+    def fail(*_, **__):
+        raise EnvironmentFault("page.html cannot be written: No space left on device.")
+
+    monkeypatch.setattr("gatewise.report.write_recipes", fail)
+    status, out, err = typed(*FAST, "--report", "page.html")
+    assert (status, err) == (5, "error: page.html cannot be written: No space left on device.\n")
+    assert out.splitlines()[-2].split()[0] == "gru"
+
+
+def test_a_reader_that_goes_away_costs_no_report(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "gatewise", *FAST, "--report", str(tmp_path / "page.html")]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "least"),
+    [("GATEWISE_CPU_DEVICES", "x", 1), ("GATEWISE_CPU_DEVICES", "0", 1), ("GATEWISE_UNROLL", "a", 0)],
+)
+@pytest.mark.parametrize("arguments", [["recipes"], ["cache"], FAST], ids=["recipes", "cache", "run"])
+def test_a_switch_that_cannot_be_meant_is_one_line(name, text, least, arguments):
+    done = process(*arguments, env={**os.environ, name: text})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr == f"error: The environment variable {name} is {text!r}: give a whole number of at least {least}.\n"
+    )
+
+
 def test_force_overwrites(typed, tmp_path):
     (tmp_path / "page.html").write_text("old")
     assert typed(*FAST, "--report", "page.html", "--force", "--quiet")[::2] == (0, "")
@@ -215,10 +261,11 @@ def test_our_warnings_are_sentences_and_those_of_libraries_are_not_for_here(type
         assert typed("recipes") == (0, "", "warning: 1 of 2 members failed.\n")
 
 
-def test_a_reader_that_goes_away_is_no_error():
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["table", "json"])
+def test_a_reader_that_goes_away_is_no_error(options):
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "gatewise", "recipes", "--json"]
+    command = [sys.executable, "-m", "gatewise", "recipes", *options]
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
@@ -257,13 +304,48 @@ def test_ctrl_c_ends_a_run_with_one_line():
     assert err == "interrupted\n"
 
 
-def test_the_cache_is_shown_and_cleared(typed, tmp_path, monkeypatch):
+def test_the_cache_is_shown_and_cleared_and_nothing_beside_it(typed, tmp_path, monkeypatch):
     monkeypatch.setenv("GATEWISE_CACHE", str(tmp_path / "kept"))
     folder = gatewise.backend.cache_folder()
     assert typed("cache") == (0, f"{tmp_path / 'kept'}\t0 files\t0 B\n", "")
     folder.mkdir(parents=True)
     (folder / "one").write_bytes(b"x" * 1500)
-    assert typed("cache")[1] == f"{tmp_path / 'kept'}\t1 file\t1.5 kB\n"
+    (tmp_path / "kept" / "mine").write_bytes(b"x")
+    assert typed("cache", "--debug")[1] == f"{tmp_path / 'kept'}\t1 file\t1.5 kB\n"
+    assert typed("cache", "clear") == (0, "", "deleted 1 file, 1.5 kB\n")
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["mine"]
+    assert typed("cache")[1] == f"{tmp_path / 'kept'}\t0 files\t0 B\n"
+    assert typed("cache", "clear", "--quiet", "--debug") == (0, "", "")
+
+
+def test_what_a_run_has_compiled_is_cleared_and_made_again(tmp_path):
+    environment = {**os.environ, "GATEWISE_CACHE": str(tmp_path)}
+    for _ in range(2):
+        assert process(*FAST, env=environment).returncode == 0
+        files = len(list(tmp_path.rglob("*.program")))
+        assert files > 1
+        cleared = process("cache", "clear", env=environment)
+        assert (cleared.returncode, cleared.stdout) == (0, "")
+        assert cleared.stderr.startswith(f"deleted {files} files, ")
+        assert list(tmp_path.rglob("*.program")) == []
+
+
+def test_a_cache_that_cannot_be_cleared(typed, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("GATEWISE_CACHE", str(tmp_path))
+    folder = gatewise.backend.cache_folder()
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(gatewise.backend.shutil, "rmtree", refuse)
+    sentence = (
+        f"error: The cache {folder.parent} cannot be deleted (Permission denied): end the programs that use it, or delete "
+        "the folder yourself.\n"
+    )
+    assert typed("cache", "clear") == (5, "", sentence)
+    _, _, err = typed("cache", "clear", "--debug")
+    assert err.startswith("Traceback ")
+    assert err.endswith(sentence)
 
 
 def test_a_cache_that_is_off_says_so(typed, monkeypatch):

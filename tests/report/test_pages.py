@@ -125,7 +125,19 @@ def test_targets_that_cannot_be_written_are_refused_beforehand(tmp_path):
     with pytest.raises(UsageError) as caught:
         check_target(tmp_path)
     assert str(caught.value) == f"'{tmp_path}' is a folder: give the name of a file in it."
+    assert check_target(tmp_path / "page.html") == tmp_path / "page.html"
+    assert list(tmp_path.iterdir()) == []
     none = tmp_path / "none"
     with pytest.raises(EnvironmentFault) as fault:
         check_target(none / "page.html")
     assert str(fault.value) == f"{none / 'page.html'} cannot be written: the folder {none} does not exist; create it."
+
+
+def test_a_folder_that_looks_fine_and_takes_no_file_is_refused_beforehand(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", full)
+    with pytest.raises(EnvironmentFault) as fault:
+        check_target(tmp_path / "page.html")
+    assert str(fault.value) == f"{tmp_path / 'page.html'} cannot be written: No space left on device."

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 
+from gatewise.backend import check_switches
 from gatewise.cli.bench import bench
 from gatewise.cli.cache import cache
 from gatewise.cli.recipes import recipes
@@ -52,6 +53,8 @@ def gatewise(
         typer.echo(f"gatewise {__version__}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
+    else:
+        check_switches()
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -1,14 +1,14 @@
 """``gatewise cache``: where the compiled programs are kept, how large that is, and how to be rid of them."""
 
-from typing import Annotated
-
 import typer
+
+from gatewise.cli.options import Debug, Quiet
 
 cache = typer.Typer(rich_markup_mode=None)
 
 
 @cache.callback(invoke_without_command=True)
-def show(context: typer.Context) -> None:
+def show(context: typer.Context, debug: Debug = False) -> None:
     """Show where compiled programs are kept, and how large they are.
 
     GATEWISE_CACHE names another folder; GATEWISE_CACHE=off switches the cache off.
@@ -26,9 +26,7 @@ def show(context: typer.Context) -> None:
 
 
 @cache.command()
-def clear(
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
-) -> None:
+def clear(quiet: Quiet = False, debug: Debug = False) -> None:
     """Delete the compiled programs; they are made again when they are needed."""
     from gatewise import backend
 

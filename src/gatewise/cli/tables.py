@@ -39,7 +39,11 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int 
             table.add_row(*(row[place] for place in places))
         if number:
             console.print()
-        console.print(table, highlight=False, markup=False)
+        try:
+            console.print(table, highlight=False, markup=False)
+        except SystemExit as error:
+            # rich leaves the process where the reader has gone away; what that means is said in one place, for all.
+            raise BrokenPipeError from error
 
 
 def _pieces(widths: Sequence[int], available: int) -> Iterator[list[int]]:

@@ -5,12 +5,11 @@ are. A larger cell over a long sequence spends its time on the gradient of its k
 All is changed while a model is traced, on the layers themselves and only for that while.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from gatewise.backend import import_keras
+from gatewise.backend import import_keras, unroll_up_to
 from gatewise.recurrent.layer_walk import walk_layer, why_not
 from gatewise.recurrent.states import TRACING, recurrent_layers, replaced
 
@@ -18,7 +17,7 @@ keras = import_keras()
 
 # Below this many time steps a loop costs more than the code it saves: XLA's loop takes about a microsecond a turn on a
 # CPU, as much as a small cell. GATEWISE_UNROLL=0 switches it off, to measure that again.
-UNROLL_UP_TO = int(os.environ.get("GATEWISE_UNROLL", "8"))
+UNROLL_UP_TO = unroll_up_to()
 
 # Up to this many units one activation of all four gates is cheaper than three of a gate each.
 JOIN_GATES_UP_TO = 16

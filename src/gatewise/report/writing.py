@@ -1,8 +1,9 @@
 """A page that appears whole or not at all, and the question beforehand whether it can."""
 
+import tempfile
 from pathlib import Path
 
-from gatewise.artifact.durable import resolve_target, staged_file
+from gatewise.artifact.durable import resolve_target, staged_file, told
 from gatewise.errors import UsageError
 
 
@@ -18,13 +19,16 @@ def check_target(path: str | Path, force: bool = False) -> Path:
 
     Raises:
         UsageError: The file exists and `force` is not given, or the path is a folder.
-        EnvironmentFault: Its folder does not exist or cannot be written to.
+        EnvironmentFault: Its folder does not exist, or no file can be made in it.
     """
     target = resolve_target(path)
     if target.is_dir():
         raise UsageError(f"{str(path)!r} is a folder: give the name of a file in it.")
     if target.exists() and not force:
         raise UsageError(f"{str(path)!r} exists: give another name, or --force (force=True) to overwrite it.")
+    with told(target), tempfile.NamedTemporaryFile(prefix=".gatewise-", dir=target.parent):
+        # Permissions alone do not say it: a file system may be read-only, full, or none that takes files.
+        pass
     return target
 
 

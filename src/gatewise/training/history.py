@@ -1,6 +1,7 @@
 """What a run leaves behind: losses and metrics per epoch, and where the time went."""
 
 import copy
+import html
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class History(keras.callbacks.History):  # type: ignore[name-defined]  # Keras s
     def _repr_html_(self) -> str:
         """Show the first, best and last epoch as a table in a notebook."""
         rows = "".join(
-            f"<tr><th>{name}</th><td>{values[0]:.4g}</td><td>{min(values):.4g}</td>"
+            f"<tr><th>{html.escape(name)}</th><td>{values[0]:.4g}</td><td>{min(values):.4g}</td>"
             f"<td>{max(values):.4g}</td><td>{values[-1]:.4g}</td></tr>"
             for name, values in self.history.items()
             if values
@@ -64,8 +65,15 @@ class History(keras.callbacks.History):  # type: ignore[name-defined]  # Keras s
 class EnsembleHistory:
     """What the run of an ensemble leaves behind.
 
+    The arrays grow with the epochs that are done: a rule may stop a run long before the epochs asked for.
+
+    Args:
+        members: How many members there are.
+        epochs: How many epochs were asked for.
+
     Attributes:
-        history: Name of a loss or metric → ``(members, epochs)``; NaN where a member had stopped already.
+        history: Name of a loss or metric → ``(members, epochs)``, the epochs that any member did; NaN where a member had
+            stopped already.
         compile_seconds: Time spent tracing and compiling; 0.0 where the program was already there.
         run_seconds: Time spent training, all members.
         steps: Training steps done by each member.
@@ -74,13 +82,22 @@ class EnsembleHistory:
     """
 
     def __init__(self, members: int, epochs: int) -> None:
-        self.shape = (members, epochs)
         self.history: dict[str, np.ndarray] = {}
+        # The arrays of which `history` shows the columns in use; twice as wide each time that they are full.
+        self._room: dict[str, np.ndarray] = {}
+        self._asked = (members, epochs)
         self.compile_seconds = 0.0
         self.run_seconds = 0.0
         self.steps = 0
         self.stopped_epoch: list[int | None] = [None] * members
         self.bad: dict[int, tuple[int, int]] = {}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many members and epochs the arrays hold; before there are any, how many were asked for."""
+        for rows in self.history.values():
+            return rows.shape[0], rows.shape[1]
+        return self._asked
 
     @property
     def epoch(self) -> list[int]:
@@ -92,7 +109,13 @@ class EnsembleHistory:
 
     def put(self, name: str, members: list[int], epoch: int, row: np.ndarray) -> None:
         """Take note of one epoch of some members."""
-        self.history.setdefault(name, np.full(self.shape, np.nan, row.dtype))[members, epoch] = row
+        used = max(epoch + 1, self.shape[1] if self.history else 0)
+        self._room.setdefault(name, np.empty((self._asked[0], 0), row.dtype))
+        for known, rows in self._room.items():
+            if rows.shape[1] < used:
+                self._room[known] = _widened(rows, max(used, min(2 * used, self._asked[1])))
+            self.history[known] = self._room[known][:, :used]
+        self._room[name][members, epoch] = row
 
     def stop(self, member: int, epoch: int | None) -> None:
         """Take note that a rule stopped a member after an epoch; what it did afterwards does not count."""
@@ -117,10 +140,13 @@ class EnsembleHistory:
         return {name: float(np.nanmedian(c)) for name, c in columns.items() if not np.isnan(c).all()}
 
     def first(self, members: int) -> "EnsembleHistory":
-        """Return the history of the first so many members."""
+        """Return the history of the first so many members, up to the last epoch that any of them finished."""
         other = copy.copy(self)
-        other.shape = (members, self.shape[1])
+        other._asked = (members, self._asked[1])
+        other._room = {name: rows[:members] for name, rows in self._room.items()}
         other.history = {name: rows[:members] for name, rows in self.history.items()}
+        used = max(other.epoch, default=-1) + 1
+        other.history = {name: rows[:, :used] for name, rows in other.history.items()}
         other.stopped_epoch = self.stopped_epoch[:members]
         return other
 
@@ -138,9 +164,16 @@ class EnsembleHistory:
         for name, rows in self.history.items():
             last = [row[~np.isnan(row)][-1] for row in rows if not np.isnan(row).all()]
             cells = "".join(f"<td>{value:.4g}</td>" for value in np.percentile(last, [5, 50, 95])) if last else ""
-            body += f"<tr><th>{name}</th>{cells}</tr>"
+            body += f"<tr><th>{html.escape(name)}</th>{cells}</tr>"
         return (
             "<table><thead><tr><th>last epoch</th><th>5 %</th><th>median</th><th>95 %</th></tr></thead>"
             f"<tbody>{body}</tbody></table><p>{self.shape[0]} members, {self.steps} steps each; compiled in "
             f"{self.compile_seconds:.2f} s, ran {self.run_seconds:.2f} s</p>"
         )
+
+
+def _widened(rows: np.ndarray, columns: int) -> np.ndarray:
+    """Return rows with so many columns, NaN in the new ones."""
+    wider = np.full((rows.shape[0], columns), np.nan, rows.dtype)
+    wider[:, : rows.shape[1]] = rows
+    return wider

@@ -93,14 +93,23 @@ def test_the_conclusion_on_one_member_is_that_it_decides_nothing():
     )
 
 
-def test_a_published_value_outside_is_pointed_out_where_members_suffice():
-    far = with_test_rmse(made(members=60), np.linspace(60, 70, 60))
-    assert conclusion([far]).endswith(
-        "The published test RMSE of lstm lies outside the central 98 % of our seeds, so these runs differ from the "
+@pytest.mark.parametrize("part", ["test", "train"])
+def test_a_published_value_outside_is_pointed_out_where_members_suffice(part):
+    def with_rmse(members, low, high):
+        """A result whose published values, 22.93 and 47.53, lie in the middle, but for the part in question."""
+        result = made(members=members)
+        middle = {"train": np.linspace(20, 30, members), "test": np.linspace(40, 55, members)}
+        middle[part] = np.linspace(low, high, members)
+        return replace(
+            result, train=result.train._replace(rmse=middle["train"]), test=result.test._replace(rmse=middle["test"])
+        )
+
+    assert conclusion([with_rmse(60, 60, 70)]).endswith(
+        f"The published {part} RMSE of lstm lies outside the central 98 % of our seeds, so these runs differ from the "
         "published ones in more than the seed."
     )
-    few = with_test_rmse(made(members=20), np.linspace(60, 70, 20))
-    assert "central 98 %" not in conclusion([few])
+    assert "central 98 %" not in conclusion([with_rmse(20, 60, 70)])
+    assert "central 98 %" not in conclusion([with_rmse(60, 10, 70)])
 
 
 def test_what_makes_the_comparison_unequal_is_said():

@@ -122,12 +122,13 @@ def _about_seeds(results: Sequence[RecipeResult]) -> str:
 def _remarks(results: Sequence[RecipeResult]) -> list[str]:
     """Return what a reader of the published values has to know about these."""
     remarks = []
-    outside = [result.recipe.name for result in results if _is_outside(result)]
-    if outside:
-        remarks.append(
-            f"The published test RMSE of {', '.join(outside)} lies outside the central 98 % of our seeds, so these "
-            "runs differ from the published ones in more than the seed."
-        )
+    for part in ("test", "train"):
+        outside = [result.recipe.name for result in results if _is_outside(result, part)]
+        if outside:
+            remarks.append(
+                f"The published {part} RMSE of {', '.join(outside)} lies outside the central 98 % of our seeds, so these "
+                "runs differ from the published ones in more than the seed."
+            )
     if any(result.recipe.published_test for result in results):
         changed = []
         if results[0].dialect != "keras2":
@@ -142,9 +143,9 @@ def _remarks(results: Sequence[RecipeResult]) -> list[str]:
     return remarks
 
 
-def _is_outside(result: RecipeResult) -> bool:
-    """Say whether the published value is outside the central 98 % of enough members to know."""
-    place = result.test_percentile
+def _is_outside(result: RecipeResult, part: str) -> bool:
+    """Say whether a part's published value is outside the central 98 % of enough members to know."""
+    place = result.test_percentile if part == "test" else result.train_percentile
     return place is not None and result.members >= 50 and not 1 <= place <= 99
 
 

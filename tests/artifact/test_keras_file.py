@@ -150,7 +150,13 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
         f"{tmp_path}/m.keras is refused: it is a pickle. Such a file can run"
     )
     (tmp_path / "folder").mkdir()
-    assert refused(tmp_path / "folder").startswith(f"{tmp_path}/folder is refused: it is not a plain file.")
+    assert refused(tmp_path / "folder") == (
+        f"{tmp_path}/folder is refused: it is a folder. Give a file that ends in .keras."
+    )
+    (tmp_path / "folder" / "manifest.json").write_text("{}")
+    assert refused(tmp_path / "folder") == (
+        f"{tmp_path}/folder is refused: it is a folder that gw.save wrote. Read it with gw.load."
+    )
 
 
 def test_members(file: Path) -> None:

@@ -16,7 +16,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,13 +31,28 @@ _AT_FDCWD = -100
 _EXCHANGE = 2
 
 
-def check_target(path: str | os.PathLike[str], names: frozenset[str], overwrite: bool) -> Path:
+def as_path(path: object) -> Path:
+    """Return a path of the user's.
+
+    Raises:
+        UsageError: It is no path.
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str) or "\0" in text:
+        raise UsageError(f"The path is {path!r}: a str or a pathlib.Path with the name of a file or folder is needed.")
+    return Path(text)
+
+
+def check_target(
+    path: str | os.PathLike[str], names: frozenset[str], overwrite: bool, held: Callable[[Path], str]
+) -> Path:
     """Return the resolved path of a folder to be written, or say why it may not be written there.
 
     Args:
         path: The folder to be; its parent must exist.
         names: The files that such a folder holds. A folder with anything else in it is never replaced.
         overwrite: Whether a folder that is there may be replaced.
+        held: Says in words what a folder with those files holds.
 
     Raises:
         UsageError: Something else is there, or a saved folder is there and `overwrite` is False.
@@ -49,7 +64,7 @@ def check_target(path: str | os.PathLike[str], names: frozenset[str], overwrite:
         if kept != target:
             os.rename(kept, target)
         if os.path.lexists(target):
-            _check_replaceable(target, names, overwrite)
+            _check_replaceable(target, names, overwrite, held)
     return target
 
 
@@ -57,9 +72,10 @@ def resolve_target(path: str | os.PathLike[str]) -> Path:
     """Return a path to be written with all links in it followed.
 
     Raises:
+        UsageError: It is no path.
         EnvironmentFault: Its parent folder is missing or cannot be written.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(as_path(path)))
     with told(target):
         if not target.parent.is_dir():
             raise EnvironmentFault(f"{target} cannot be written: the folder {target.parent} does not exist; create it.")
@@ -68,7 +84,7 @@ def resolve_target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _check_replaceable(target: Path, names: frozenset[str], overwrite: bool) -> None:
+def _check_replaceable(target: Path, names: frozenset[str], overwrite: bool, held_in: Callable[[Path], str]) -> None:
     if not target.is_dir():
         raise UsageError(f"{target} is a file, and a folder is to be written there: choose another path.")
     held = set(os.listdir(target))
@@ -78,7 +94,7 @@ def _check_replaceable(target: Path, names: frozenset[str], overwrite: bool) -> 
             "replace that folder: choose another path."
         )
     if held and not overwrite:
-        raise UsageError(f"{target} already holds a saved model: pass overwrite=True, or choose another path.")
+        raise UsageError(f"{target} already holds {held_in(target)}: pass overwrite=True, or choose another path.")
 
 
 @contextmanager

@@ -17,6 +17,11 @@ from gatewise.errors import EnvironmentFault, ModelFileError
 
 WEIGHTS = "weights.safetensors"
 NAMES = frozenset({manifests.NAME, WEIGHTS})
+_KINDS = {
+    "ensemble": "a saved ensemble",
+    "stream-state": "the saved state of a stream",
+    "training-run": "the checkpoint of a run",
+}
 # Times a read starts again because another process replaced the folder under it.
 _ATTEMPTS = 3
 
@@ -32,7 +37,17 @@ def check_target(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         UsageError: Something else is there, or a saved folder is there and `overwrite` is False.
         EnvironmentFault: The parent folder is missing or cannot be written.
     """
-    return durable.check_target(path, NAMES, overwrite)
+    return durable.check_target(path, NAMES, overwrite, _held)
+
+
+def _held(folder: Path) -> str:
+    """Say what a saved folder holds; a damaged one is taken for a model."""
+    try:
+        where = folder / manifests.NAME
+        kind = manifests.decode(read_plain(where, manifests.MOST_BYTES), where)["kind"]
+    except (ModelFileError, EnvironmentFault):
+        kind = None
+    return _KINDS.get(kind, "a saved model")
 
 
 def write_folder(
@@ -91,11 +106,12 @@ def read_folder(
         The manifest, and name → read-only array. NaN in the arrays is the caller's to judge.
 
     Raises:
+        UsageError: `path` is no path.
         ModelFileError: The folder is missing, damaged, foreign, newer, of another kind, or holds what does not belong.
         EnvironmentFault: A file is there and the system does not let it be read.
     """
     for attempt in range(_ATTEMPTS):
-        folder = durable.current(Path(path))
+        folder = durable.current(durable.as_path(path))
         before = _identity(folder)
         try:
             return _read(folder, kind)

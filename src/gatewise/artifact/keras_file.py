@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 
 from gatewise.artifact import durable, foreign, rebuild
-from gatewise.artifact.manifest import parse_json, refusal, short
+from gatewise.artifact.manifest import NAME, parse_json, refusal, short
 from gatewise.artifact.plain_file import read_plain
 from gatewise.errors import ModelFileError, UsageError
 
@@ -63,11 +63,16 @@ def read(path: str | os.PathLike[str]) -> Any:
     """Read a ``.keras`` file into a Keras model, with its compile settings and optimizer state.
 
     Raises:
+        UsageError: `path` is no path.
         ModelFileError: The file is damaged, is another kind of file, holds what is not on the whitelist, or more than
             plain arrays.
         EnvironmentFault: The file cannot be read.
     """
-    where = Path(os.path.realpath(path))
+    where = Path(os.path.realpath(durable.as_path(path)))
+    if where.is_dir():
+        if (where / NAME).exists():
+            raise refusal(where, "it is a folder that gw.save wrote", "Read it with gw.load.")
+        raise refusal(where, "it is a folder", "Give a file that ends in .keras.")
     data = read_plain(where, MOST_BYTES, alone=False)
     members = _unzip(data, where)
     config = parse_json(members[_CONFIG], f"{where} ({_CONFIG})")

@@ -235,7 +235,7 @@ def _build(plan: Plan, where: object, custom: Mapping[str, Any]) -> Any:
     # Keras's from_config methods take their dicts apart.
     config, settings = copy.deepcopy((plan.topology, plan.compiled))
     try:
-        with _randomness_kept(), keras.saving.custom_object_scope(dict(custom)):
+        with randomness_kept(), keras.saving.custom_object_scope(dict(custom)):
             with ObjectSharingScope():
                 model = keras.saving.deserialize_keras_object(config, custom_objects=dict(custom), safe_mode=True)
             if not isinstance(model, keras.Model):
@@ -269,7 +269,7 @@ def first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _randomness_kept() -> Iterator[None]:
+def randomness_kept() -> Iterator[None]:
     """Leave Python's own random numbers as they were; Keras draws the seeds of layers without one from them."""
     state = random.getstate()
     try:

@@ -17,7 +17,7 @@ from gatewise.version import __version__ as __version__
 _backend.choose()
 
 _DOORS = {
-    "Ensemble": "gatewise.training.ensemble",
+    "Ensemble": "gatewise.training.members",
     "History": "gatewise.training.history",
     "Stream": "gatewise.training.stream",
     "errors": "gatewise.errors",
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     from gatewise.datasets import windows as windows
     from gatewise.recipes import recipe as recipe
     from gatewise.recurrent import reset_states as reset_states
-    from gatewise.training.ensemble import Ensemble as Ensemble
     from gatewise.training.ensemble import fit_ensemble as fit_ensemble
     from gatewise.training.fit import fit as fit
     from gatewise.training.history import History as History
     from gatewise.training.initial import initialize as initialize
     from gatewise.training.initial import member_seed as member_seed
+    from gatewise.training.members import Ensemble as Ensemble
     from gatewise.training.predict import evaluate as evaluate
     from gatewise.training.predict import predict as predict
     from gatewise.training.saving import from_keras as from_keras

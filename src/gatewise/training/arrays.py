@@ -11,6 +11,7 @@ import numpy as np
 
 from gatewise.backend import import_keras
 from gatewise.errors import DataError, NotCompilableError, ShapeError, UsageError
+from gatewise.training.wording import a_or_an, counted, first_index
 
 keras = import_keras()
 
@@ -36,6 +37,9 @@ def as_arrays(value: Any, name: str) -> Any:
     if value is None:
         return None
     if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise UsageError(f"{name} is a dict with the key {key!r}: name every array by a str.")
         return {key: as_arrays(part, f"{name}[{key!r}]") for key, part in value.items()}
     if isinstance(value, (list, tuple)) and any(_is_array(part) for part in value):
         parts = [as_arrays(part, f"{name}[{index}]") for index, part in enumerate(value)]
@@ -44,7 +48,7 @@ def as_arrays(value: Any, name: str) -> Any:
         value = _converted(value, name)
     kind = value.dtype.kind
     if kind == "f" or (kind == "V" and jax.numpy.issubdtype(value.dtype, np.floating)):
-        return value.astype(keras.config.floatx(), copy=False)
+        return _as_floats(value, name)
     if kind not in "iub":
         fault = _NOT_NUMBERS.get(kind, f"has the type {value.dtype}: convert it to numbers first")
         if kind == "O":
@@ -54,6 +58,26 @@ def as_arrays(value: Any, name: str) -> Any:
         raise DataError(f"{name} {fault}.")
     _check_32_bits(value, name)
     return value
+
+
+def _as_floats(array: np.ndarray, name: str) -> np.ndarray:
+    """Convert to Keras's ``floatx``, and refuse numbers that it would make infinite of finite ones.
+
+    Raises:
+        DataError: How many there are, and where the first one is.
+    """
+    kind = keras.config.floatx()
+    with np.errstate(over="ignore"):
+        floats = array.astype(kind, copy=False)
+    if floats.dtype.itemsize < array.dtype.itemsize and not np.isfinite(floats).all():
+        beyond = np.isinf(floats) & np.isfinite(array)
+        if beyond.any():
+            first, count = first_index(beyond), int(beyond.sum())
+            which = f"{count} values beyond {kind}, the first" if count > 1 else f"a value beyond {kind}"
+            raise DataError(
+                f"{name} holds {which} at index {first} ({array[first]:g}): scale the data, best to about -1 to 1."
+            )
+    return floats
 
 
 def as_inputs(x: Any) -> Any:
@@ -76,7 +100,7 @@ def _converted(value: Any, name: str) -> np.ndarray:
     streams = kind.endswith(("Dataset", "DataLoader")) or isinstance(value, keras.utils.PyDataset)
     if streams or hasattr(value, "__next__") or callable(value):
         raise NotCompilableError(
-            f"{name} is a {kind}, whose content a compiled program cannot hold: pass arrays (np.concatenate over its "
+            f"{name} is {a_or_an(value)}, whose content a compiled program cannot hold: pass arrays (np.concatenate over its "
             "batches), or use model.fit for data that does not fit in memory."
         )
     if np.ma.is_masked(value):
@@ -93,11 +117,11 @@ def _converted(value: Any, name: str) -> np.ndarray:
             remedy = "whose parts have different lengths: pad them to one, for example with keras.utils.pad_sequences."
         else:
             remedy = f"that NumPy makes no array of ({str(error).splitlines()[0]}): pass a NumPy array."
-        raise DataError(f"{name} is a {kind} {remedy}") from error
+        raise DataError(f"{name} is {a_or_an(value)} {remedy}") from error
     if array.dtype == object and hasattr(value, "to_numpy"):
         return _from_table(value, name)
     if array.dtype == object and array.ndim == 0:
-        raise DataError(f"{name} is a {kind}: pass a NumPy array, or something that np.asarray makes one of.")
+        raise DataError(f"{name} is {a_or_an(value)}: pass a NumPy array, or something that np.asarray makes one of.")
     return array
 
 
@@ -108,7 +132,7 @@ def _from_table(value: Any, name: str) -> np.ndarray:
         if getattr(kind, "kind", "O") not in "fiub":
             which = name if column is None else f"{name}[{column!r}]"
             raise DataError(f"{which} is a column of type {kind}: convert it to numbers first, or leave it out.")
-    return value.to_numpy(dtype=keras.config.floatx(), na_value=np.nan)
+    return value.to_numpy(dtype="float64", na_value=np.nan)
 
 
 def _check_32_bits(array: np.ndarray, name: str) -> None:
@@ -147,28 +171,46 @@ def rows_of(value: Any, axis: int = 0) -> int:
     return int(array.shape[axis])
 
 
-def check_lengths(leaves: list[tuple[str, Any]], axis: int = 0) -> None:
+def check_members_axis(leaves: list[tuple[str, Any]], members: int) -> None:
+    """Refuse arrays that do not begin with a members axis.
+
+    Args:
+        leaves: Names and arrays, from `named_leaves`.
+        members: How many members there are.
+
+    Raises:
+        ShapeError: Naming the first array without it.
+    """
+    for name, array in leaves:
+        if array.ndim < 2 or array.shape[0] != members:
+            raise ShapeError(
+                f"{name} has the shape {array.shape}, and member_data=True needs ({members}, rows, …), one part for each "
+                f"member: pass arrays with that leading axis, or leave member_data out for {name} that all members share."
+            )
+
+
+def check_lengths(leaves: list[tuple[str, Any]], axis: int = 0, name: str = "x") -> None:
     """Refuse arrays that are empty or of different lengths.
 
     Args:
         leaves: Names and arrays, from `named_leaves`.
         axis: The axis of the samples: 0, or 1 behind a members axis.
+        name: What the caller calls the inputs.
 
     Raises:
         ShapeError: Naming the first array that disagrees with the first one.
     """
     if not leaves:
-        raise ShapeError("x holds no arrays: pass the inputs as arrays.")
+        raise ShapeError(f"{name} holds no arrays: pass the inputs as arrays.")
     first_name, first = leaves[0]
-    for name, array in leaves:
+    for leaf, array in leaves:
         if array.ndim <= axis:
-            needed = "(members, samples, …), because member_data=True" if axis else "(samples, …)"
-            raise ShapeError(f"{name} has the shape {array.shape}: an array with the axes {needed} is needed.")
+            raise ShapeError(f"{leaf} is a single value: an array with the axes (samples, …) is needed.")
         if array.size == 0:
             what = "no samples" if array.shape[axis] == 0 else "samples without any values"
-            raise ShapeError(f"{name} has {what} (shape {array.shape}): pass at least one.")
+            raise ShapeError(f"{leaf} has {what} (shape {array.shape}): pass at least one.")
         if array.shape[axis] != first.shape[axis]:
             raise ShapeError(
-                f"{first_name} has {first.shape[axis]} samples and {name} has {array.shape[axis]}: give both the same "
-                "number of samples."
+                f"{first_name} has {counted(first.shape[axis], 'sample')} and {leaf} has {array.shape[axis]}: give both the "
+                "same number of samples."
             )

@@ -1,6 +1,6 @@
 """What can be wrong with a model or a call, said before anything runs."""
 
-import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -8,7 +8,8 @@ import numpy as np
 
 from gatewise.backend import import_keras
 from gatewise.errors import NotCompilableError, UsageError
-from gatewise.recurrent import is_stateful, recurrent_layers, state_rows
+from gatewise.recurrent import recurrent_layers, state_rows
+from gatewise.training.wording import a_or_an, counted
 
 keras = import_keras()
 
@@ -22,8 +23,9 @@ def check_built(model: Any) -> None:
         UsageError: With what to do.
     """
     if not isinstance(model, keras.Model):
-        passed = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
-        raise UsageError(f"A keras.Model is needed, and {passed} was passed.")
+        # What holds models, such as an ensemble, says itself where they are.
+        remedy = getattr(type(model), "where_models_are", "pass a model, such as a keras.Sequential")
+        raise UsageError(f"A keras.Model is needed, and {a_or_an(model)} was passed: {remedy}.")
     if not model.built or (hasattr(model, "layers") and not all(layer.built for layer in model._flatten_layers())):
         raise UsageError(
             f"Model {model.name!r} is not built, so its weights do not exist yet: begin it with keras.Input(shape=...), "
@@ -82,8 +84,51 @@ def check_whole(name: str, value: Any, least: int = 1) -> None:
         raise UsageError(f"{name}={value!r}: a whole number of at least {least} is needed.")
 
 
-def check_batch_size(rows: int, batch_size: Any) -> None:
+def check_flag(name: str, value: Any) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        UsageError: With the value found.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise UsageError(f"{name}={value!r}: True or False is needed.")
+
+
+def check_verbose(verbose: Any) -> None:
+    """Refuse a `verbose` that Keras does not have either.
+
+    Raises:
+        UsageError: With the value found and the values allowed.
+    """
+    if not isinstance(verbose, (str, int, np.integer)) or verbose not in ("auto", 0, 1, 2):
+        raise UsageError(f"verbose={verbose!r}: choose 'auto', 0, 1 or 2.")
+
+
+def check_no_steps(steps_per_epoch: Any, validation_steps: Any) -> None:
+    """Refuse the arguments of ``model.fit`` that are for data without an end.
+
+    Raises:
+        UsageError: With what to do instead.
+    """
+    if steps_per_epoch is not None:
+        raise UsageError(
+            f"steps_per_epoch={steps_per_epoch!r} is for data without an end, and here an epoch goes through all rows of the "
+            "arrays: leave it out, and pass fewer rows for a shorter epoch."
+        )
+    if validation_steps is not None:
+        raise UsageError(
+            f"validation_steps={validation_steps!r} is for data without an end, and here validation goes through all rows of "
+            "the arrays: leave it out, and pass fewer rows in validation_data for a shorter one."
+        )
+
+
+def check_batch_size(rows: int, batch_size: Any, data: str = "the data, which have") -> None:
     """Refuse a batch size that is no whole number from 1 to the number of rows.
+
+    Args:
+        rows: How many there are.
+        batch_size: As given.
+        data: The words between the batch size and the rows.
 
     Raises:
         UsageError: With the value found and the values allowed.
@@ -91,8 +136,7 @@ def check_batch_size(rows: int, batch_size: Any) -> None:
     check_whole("batch_size", batch_size)
     if batch_size > rows:
         raise UsageError(
-            f"batch_size={batch_size} is larger than the data, which have {rows} sample{'s' if rows > 1 else ''}: use a "
-            f"batch_size of at most {rows}."
+            f"batch_size={batch_size} is larger than {data} {counted(rows, 'sample')}: use a batch_size of at most {rows}."
         )
 
 
@@ -119,34 +163,37 @@ def check_seed(seed: Any) -> None:
         raise UsageError(f"seed={seed!r}: a whole number from 0 to 2**63 - 1 is needed.")
 
 
-def check_state(model: Any, rows: int, batch_size: int, reset_states: str, where: str = "") -> None:
-    """Refuse what a stateful model cannot do: batches of another size than its state.
+def check_resets(reset_states: Any) -> None:
+    """Refuse a `reset_states` that there is not.
+
+    Raises:
+        UsageError: With the value found and the values allowed.
+    """
+    if reset_states not in RESETS:
+        raise UsageError(f"reset_states={reset_states!r}: choose one of {', '.join(map(repr, RESETS))}.")
+
+
+def check_state(model: Any, batch_size: int, name: str = "batch_size") -> None:
+    """Refuse to train or to measure a stateful model in batches of another size than its state.
 
     Args:
         model: A built model.
-        rows: How many there are.
         batch_size: Rows of a batch.
-        reset_states: When the state is reset.
-        where: What to say before ``batch_size`` and ``x``, such as ``"validation"``; may be empty.
+        name: The name of that argument.
 
     Raises:
         UsageError: With the remedies.
     """
-    if reset_states not in RESETS:
-        raise UsageError(f"reset_states={reset_states!r}: choose one of {', '.join(map(repr, RESETS))}.")
-    if not is_stateful(model):
-        return
-    size, name = state_rows(model), f"{where}_batch_size" if where else "batch_size"
-    if batch_size != size:
+    size = state_rows(model)
+    if size is not None and batch_size != size:
         raise UsageError(
             f"Model {model.name!r} carries its state for a batch of {size}, and {name}={batch_size}: use {name}={size}, or "
             f"build the model with keras.Input(batch_shape=({batch_size}, ...))."
         )
-    check_whole_batches(rows, batch_size, "build the model for another batch size", ("x", "y"), where)
 
 
 def check_whole_batches(
-    rows: int, batch_size: int, remedy: str, arrays: tuple[str, ...] = ("x",), where: str = ""
+    rows: int, batch_size: int, remedy: str, kept: Callable[[int], str], part: str = "rows"
 ) -> None:
     """Refuse a number of rows that is no whole number of batches.
 
@@ -154,8 +201,8 @@ def check_whole_batches(
         rows: How many there are.
         batch_size: Rows of a batch.
         remedy: How to come to another batch size.
-        arrays: What the rows are in.
-        where: What the rows are for, such as ``"validation"``; may be empty.
+        kept: What to pass so that only so many rows are left, in words.
+        part: What the rows are called, such as ``"validation rows"``.
 
     Raises:
         UsageError: With both remedies: another batch size, or dropping the named rows.
@@ -168,19 +215,14 @@ def check_whole_batches(
     rest = f"{remedy} (for example {nearest})"
     if rows > batch_size:
         last = "last row" if ragged == 1 else f"last {ragged} rows"
-        rest += f", or drop the {last} ({', '.join(f'{name}[:{rows - ragged}]' for name in arrays)})"
-    of = f"{where} rows" if where else "rows"
+        rest += f", or drop the {last} ({kept(rows - ragged)})"
     raise UsageError(
-        f"A stateful model needs whole batches, and {rows} {of if rows > 1 else of[:-1]} cannot be cut into batches of "
+        f"A stateful model needs whole batches, and {counted(rows, part.removesuffix('s'))} cannot be cut into batches of "
         f"{batch_size}: {rest}."
     )
 
 
-def in_keras_words(error: BaseException) -> str:
-    """Return what an exception of Keras or JAX says, in one line without colours and without its arguments."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split("Arguments received by")[0]
-    found = re.match(r"Exception encountered when calling (\S+?)(?:\.call)?\(\)\.\s*(.*)", text, re.DOTALL)
-    if found:
-        text = f"{found[1]} says: {found[2]}"
-    text = " ".join(text.split()) or type(error).__name__
-    return text[:400].removesuffix(".")
+def cut(names: Iterable[str], start: int | None, stop: int | None, axis: int = 0) -> str:
+    """Return some rows of arrays in words, as in ``x[:8], y[:8]``."""
+    rows = ":, " * axis + ("" if start is None else str(start)) + ":" + ("" if stop is None else str(stop))
+    return ", ".join(f"{name}[{rows}]" for name in names)

@@ -8,7 +8,8 @@ import numpy as np
 
 from gatewise.backend import import_keras
 from gatewise.errors import NonFiniteError, UsageError
-from gatewise.training.arrays import as_arrays, check_lengths, named_leaves, rows_of
+from gatewise.training.arrays import as_arrays, check_lengths, check_members_axis, named_leaves, rows_of
+from gatewise.training.wording import a_or_an, first_index
 
 keras = import_keras()
 
@@ -27,14 +28,14 @@ class Data(NamedTuple):
     weight: Any
 
 
-def as_data(x: Any, y: Any, weight: Any, member_data: bool = False, where: str = "") -> Data:
+def as_data(x: Any, y: Any, weight: Any, members: int | None = None, where: str = "") -> Data:
     """Convert what a user passes to arrays of the types that Keras would use, and check them.
 
     Args:
         x: Inputs.
         y: Targets.
         weight: Sample weights.
-        member_data: Whether the arrays have a leading members axis.
+        members: How many members have data of their own, on a leading axis; None where there is no such axis.
         where: What to say before their names, such as ``"validation "``.
 
     Raises:
@@ -47,7 +48,9 @@ def as_data(x: Any, y: Any, weight: Any, member_data: bool = False, where: str =
         raise UsageError(f"{names[0]} is None: pass the inputs as arrays.")
     data = Data(*(as_arrays(value, name) for value, name in zip((x, y, weight), names, strict=True)))
     leaves = [leaf for value, name in zip(data, names, strict=True) for leaf in named_leaves(value, name)]
-    check_lengths(leaves, axis=1 if member_data else 0)
+    if members is not None:
+        check_members_axis(leaves, members)
+    check_lengths(leaves, axis=0 if members is None else 1, name=names[0])
     for name, array in leaves:
         check_finite(array, name)
     return data
@@ -62,8 +65,7 @@ def check_finite(array: np.ndarray, name: str) -> None:
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return
     bad = ~np.isfinite(array)
-    count = int(bad.sum())
-    first = tuple(int(index) for index in np.unravel_index(int(np.argmax(bad)), array.shape))
+    count, first = int(bad.sum()), first_index(bad)
     raise NonFiniteError(
         f"{name} holds {count} values that are NaN or infinite, the first at index {first}: remove or replace them."
         if count > 1
@@ -108,12 +110,28 @@ def class_weights_as_sample_weights(y: Any, class_weight: Any, weight: Any) -> A
         class_weight: Class number → weight; a class that is missing weighs 1.
         weight: Sample weights ``(rows,)``, or None.
 
+    """
+    classes = _class_numbers(y)
+    weights = np.ones(len(y), dtype=keras.config.floatx())
+    for label, value in class_weight.items():
+        weights[classes == label] = value
+    return weights if weight is None else weights.reshape(-1, *(1 for _ in weight.shape[1:])) * weight
+
+
+def check_class_weight(class_weight: Any, data: Data, classes: int | None) -> None:
+    """Refuse weights that are for no class of the model, and data without one class a sample.
+
+    Args:
+        class_weight: Class number → weight.
+        data: All rows, those for validation included.
+        classes: How many classes the model has; None where it does not tell.
+
     Raises:
-        UsageError: The weights are no numbers by class number, or `y` does not hold one class a sample.
+        UsageError: With the first entry that cannot be meant.
     """
     if not isinstance(class_weight, Mapping):
         raise UsageError(
-            f"class_weight is a {type(class_weight).__name__}: pass a dict from class number to weight, such as "
+            f"class_weight is {a_or_an(class_weight)}: pass a dict from class number to weight, such as "
             "{0: 1.0, 1: 5.0}."
         )
     for label, value in class_weight.items():
@@ -126,11 +144,23 @@ def class_weights_as_sample_weights(y: Any, class_weight: Any, weight: Any) -> A
             raise UsageError(
                 f"class_weight[{label!r}]={value!r}: a class number with a finite number as its weight is needed."
             )
-    if not isinstance(y, np.ndarray) or isinstance(weight, (Mapping, list, tuple)):
+    if not isinstance(data.y, np.ndarray) or isinstance(data.weight, (Mapping, list, tuple)):
         raise UsageError("class_weight needs y as one array of classes: pass sample_weight instead.")
+    columns = int(np.prod(data.y.shape[1:]))
+    classes = columns if columns > 1 else classes
+    for label in class_weight:
+        if classes is not None and not 0 <= label < classes:
+            raise UsageError(
+                f"class_weight has an entry for class {label}, and there are {classes} classes, numbered 0 to {classes - 1}: "
+                "leave that entry out."
+            )
+        if classes is None and not (_class_numbers(data.y) == label).any():
+            raise UsageError(
+                f"class_weight has an entry for class {label}, which y does not hold: leave that entry out."
+            )
+
+
+def _class_numbers(y: np.ndarray) -> np.ndarray:
+    """Return the class of every sample, of one-hot rows the place of the one."""
     labels = y.reshape(len(y), -1)
-    classes = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0].astype("int64")
-    weights = np.ones(len(y), dtype=keras.config.floatx())
-    for label, value in class_weight.items():
-        weights[classes == label] = value
-    return weights if weight is None else weights.reshape(-1, *(1 for _ in weight.shape[1:])) * weight
+    return labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0].astype("int64")

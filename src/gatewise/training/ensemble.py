@@ -8,49 +8,41 @@ from typing import Any
 import jax
 import numpy as np
 
-from gatewise.artifact import rebuild
-from gatewise.backend import import_keras
 from gatewise.errors import (
     GatewiseWarning,
     Interrupted,
     NonFiniteLossError,
     NotCompilableError,
-    ShapeError,
     UsageError,
 )
-from gatewise.recurrent import is_stateful, recurrent_layers, state_rows, states_for
-from gatewise.recurrent.states import replaced
-from gatewise.training.arrays import as_inputs, rows_of
 from gatewise.training.callbacks import Watchers, sort_callbacks, tabulate_schedule, warn_of_absent
-from gatewise.training.checks import check_devices, check_seed, check_trainable, check_whole, check_whole_batches
+from gatewise.training.checks import check_devices, check_flag, check_seed, check_trainable, check_whole
 from gatewise.training.compiled import ProgramStore, model_facts, shapes
 from gatewise.training.data import Data
-from gatewise.training.fit import Options, build_metrics, frequency, make_plan, prepare, rate_position
-from gatewise.training.forward import Forward, fetched, padded_to_power_of_two
+from gatewise.training.fit import make_plan, rate_position
 from gatewise.training.history import EnsembleHistory
-from gatewise.training.initial import Initialiser, member_seed, randomness_kept
-from gatewise.training.inputs import check_indices, check_inputs, embeddings
+from gatewise.training.initial import Initialiser, member_seed
 from gatewise.training.interrupts import answering_interrupts
+from gatewise.training.members import Ensemble
 from gatewise.training.memory import members_that_fit
 from gatewise.training.order import run_key
-from gatewise.training.predict import ROWS_PER_DISPATCH, run_batches
+from gatewise.training.preparation import Wishes, build_metrics, prepare
 from gatewise.training.program import Program, RunState
 from gatewise.training.progress import Progress
 from gatewise.training.run import CompiledProgram, Outcome, Run
-from gatewise.training.state import ModelValues, model_variables, write_values
+from gatewise.training.state import ModelValues
 from gatewise.training.step import Step
 from gatewise.training.stopping import SaveBest, StopEarly
-
-keras = import_keras()
+from gatewise.training.wording import counted
 
 
 def fit_ensemble(
     model: Any,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     members: int,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     epochs: int = 1,
     verbose: str | int = "auto",
     callbacks: Any = None,
@@ -59,6 +51,8 @@ def fit_ensemble(
     shuffle: bool = True,
     class_weight: Mapping[int, float] | None = None,
     sample_weight: Any = None,
+    steps_per_epoch: None = None,
+    validation_steps: None = None,
     validation_batch_size: int | None = None,
     validation_freq: int | list[int] = 1,
     seed: int = 0,
@@ -67,7 +61,7 @@ def fit_ensemble(
     reset_states: str = "epoch",
     max_memory: int | None = None,
     devices: int | None = None,
-) -> "Ensemble":
+) -> Ensemble:
     """Train many members of a model at once, each with initial weights, order and dropout of its own.
 
     Member k is what ``gw.initialize(model, s)`` and ``gw.fit(model, …, seed=s)`` with ``s = gw.member_seed(seed, k)``
@@ -87,11 +81,13 @@ def fit_ensemble(
         shuffle: As in `fit`.
         class_weight: As in `fit`; not with `member_data`.
         sample_weight: As in `fit`.
+        steps_per_epoch: Not to be given, as in `fit`.
+        validation_steps: Not to be given, as in `fit`.
         validation_batch_size: As in `fit`.
         validation_freq: As in `fit`.
         seed: The ensemble's seed.
         member_data: Whether x, y and the weights have a leading members axis: other data for each member.
-        learning_rates: A learning rate for each member.
+        learning_rates: A learning rate for each member, 0 or larger.
         reset_states: As in `fit`.
         max_memory: Bytes that training may take; members run in blocks that fit. Default: half of what is free.
         devices: Spread the members over so many devices. Default: all.
@@ -104,7 +100,7 @@ def fit_ensemble(
         DataError: Data of the wrong shape, or NaN or infinity in it.
         NotCompilableError: A Python callback, which an ensemble has no single model to show to.
         NonFiniteLossError: The loss of every member became NaN or infinite.
-        Interrupted: Ctrl-C before the first block of members was done.
+        Interrupted: Ctrl-C; the members as trained so far are in its `ensemble`.
 
     Example:
         >>> import numpy as np, gatewise as gw, keras
@@ -118,15 +114,24 @@ def fit_ensemble(
     check_trainable(model)
     check_seed(seed)
     check_whole("members", members)
-    if validation_batch_size is None:
-        validation_batch_size = batch_size
-    options = Options(batch_size, validation_batch_size, epochs, 0, shuffle, reset_states, frequency(validation_freq))
-    data, validation = prepare(
-        model, (x, y, sample_weight), validation_data, validation_split, class_weight, options, member_data
+    check_flag("member_data", member_data)
+    if max_memory is not None:
+        _check_bytes(max_memory)
+    wishes = Wishes(
+        batch_size,
+        validation_batch_size,
+        epochs,
+        0,
+        shuffle,
+        reset_states,
+        validation_freq,
+        verbose,
+        steps_per_epoch,
+        validation_steps,
     )
-    if member_data:
-        _check_members_axis(data, members)
-    build_metrics(model, data, batch_size, leading=1 if member_data else 0)
+    given, own = (x, y, sample_weight), members if member_data else None
+    data, validation, options = prepare(model, given, validation_data, validation_split, class_weight, wishes, own)
+    build_metrics(model, data, options.batch_size, leading=1 if member_data else 0)
     watchers = _watchers(model, callbacks)
     seeds = tuple(member_seed(seed, member) for member in range(members))
     start = Initialiser(model).members(seeds)
@@ -144,13 +149,11 @@ def fit_ensemble(
     return trainer.train(seeds, start, data, validation, options.epochs)
 
 
-def _check_members_axis(data: Data, members: int) -> None:
-    for leaf in jax.tree.leaves(data):
-        if leaf.shape[0] != members:
-            raise ShapeError(
-                f"member_data=True, and an array has the shape {leaf.shape} for {members} members: give every array a "
-                "leading members axis, (members, rows, …)."
-            )
+def _check_bytes(max_memory: Any) -> None:
+    if not isinstance(max_memory, (int, float, np.integer, np.floating)) or not 1 <= max_memory < np.inf:
+        raise UsageError(
+            f"max_memory={max_memory!r}: a number of bytes is needed, at least 1, such as 2 * 2**30 for two gibibytes."
+        )
 
 
 def _watchers(model: Any, callbacks: Any) -> Watchers:
@@ -167,14 +170,23 @@ def _watchers(model: Any, callbacks: Any) -> Watchers:
     return watchers
 
 
-def _with_rates(model: Any, values: ModelValues, rates: Sequence[float]) -> ModelValues:
+def _with_rates(model: Any, values: ModelValues, rates: Any) -> ModelValues:
     position, members = rate_position(model), len(values.trainable[0])
     if position is None:
         raise UsageError(
             "learning_rates needs an optimizer with a number as learning rate, and this one has a schedule."
         )
+    if not isinstance(rates, (Sequence, np.ndarray)) or isinstance(rates, str) or np.ndim(rates) == 0:
+        raise UsageError(
+            f"learning_rates={rates!r}: a list is needed, with a number for each of the {members} members."
+        )
     if len(rates) != members:
-        raise UsageError(f"learning_rates has {len(rates)} values for {members} members: give one for each.")
+        raise UsageError(
+            f"learning_rates has {counted(len(rates), 'value')} for {counted(members, 'member')}: give one for each."
+        )
+    for member, rate in enumerate(rates):
+        if not isinstance(rate, (int, float, np.integer, np.floating)) or not 0 <= rate < np.inf:
+            raise UsageError(f"learning_rates[{member}]={rate!r}: a finite number of at least 0 is needed.")
     slots = list(values.optimizer)
     slots[position] = np.asarray(rates, dtype=slots[position].dtype)
     return values._replace(optimizer=slots)
@@ -207,7 +219,7 @@ class _Trainer:
 
     def train(
         self, seeds: tuple[int, ...], start: ModelValues, data: Data, validation: Data | None, epochs: int
-    ) -> "Ensemble":
+    ) -> Ensemble:
         members = len(seeds)
         plan, model = self.plan, self.model
         facts = {
@@ -251,7 +263,7 @@ class _Trainer:
         self._report_bad(history, done)
         return ensemble
 
-    def _report_bad(self, history: "EnsembleHistory", members: int) -> None:
+    def _report_bad(self, history: EnsembleHistory, members: int) -> None:
         if not history.bad:
             return
         member, (epoch, step) = next(iter(sorted(history.bad.items())))
@@ -357,119 +369,3 @@ def _start(program: Program, values: ModelValues, keys: Any, members: int) -> Ru
     """Return the state of a block that begins; the program itself is made for the members of one device only."""
     whole = Program(program.step, dataclasses.replace(program.plan, members=members))
     return whole.start(values, keys, 0)
-
-
-class Ensemble:
-    """The trained members of one model. Made by `fit_ensemble`.
-
-    Attributes:
-        model: The Keras model that the members share in everything but their values.
-        seeds: The seed of each member.
-        values: Weights, optimizer slots and carried state of all members; every array has a leading members axis.
-        history: Losses and metrics ``(members, epochs)`` by name, and the times of the run.
-    """
-
-    def __init__(self, model: Any, seeds: Sequence[int], values: ModelValues, history: EnsembleHistory) -> None:
-        self.model = model
-        self.seeds = tuple(seeds)
-        self.values = values
-        self.history = history
-        self._forwards: dict[int, tuple[Forward, list[Any], list[Any]]] = {}
-
-    @property
-    def members(self) -> int:
-        """How many members there are."""
-        return len(self.seeds)
-
-    def __len__(self) -> int:
-        return self.members
-
-    def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = "auto") -> Any:
-        """Run every member on the same data.
-
-        Args:
-            x: Inputs ``(rows, …)``.
-            batch_size: As in `gatewise.predict`; stateful members carry their state on.
-            verbose: As in `gatewise.predict`.
-
-        Returns:
-            The outputs ``(members, rows, …)``.
-
-        Raises:
-            ShapeError: The model expects another shape.
-        """
-        x = as_inputs(x)
-        check_inputs(self.model, x)
-        check_indices(self.model, x, embeddings(self.model))
-        if batch_size is not None:
-            check_whole("batch_size", batch_size)
-        rows, stateful = rows_of(x), is_stateful(self.model)
-        size = batch_size or (state_rows(self.model) if stateful else None) or ROWS_PER_DISPATCH
-        if stateful:
-            check_whole_batches(rows, size, "use another batch_size")
-        forward, weights, carried = self._forward(size)
-        if not stateful and rows <= size:
-            outputs, _ = forward.call(weights, carried, padded_to_power_of_two(x, rows, size))
-            return fetched(outputs, (slice(None), slice(rows)))
-        call = lambda state, part: forward.call(weights, state, part)  # noqa: E731
-        outputs, carried = run_batches(call, carried, x, size, verbose, axis=1)
-        self._forwards[size] = (forward, weights, carried)
-        if stateful and size == state_rows(self.model):
-            self.values = self.values._replace(recurrent=[np.asarray(array) for array in carried])
-        return outputs
-
-    def _forward(self, rows: int) -> tuple[Forward, list[Any], list[Any]]:
-        """Return the compiled forward pass at a batch size, with all weights and with the state carried at that size."""
-        if rows not in self._forwards:
-            stateful = is_stateful(self.model)
-            states = states_for(self.model, rows) if stateful else [None for _ in recurrent_layers(self.model)]
-            forward = Forward(self.model, states, members=True)
-            weights = jax.device_put([*self.values.trainable, *self.values.non_trainable])
-            own = stateful and rows == state_rows(self.model)
-            zeros = [np.zeros((self.members, *v.shape), v.value.dtype) for v in forward.carried]
-            self._forwards[rows] = (forward, weights, jax.device_put(self.values.recurrent if own else zeros))
-        return self._forwards[rows]
-
-    def reset_states(self) -> None:
-        """Set the carried state of all members to zero, at every batch size."""
-        for rows, (forward, weights, carried) in self._forwards.items():
-            self._forwards[rows] = (forward, weights, [array * 0 for array in carried])
-        self.values = self.values._replace(recurrent=[np.zeros_like(array) for array in self.values.recurrent])
-
-    def member(self, member: int) -> Any:
-        """Return one member as an ordinary compiled Keras model of its own.
-
-        Args:
-            member: Its number, from 0.
-
-        Raises:
-            UsageError: There is no such member, or the model cannot be cloned.
-        """
-        if not -self.members <= member < self.members:
-            raise UsageError(f"Member {member} of an ensemble of {self.members}: choose from 0 to {self.members - 1}.")
-        with randomness_kept():
-            clone = _clone(self.model)
-        write_values(clone, jax.tree.map(lambda array: array[member], self.values))
-        return clone
-
-    def __repr__(self) -> str:
-        return f"<Ensemble of {self.members} members of model {self.model.name!r}: {self.history!r}>"
-
-    def _repr_html_(self) -> str:
-        """Show the distribution of every loss and metric over the members in a notebook."""
-        return f"<p>Ensemble of {self.members} members of model <code>{self.model.name}</code></p>{self.history._repr_html_()}"
-
-
-def _clone(model: Any) -> Any:
-    try:
-        with replaced(model, compiled=False):  # Keras would compile the copy, and without the user's own functions
-            clone = keras.models.clone_model(model)
-        rebuild.recompile(clone, model)
-        clone.optimizer.build(clone.trainable_variables)
-    except Exception as error:
-        raise UsageError(
-            f"Model {model.name!r} cannot be cloned ({error}): build one yourself and use ensemble.values."
-        ) from error
-    if len(model_variables(clone).trainable) != len(model_variables(model).trainable):
-        raise UsageError(f"Model {model.name!r} cannot be cloned: its copy has other variables. Use ensemble.values.")
-    return clone

@@ -1,7 +1,6 @@
 """`fit`: Keras's ``model.fit`` as one compiled program."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +20,20 @@ from gatewise.training.callbacks import (
     warn_of_absent,
 )
 from gatewise.training.checkpoint import Checkpoint, fingerprint
-from gatewise.training.checks import (
-    check_batch_size,
-    check_devices,
-    check_seed,
-    check_state,
-    check_trainable,
-    check_whole,
-)
+from gatewise.training.checks import check_devices, check_seed, check_trainable
 from gatewise.training.compiled import ProgramStore, model_facts, shapes
-from gatewise.training.data import (
-    Data,
-    as_data,
-    class_weights_as_sample_weights,
-    split_rows,
-)
+from gatewise.training.data import Data
 from gatewise.training.history import History
 from gatewise.training.host import HostCallbacks
-from gatewise.training.inputs import UNFIT, check_indices, check_inputs, embeddings, unfit
 from gatewise.training.interrupts import Interrupt, answering_interrupts
 from gatewise.training.order import Steps, run_key
+from gatewise.training.preparation import Options, Wishes, build_metrics, prepare
 from gatewise.training.program import Plan, Program, RunState
 from gatewise.training.progress import Progress
 from gatewise.training.run import CompiledProgram, Outcome, Run
 from gatewise.training.state import read_values, write_values
 from gatewise.training.step import Step
 from gatewise.training.stopping import SaveBest
-from gatewise.training.targets import check_targets
 
 # On a CPU the rows of a step are spread over the cores only from this many multiplications on. Measured on two cores: a
 # GRU(64) over 48 steps takes 34 ms instead of 40 with 256 rows (5e8), and 15 ms instead of 5 with 32 rows (7e7).
@@ -58,7 +44,7 @@ def fit(
     model: Any,
     x: Any = None,
     y: Any = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     epochs: int = 1,
     verbose: str | int = "auto",
     callbacks: Any = None,
@@ -68,6 +54,8 @@ def fit(
     class_weight: Mapping[int, float] | None = None,
     sample_weight: Any = None,
     initial_epoch: int = 0,
+    steps_per_epoch: None = None,
+    validation_steps: None = None,
     validation_batch_size: int | None = None,
     validation_freq: int | list[int] = 1,
     *,
@@ -85,7 +73,8 @@ def fit(
         model: A built and compiled Keras model.
         x: Inputs ``(rows, …)``, or a list or dict of them.
         y: Targets ``(rows, …)``, or a list or dict of them.
-        batch_size: Rows of a step; the last step of an epoch takes what is left.
+        batch_size: Rows of a step; the last step of an epoch takes what is left. Default: 32, or all rows where there are
+            fewer; for a stateful model the batch of its state.
         epochs: Number of the epoch at which to stop, counted from the first epoch of all.
         verbose: ``"auto"`` or 1 for a progress bar (only on work over a second), 2 for a line an epoch, 0 for silence.
         callbacks: Keras callbacks. EarlyStopping, ReduceLROnPlateau, LearningRateScheduler, TerminateOnNaN and
@@ -97,7 +86,9 @@ def fit(
         class_weight: Class number → weight.
         sample_weight: Weights ``(rows,)``.
         initial_epoch: Number of the first epoch of this call.
-        validation_batch_size: Rows of a validation step; default `batch_size`.
+        steps_per_epoch: Not to be given: an epoch goes through all rows.
+        validation_steps: Not to be given: validation goes through all rows.
+        validation_batch_size: Rows of a validation step; default `batch_size` where that is given, else as there.
         validation_freq: Validate after every so many epochs, or after the epochs listed (counted from 1).
         seed: Where order and dropout come from: the same seed gives bit-identical weights on the same machine.
         reset_states: When the state carried by stateful layers is set to zero: ``"epoch"``, ``"batch"`` or ``"never"``.
@@ -125,14 +116,25 @@ def fit(
     """
     check_trainable(model)
     check_seed(seed)
-    freq = frequency(validation_freq)
-    if validation_batch_size is None:
-        validation_batch_size = batch_size
-    options = Options(batch_size, validation_batch_size, epochs, initial_epoch, shuffle, reset_states, freq)
-    data, validation = prepare(model, (x, y, sample_weight), validation_data, validation_split, class_weight, options)
-    build_metrics(model, data, batch_size)
+    wishes = Wishes(
+        batch_size,
+        validation_batch_size,
+        epochs,
+        initial_epoch,
+        shuffle,
+        reset_states,
+        validation_freq,
+        verbose,
+        steps_per_epoch,
+        validation_steps,
+    )
+    given = (x, y, sample_weight)
+    data, validation, options = prepare(model, given, validation_data, validation_split, class_weight, wishes)
+    build_metrics(model, data, options.batch_size)
     watchers = sort_callbacks(model, callbacks, rate_position(model))
-    plan = make_plan(model, data, validation, watchers, options, mesh=_rows_mesh(devices, model, data, batch_size))
+    plan = make_plan(
+        model, data, validation, watchers, options, mesh=_rows_mesh(devices, model, data, options.batch_size)
+    )
     facts = {
         **model_facts(model),
         "x, y, sample_weight": shapes(data),
@@ -144,116 +146,6 @@ def fit(
     if checkpoint is not None:
         session.checkpoint = Checkpoint(checkpoint, fingerprint(model, data, validation, plan, seed))
     return session.train(data, validation, seed)
-
-
-@dataclass(frozen=True)
-class Options:
-    """The plain numbers of a call, checked together.
-
-    Attributes:
-        batch_size: Rows of a training step.
-        validation_batch_size: Rows of a validation step.
-        epochs: Epoch before which to stop.
-        initial_epoch: First epoch.
-        shuffle: Whether every epoch has an order of its own.
-        reset_states: When the carried state is reset.
-        validation_freq: Validate every so many epochs, or in the epochs listed (counted from 1).
-    """
-
-    batch_size: int
-    validation_batch_size: int
-    epochs: int
-    initial_epoch: int
-    shuffle: bool
-    reset_states: str
-    validation_freq: int | tuple[int, ...]
-
-
-def frequency(value: Any) -> int | tuple[int, ...]:
-    """Check a validation_freq.
-
-    Raises:
-        UsageError: It is neither a whole number of at least 1 nor a list of such.
-    """
-    values = [value] if isinstance(value, (int, np.integer)) else list(value) if hasattr(value, "__iter__") else []
-    if not values or any(not isinstance(epoch, (int, np.integer)) or epoch < 1 for epoch in values):
-        raise UsageError(f"validation_freq={value!r}: a whole number of at least 1, or a list of such, is needed.")
-    return int(value) if isinstance(value, (int, np.integer)) else tuple(int(epoch) for epoch in values)
-
-
-def prepare(
-    model: Any,
-    training: tuple[Any, Any, Any],
-    validation_data: Any,
-    validation_split: float,
-    class_weight: Mapping[int, float] | None,
-    options: Options,
-    member_data: bool = False,
-) -> tuple[Data, Data | None]:
-    """Convert, split and check the data of a call; see `fit` for the arguments.
-
-    Returns:
-        Training and validation data.
-    """
-    axis = 1 if member_data else 0
-    data = as_data(*training, member_data=member_data)
-    if class_weight is not None and member_data:
-        raise UsageError(
-            "class_weight is for rows that all members share, and member_data=True gives each its own: pass sample_weight "
-            "with a leading members axis instead."
-        )
-    validation = None
-    if validation_data is not None:
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-            parts = f" of {len(validation_data)} parts" if isinstance(validation_data, (tuple, list)) else ""
-            raise UsageError(
-                f"validation_data is a {type(validation_data).__name__}{parts}: pass (x, y) or (x, y, sample_weight)."
-            )
-        x, y, *weight = validation_data
-        validation = as_data(x, y, weight[0] if weight else None, member_data, where="validation ")
-    elif validation_split:
-        data, validation = split_rows(data, validation_split, axis)
-    if class_weight is not None:
-        # Only now: as in Keras, the rows kept for validation are not weighted by their class.
-        data = data._replace(weight=class_weights_as_sample_weights(data.y, class_weight, data.weight))
-    for name, value, least in (
-        ("batch_size", options.batch_size, 1),
-        ("validation_batch_size", options.validation_batch_size, 1),
-        ("epochs", options.epochs, 1),
-        ("initial_epoch", options.initial_epoch, 0),
-    ):
-        check_whole(name, value, least)
-    check_state(model, rows_of(data.x, axis), options.batch_size, options.reset_states)
-    check_batch_size(rows_of(data.x, axis), options.batch_size)
-    check_against_model(model, data, axis + 1)
-    if validation is not None:
-        rows = rows_of(validation.x, axis)
-        check_state(model, rows, options.validation_batch_size, options.reset_states, "validation")
-        check_against_model(model, validation, axis + 1, "validation ")
-    return data, validation
-
-
-def check_against_model(model: Any, data: Data, leading: int = 1, where: str = "") -> None:
-    """Compare inputs and targets with what a model reads and puts out.
-
-    Raises:
-        DataError: Naming the first array that does not fit.
-    """
-    check_inputs(model, data.x, leading, f"{where}x")
-    check_indices(model, data.x, embeddings(model), f"{where}x")
-    check_targets(model, data.y, leading, f"{where}y")
-
-
-def build_metrics(model: Any, data: Data, batch_size: int, leading: int = 0) -> None:
-    """Let Keras make the variables of its losses, metrics and optimizer, which it does when it first sees data."""
-    index = (0,) * leading
-    batch = jax.tree.map(lambda array: array[index][:batch_size], data)
-    try:
-        model._symbolic_build(data_batch=(batch.x, batch.y, batch.weight))
-    except UNFIT as error:
-        raise unfit(model, error, x=data.x, y=data.y, sample_weight=data.weight) from error
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
 
 
 def make_plan(

@@ -6,18 +6,18 @@ compilation the first time. Any other initialiser is called as it is, with its `
 """
 
 import math
-import random
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import jax
 import numpy as np
 
+from gatewise.artifact.rebuild import randomness_kept
 from gatewise.backend import import_keras
 from gatewise.errors import UsageError
 from gatewise.recurrent.states import replaced
-from gatewise.training.checks import check_built, check_seed
+from gatewise.training.checks import check_built, check_seed, check_whole
 from gatewise.training.state import ModelValues, model_variables, write_values
 
 keras = import_keras()
@@ -39,12 +39,16 @@ def member_seed(seed: int, member: int) -> int:
     Returns:
         A whole number from 0 to 2**31 - 1, a good mix of both.
 
+    Raises:
+        UsageError: One of them is no whole number, or out of range.
+
     Example:
         >>> import gatewise as gw
         >>> gw.member_seed(0, 1) != gw.member_seed(0, 2)
         True
     """
     check_seed(seed)
+    check_whole("member", member, 0)
     return int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
 
 
@@ -73,16 +77,6 @@ def initialize(model: Any, seed: int) -> None:
     check_built(model)
     check_seed(seed)
     write_values(model, Initialiser(model)(seed))
-
-
-@contextmanager
-def randomness_kept() -> Iterator[None]:
-    """Leave Python's own generator as it is: Keras draws from it for every layer that is made without a seed."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 class Initialiser:

@@ -8,7 +8,7 @@ import numpy as np
 from gatewise.backend import import_keras
 from gatewise.errors import DataError, GatewiseError, ShapeError
 from gatewise.training.arrays import named_leaves
-from gatewise.training.checks import in_keras_words
+from gatewise.training.wording import counted, first_index, in_keras_words
 
 keras = import_keras()
 
@@ -30,7 +30,7 @@ def check_inputs(model: Any, x: Any, leading: int = 1, name: str = "x") -> None:
         return
     for (leaf, array), tensor in zip(_by_input(model, x, name), inputs, strict=True):
         expected, found = tuple(tensor.shape[1:]), tuple(array.shape[leading:])
-        if not _fits(expected, found):
+        if not same_shape(expected, found):
             wanted = ", ".join("any" if size is None else str(size) for size in ("samples", *expected))
             raise ShapeError(
                 f"{leaf} has the shape {array.shape[leading - 1 :]}, and {_reader_in_words(model, tensor)} expects "
@@ -38,7 +38,8 @@ def check_inputs(model: Any, x: Any, leading: int = 1, name: str = "x") -> None:
             )
 
 
-def _fits(expected: tuple[Any, ...], found: tuple[int, ...]) -> bool:
+def same_shape(expected: tuple[Any, ...], found: tuple[int, ...]) -> bool:
+    """Say whether a shape is the one expected, in which None stands for any size."""
     return len(expected) == len(found) and all(e in (None, f) for e, f in zip(expected, found, strict=True))
 
 
@@ -59,13 +60,12 @@ def _by_input(model: Any, x: Any, name: str) -> list[tuple[str, Any]]:
             return [(f"{name}[{key!r}]", x[key]) for key in names]
     leaves = list(named_leaves(x, name))
     if len(leaves) != len(names):
-        arrays = "1 array" if len(leaves) == 1 else f"{len(leaves)} arrays"
-        inputs = "1 input" if len(names) == 1 else f"{len(names)} inputs"
         remedy = (
             f"pass one array (np.stack({name}) makes one of a list of samples)."
             if len(names) == 1
             else f"pass a list or a dict with one array for each of {', '.join(map(repr, names))}."
         )
+        arrays, inputs = counted(len(leaves), "array"), counted(len(names), "input")
         raise ShapeError(f"{name} holds {arrays}, and model {model.name!r} has {inputs}: {remedy}")
     return leaves
 
@@ -86,8 +86,8 @@ def _reader_in_words(model: Any, tensor: Any) -> str:
 
 def _remedy(expected: tuple[Any, ...], found: tuple[int, ...], name: str) -> str:
     if len(expected) == 2 and len(found) == 1:
-        new = f"{name}[..., None]" if _fits(expected, (*found, 1)) else f"{name}[:, None]"
-        if _fits(expected, (*found, 1)) or _fits(expected, (1, *found)):
+        new = f"{name}[..., None]" if same_shape(expected, (*found, 1)) else f"{name}[:, None]"
+        if same_shape(expected, (*found, 1)) or same_shape(expected, (1, *found)):
             return f"its axes are (samples, time, features); reshape {name}, for example with {new}."
         return f"its axes are (samples, time, features); reshape {name} to them."
     if len(expected) != len(found):
@@ -118,7 +118,7 @@ def check_indices(model: Any, x: Any, found: list[tuple[int, Any]], name: str = 
         leaf, array = leaves[position]
         bad = (array < 0) | (array >= layer.input_dim)
         if bad.any():
-            first = tuple(int(index) for index in np.unravel_index(int(np.argmax(bad)), array.shape))
+            first = first_index(bad)
             raise DataError(
                 f"{leaf} holds the index {array[first]} at {first}, and layer {layer.name!r} has {layer.input_dim} rows, "
                 f"numbered 0 to {layer.input_dim - 1}: give it a larger input_dim, or replace rare words."

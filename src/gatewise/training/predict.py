@@ -13,14 +13,16 @@ from gatewise.training.checks import (
     check_built,
     check_state,
     check_trainable,
+    check_verbose,
     check_whole,
     check_whole_batches,
+    cut,
 )
 from gatewise.training.compiled import ProgramStore, model_facts, shapes
 from gatewise.training.data import Data, as_data, check_finite
-from gatewise.training.fit import build_metrics, check_against_model
 from gatewise.training.forward import Forward, fetched, joined, padded_to_power_of_two
 from gatewise.training.inputs import UNFIT, check_indices, check_inputs, embeddings, unfit
+from gatewise.training.preparation import USUAL_BATCH, build_metrics, check_against_model
 from gatewise.training.progress import Progress
 from gatewise.training.state import read_values
 from gatewise.training.step import Step
@@ -53,7 +55,7 @@ def predict(model: Any, x: Any, batch_size: int | None = None, verbose: str | in
         ShapeError: The model expects another shape.
         UsageError: The rows are no whole number of batches, and the model carries state from one to the next.
     """
-    predictors = model.__dict__.get(_PREDICTORS)
+    predictors: Any = model.__dict__.get(_PREDICTORS) if isinstance(model, keras.Model) else None
     if predictors is None:
         check_built(model)
         predictors = model.__dict__[_PREDICTORS] = {}
@@ -80,13 +82,14 @@ class _Predictor:
         self.checked: set[Any] = set()
 
     def __call__(self, x: Any, verbose: str | int) -> Any:
+        check_verbose(verbose)
         x = self._inputs(x)
         rows = rows_of(x)
         forward = self.forward
         weights = forward.read_weights()
         carried = [variable._value for variable in forward.carried]
         if self.stateful:
-            check_whole_batches(rows, self.rows, "use another batch_size")
+            _check_whole_batches(x, rows, self.rows)
         if rows <= self.rows:
             outputs, carried = forward.call(weights, carried, padded_to_power_of_two(x, rows, self.rows))
             outputs = fetched(outputs, slice(rows))
@@ -110,6 +113,12 @@ class _Predictor:
             for name, array in named_leaves(x, "x"):
                 check_finite(array, name)
         return x
+
+
+def _check_whole_batches(x: Any, rows: int, size: int) -> None:
+    if rows % size:
+        names = [name for name, _ in named_leaves(x, "x")]
+        check_whole_batches(rows, size, "use another batch_size", lambda stop: cut(names, None, stop))
 
 
 def run_batches(
@@ -150,11 +159,12 @@ def _cuts(rows: int, size: int) -> Iterator[tuple[int, int]]:
 def evaluate(
     model: Any,
     x: Any,
-    y: Any,
+    y: Any = None,
     batch_size: int | None = None,
-    sample_weight: Any = None,
-    return_dict: bool = False,
     verbose: str | int = "auto",
+    sample_weight: Any = None,
+    *,
+    return_dict: bool = False,
 ) -> Any:
     """Compute the loss and the metrics of a compiled model on data.
 
@@ -164,9 +174,9 @@ def evaluate(
         y: Targets ``(rows, …)``, or a list or dict of them.
         batch_size: Rows of a batch; the last one takes what is left. Default: the batch of a stateful model's state, which
             is carried on from batch to batch, else 32.
+        verbose: ``"auto"`` or 1 for a progress bar on work over a second, 0 for silence.
         sample_weight: Weights ``(rows,)``.
         return_dict: Whether to return a dict by name.
-        verbose: ``"auto"`` or 1 for a progress bar on work over a second, 0 for silence.
 
     Returns:
         The loss, or a list of loss and metrics, or a dict of them, as ``model.evaluate`` returns them.
@@ -176,14 +186,25 @@ def evaluate(
         DataError: Data of the wrong shape, or NaN or infinity in it.
     """
     check_trainable(model, replaced=("test_step",))
+    check_verbose(verbose)
+    if batch_size is not None:
+        check_whole("batch_size", batch_size)
     data = as_data(x, y, sample_weight)
     rows = rows_of(data.x)
-    if batch_size is None:
-        batch_size = state_rows(model) or 32
-    check_whole("batch_size", batch_size)
-    check_state(model, rows, batch_size, "never")
-    batch_size = min(batch_size, rows)
     check_against_model(model, data)
+    if batch_size is None:
+        batch_size = state_rows(model) or USUAL_BATCH
+    if is_stateful(model):
+        check_state(model, batch_size)
+        names = [
+            leaf
+            for part, name in zip(data, ("x", "y", "sample_weight"), strict=True)
+            for leaf, _ in named_leaves(part, name)
+        ]
+        check_whole_batches(
+            rows, batch_size, "build the model for another batch size", lambda stop: cut(names, None, stop)
+        )
+    batch_size = min(batch_size, rows)
     build_metrics(model, data, batch_size)
     facts = {**model_facts(model), "x, y, sample_weight": shapes(jax.tree.map(lambda array: array[:1], data))}
     step, test = ProgramStore.of(model, "evaluate").get(facts, lambda: _test_function(model))

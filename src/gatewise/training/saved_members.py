@@ -8,8 +8,8 @@ import numpy as np
 
 from gatewise.artifact.folder import WEIGHTS
 from gatewise.artifact.manifest import NAME, refusal
-from gatewise.training.ensemble import Ensemble
 from gatewise.training.history import EnsembleHistory
+from gatewise.training.members import Ensemble
 from gatewise.training.saved_values import check_finite, check_fit, named_arrays, take_values
 from gatewise.training.state import ModelValues
 

@@ -20,7 +20,7 @@ from gatewise.backend import import_keras
 from gatewise.errors import GatewiseWarning, ModelFileError, UsageError
 from gatewise.recurrent import recurrent_layers, state_variables
 from gatewise.training.checks import check_built
-from gatewise.training.ensemble import Ensemble
+from gatewise.training.members import Ensemble
 from gatewise.training.saved_members import describe_members, read_members
 from gatewise.training.saved_values import check_finite, check_fit, named_arrays, take_values
 from gatewise.training.state import ModelValues, read_values, write_values
@@ -79,6 +79,7 @@ def load(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None 
         A compiled Keras model (not compiled if it was not), or an `Ensemble`.
 
     Raises:
+        UsageError: `path` is no path.
         ModelFileError: The folder is missing, damaged, foreign or newer, or names what is not allowed; the message
             names the file and the reason.
         EnvironmentFault: A file cannot be read.

@@ -14,28 +14,11 @@ from gatewise.training.arrays import as_arrays
 from gatewise.training.checks import check_built, check_whole
 from gatewise.training.data import check_finite
 from gatewise.training.forward import Forward, fetched
+from gatewise.training.step_by_step import check_step_by_step
 
 keras = import_keras()
 
 _KIND = "stream-state"
-
-# Layers that mix neighbouring time steps: fed step by step, each would see one and pad the others.
-_SEVERAL_STEPS = (
-    keras.layers.Conv1D,
-    keras.layers.SeparableConv1D,
-    keras.layers.DepthwiseConv1D,
-    keras.layers.Conv1DTranspose,
-    keras.layers.MaxPooling1D,
-    keras.layers.AveragePooling1D,
-    keras.layers.GlobalMaxPooling1D,
-    keras.layers.GlobalAveragePooling1D,
-    keras.layers.UpSampling1D,
-    keras.layers.ZeroPadding1D,
-    keras.layers.Cropping1D,
-    keras.layers.Attention,
-    keras.layers.AdditiveAttention,
-    keras.layers.MultiHeadAttention,
-)
 
 
 def stream(model: Any, batch_size: int = 1) -> "Stream":
@@ -52,7 +35,8 @@ def stream(model: Any, batch_size: int = 1) -> "Stream":
         The stream.
 
     Raises:
-        UsageError: The model has no recurrent layer, or one that reads its sequence from the end.
+        UsageError: The model has no recurrent layer, one that reads its sequence from the end, or one that looks at several
+            time steps at once.
 
     Example:
         >>> import numpy as np, gatewise as gw, keras
@@ -88,17 +72,12 @@ class Stream:
                     f"Layer {layer.name!r} reads its sequence from the end, which a stream does not have: use gw.predict "
                     "on whole sequences."
                 )
-        for layer in model._flatten_layers():
-            if isinstance(layer, _SEVERAL_STEPS) and getattr(layer, "kernel_size", None) != (1,):
-                raise UsageError(
-                    f"Layer {layer.name!r} ({type(layer).__name__}) looks at several time steps at once, which a stream does "
-                    "not have: use gw.predict on whole sequences."
-                )
         self.model = model
         self.batch_size = int(batch_size)
         self._forward = Forward(model, [fresh_states(layer, batch_size) for layer in layers])
         self._state = [np.zeros(variable.shape, variable.value.dtype) for variable in self._forward.carried]
         self._frame, self._kind = _frame(model)
+        check_step_by_step(model, self._forward, self._state, self._frame, self._kind)
 
     def step(self, x: Any) -> np.ndarray:
         """Feed one observation and return the output that follows it.
@@ -170,10 +149,11 @@ class Stream:
         """Write the state (not the model) to a folder.
 
         Raises:
-            EnvironmentFault: The folder exists already, or cannot be written.
+            UsageError: Something is there already, and `overwrite` is False or it is no saved folder.
+            EnvironmentFault: The folder cannot be written.
         """
         tensors = {f"state.{number:03d}": array for number, array in enumerate(self.state)}
-        write_folder(Path(path), {"kind": _KIND, "batch_size": self.batch_size}, tensors, overwrite=overwrite)
+        write_folder(path, {"kind": _KIND, "batch_size": self.batch_size}, tensors, overwrite=overwrite)
 
     def load(self, path: str | Path) -> None:
         """Go on from a state that `save` wrote.
@@ -181,7 +161,7 @@ class Stream:
         Raises:
             ModelFileError: The folder is damaged, or holds the state of another model.
         """
-        _, tensors = read_folder(Path(path), _KIND)
+        _, tensors = read_folder(path, _KIND)
         try:
             self.state = [tensors[name] for name in sorted(tensors)]
         except ShapeError as error:

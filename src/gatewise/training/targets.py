@@ -2,13 +2,18 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from gatewise.backend import import_keras
 from gatewise.errors import DataError, GatewiseWarning, ShapeError, UsageError
+from gatewise.recurrent import state_rows
 from gatewise.training.arrays import named_leaves
+from gatewise.training.compiled import shapes
+from gatewise.training.inputs import UNFIT, same_shape, unfit
+from gatewise.training.wording import counted, first_index
 
 keras = import_keras()
 
@@ -26,13 +31,24 @@ _ELEMENT_BY_ELEMENT = {
     keras.losses.log_cosh,
     keras.losses.poisson,
 }
+# Where a model that does not declare its outputs keeps what was found out about them, by the shapes of its inputs.
+_OUTPUTS = "_gatewise_outputs"
 
 
-def check_targets(model: Any, y: Any, leading: int = 1, name: str = "y") -> None:
+class _Outputs(NamedTuple):
+    """The outputs of a model: their shapes and names in the order of Keras, and how they are nested."""
+
+    shapes: list[tuple[Any, ...]]
+    names: list[str]
+    structure: Any
+
+
+def check_targets(model: Any, x: Any, y: Any, leading: int = 1, name: str = "y") -> None:
     """Compare targets with a compiled model's outputs and losses, as far as both are known.
 
     Args:
         model: A compiled model.
+        x: The inputs, already checked: a model that does not declare its outputs is asked what it makes of them.
         y: Array, nest of arrays, or None.
         leading: How many axes come before those of one sample: 1, or 2 with a members axis.
         name: What the caller calls `y`.
@@ -48,33 +64,84 @@ def check_targets(model: Any, y: Any, leading: int = 1, name: str = "y") -> None
                 f"{name} is None, and the loss of model {model.name!r} compares with targets: pass {name}."
             )
         return
-    for leaf, array, output, loss in _by_output(model, y, name):
-        function = getattr(loss, "fn", loss)
-        expected, found = tuple(output.shape[1:]), tuple(array.shape[leading:])
+    for leaf, array, expected, loss in _by_output(model, x, y, leading, name):
+        function, found = getattr(loss, "fn", loss), tuple(array.shape[leading:])
         if function is _SPARSE:
             _check_classes(leaf, array, found, expected, getattr(loss, "_fn_kwargs", {}))
         elif function in _ELEMENT_BY_ELEMENT:
             _check_shape(leaf, array.shape[leading - 1 :], found, expected, function)
             if function is _BINARY:
-                _refuse(leaf, array, (array < 0) | (array > 1), "and binary_crossentropy needs values from 0 to 1")
+                _refuse(
+                    leaf,
+                    array,
+                    (array < 0) | (array > 1),
+                    "and binary_crossentropy needs values from 0 to 1: for more than two classes use "
+                    "sparse_categorical_crossentropy and a last layer with a unit for each, for other values another loss",
+                )
 
 
-def _by_output(model: Any, y: Any, name: str) -> list[tuple[str, Any, Any, Any]]:
-    """Return (name, target, output, loss) for every output; nothing where the model does not tell its outputs."""
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
-        return []
-    functional = getattr(model, "_functional", None) or model
-    names = list(getattr(functional, "output_names", []))
+def classes_of(model: Any, x: Any, leading: int = 1) -> int | None:
+    """Return how many classes the one loss of a model tells apart; None where it is no loss for classes.
+
+    Args:
+        model: A compiled model.
+        x: Its inputs, already checked.
+        leading: How many axes come before those of one sample.
+    """
+    functions = _functions(model.loss)
+    if functions == [_BINARY]:
+        return 2
+    if functions not in ([_SPARSE], [_ONE_HOT]):
+        return None
+    outputs = _outputs(model, x, leading).shapes
+    return outputs[0][-1] if len(outputs) == 1 and outputs[0] else None
+
+
+def _functions(loss: Any) -> list[Any]:
+    """Return the functions of all losses in a nest."""
+    return [getattr(known, "fn", known) for known in map(_known, keras.tree.flatten(loss))]
+
+
+def _outputs(model: Any, x: Any, leading: int) -> _Outputs:
+    """Return what a model puts out; one that does not declare it is traced once for each shape of its inputs."""
+    from keras.src.backend import compute_output_spec
+
+    declared = getattr(model, "outputs", None)
+    if declared:
+        functional = getattr(model, "_functional", None) or model
+        names = list(getattr(functional, "output_names", []))
+        return _Outputs([tuple(one.shape[1:]) for one in declared], names, getattr(functional, "_outputs_struct", None))
+    known = model.__dict__.setdefault(_OUTPUTS, {})
+    rows = state_rows(model) or 1
+    one = jax.tree.map(lambda array: jax.ShapeDtypeStruct((rows, *array.shape[leading:]), array.dtype), x)
+    key = shapes(one)
+    if key not in known:
+        tensors = jax.tree.map(lambda leaf: keras.KerasTensor(leaf.shape, str(leaf.dtype)), one)
+        try:
+            structure = compute_output_spec(model, tensors, training=False)
+        except UNFIT as error:
+            raise unfit(model, error, x=x) from error
+        names = sorted(structure) if isinstance(structure, Mapping) else []
+        leaves = [leaf for _, leaf in named_leaves(structure, "")]
+        known[key] = _Outputs([tuple(leaf.shape[1:]) for leaf in leaves], names or [""] * len(leaves), structure)
+    return known[key]
+
+
+def _by_output(model: Any, x: Any, y: Any, leading: int, name: str) -> list[tuple[str, Any, Any, Any]]:
+    """Return (name, target, shape of an output, loss) for every output; nothing where they cannot be told."""
+    if not getattr(model, "outputs", None):
+        known = any(function in {_SPARSE, *_ELEMENT_BY_ELEMENT} for function in _functions(model.loss))
+        if not known or type(model).compute_loss is not keras.Model.compute_loss:
+            return []
+    outputs, names, structure = _outputs(model, x, leading)
     if isinstance(y, Mapping) and set(y) == set(names):
         leaves = [(f"{name}[{key!r}]", y[key]) for key in names]
     else:
         leaves = list(named_leaves(y, name))
-    losses = _losses(model.loss, names, getattr(functional, "_outputs_struct", None))
+    losses = _losses(model.loss, names, structure)
     if len(leaves) != len(outputs):
         if None not in losses:
-            arrays = "1 array" if len(leaves) == 1 else f"{len(leaves)} arrays"
-            count = "1 output" if len(outputs) == 1 else f"{len(outputs)} outputs"
+            arrays, count = counted(len(leaves), "array"), counted(len(outputs), "output")
             raise ShapeError(f"{name} holds {arrays}, and model {model.name!r} has {count}: pass one array for each.")
         return []
     return [(*leaf, output, loss) for leaf, output, loss in zip(leaves, outputs, losses, strict=True)]
@@ -126,7 +193,7 @@ def _check_classes(
 
 def _refuse(name: str, array: np.ndarray, bad: np.ndarray, why: str) -> None:
     if bad.any():
-        first = tuple(int(index) for index in np.unravel_index(int(np.argmax(bad)), array.shape))
+        first = first_index(bad)
         raise DataError(f"{name} holds the label {array[first]} at index {first}, {why}.")
 
 
@@ -135,7 +202,7 @@ def _check_shape(
 ) -> None:
     """Refuse a shape that cannot be compared; warn of one that would be repeated until it fits."""
     # As Keras: a last axis of one more or less on either side does not matter.
-    if any(_equal(f, e) for f, e in ((found, expected), ((*found, 1), expected), (found, (*expected, 1)))):
+    if any(same_shape(e, f) for f, e in ((found, expected), ((*found, 1), expected), (found, (*expected, 1)))):
         return
     outputs = ", ".join("any" if size is None else str(size) for size in ("samples", *expected))
     message = f"{name} has the shape {shape}, and the model puts out ({outputs})"
@@ -155,7 +222,3 @@ def _check_shape(
     raise ShapeError(
         f"{message}: {function.__name__} compares them value by value; give {name} the shape of the output."
     )
-
-
-def _equal(found: tuple[int, ...], expected: tuple[Any, ...]) -> bool:
-    return len(found) == len(expected) and all(e in (None, f) for f, e in zip(found, expected, strict=True))

@@ -67,7 +67,7 @@ def steps(generator: Any, rows: int) -> Any:
 
 
 def long_steps(generator: Any, rows: int) -> Any:
-    """More time steps than are written out: the recurrence stays a loop."""
+    """More time steps than are written out: the layers are walked."""
     return generator.normal(size=(rows, 12, FEATURES)).astype("float32")
 
 
@@ -236,6 +236,19 @@ ARCHITECTURES = [
     Architecture("mlp", sequential((3,), layer("Dense", 4, "relu"), dense), flat, value),
     Architecture("lstm", sequential(sequence, layer("LSTM", 3), dense), steps, value),
     Architecture("lstm-long", sequential((None, FEATURES), layer("LSTM", 3), dense), long_steps, value),
+    Architecture(
+        "long-stack",
+        sequential(
+            (None, FEATURES),
+            layer("SimpleRNN", 3, return_sequences=True),
+            lambda: layers.Bidirectional(layers.GRU(2, return_sequences=True)),
+            layer("LSTM", 3, return_sequences=True, use_bias=False),
+            layer("GRU", 3, reset_after=False, go_backwards=True),
+            dense,
+        ),
+        long_steps,
+        value,
+    ),
     Architecture("gru-reset-after", sequential(sequence, layer("GRU", 3), dense), steps, value),
     Architecture("gru-reset-before", sequential(sequence, layer("GRU", 3, reset_after=False), dense), steps, value),
     Architecture("simple-rnn", sequential(sequence, layer("SimpleRNN", 3), dense), steps, value),

@@ -76,7 +76,7 @@ def main() -> None:
     keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE.pop("float64")
     results = {}
     for case in ARCHITECTURES:
-        for optimizer in ("adam", "sgd"):
+        for optimizer in OPTIMIZERS:
             try:
                 results[f"{case.name}/{optimizer}"] = compare(case, optimizer, RAGGED)
             except Exception as error:

@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(t
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
     with pytest.raises(EnvironmentFault, match="nowhere"):
         gw.fit(model, *data(), batch_size=BATCH, checkpoint=tmp_path / "nowhere" / "run", verbose=0)
-    with pytest.raises(UsageError, match="thesis.txt"):
+    with pytest.raises(UsageError, match="thesis"):
         gw.fit(model, *data(), batch_size=BATCH, checkpoint=tmp_path / "mine", verbose=0)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

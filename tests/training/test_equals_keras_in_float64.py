@@ -1,4 +1,4 @@
-"""Law: in float64, ``gw.fit`` and ``model.fit`` agree to eight digits, for every architecture; fifteen of them with every optimizer."""
+"""Law: in float64, ``gw.fit`` and ``model.fit`` agree to eight digits, for the pairs of `training.comparison.IN_FLOAT64`."""
 
 import json
 import os

@@ -11,11 +11,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gatewise.recurrent.equations import Cell, States, Weights
+from gatewise.recurrent.equations import AllGates, AllUnits, Cell, States, Weights
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def walk(cell: Cell, sequences: bool, projected: Any, weights: Weights, states: States) -> tuple[Any, States]:
+def walk(
+    cell: Cell, sequences: bool, projected: AllGates, weights: Weights, states: States
+) -> tuple[AllUnits | None, States]:
     """Walk a cell along projected inputs.
 
     Args:
@@ -37,7 +39,7 @@ def walk(cell: Cell, sequences: bool, projected: Any, weights: Weights, states: 
     return outputs, states
 
 
-def _forward(cell: Cell, sequences: bool, projected: Any, weights: Weights, states: States) -> tuple[Any, Any]:
+def _forward(cell: Cell, sequences: bool, projected: AllGates, weights: Weights, states: States) -> tuple[Any, Any]:
     def step(states: States, x: Any) -> tuple[States, Any]:
         new, saved = cell.step(weights, states, x)
         return new, (new[0], saved)
@@ -46,7 +48,9 @@ def _forward(cell: Cell, sequences: bool, projected: Any, weights: Weights, stat
     return (outputs if sequences else None, after), (outputs, saved, weights, states[0])
 
 
-def _backward(cell: Cell, sequences: bool, kept: Any, gradients: tuple[Any, States]) -> tuple[Any, Weights, States]:
+def _backward(
+    cell: Cell, sequences: bool, kept: Any, gradients: tuple[AllUnits | None, States]
+) -> tuple[AllGates, Weights, States]:
     outputs, saved, weights, first = kept
     d_outputs, d_after = gradients
     before = jnp.concatenate((first[None], outputs[:-1]))

@@ -174,7 +174,8 @@ def _with_rates(model: Any, values: ModelValues, rates: Any) -> ModelValues:
     position, members = rate_position(model), len(values.trainable[0])
     if position is None:
         raise UsageError(
-            "learning_rates needs an optimizer with a number as learning rate, and this one has a schedule."
+            "learning_rates needs an optimizer with a number as learning rate, and this one has a schedule: compile the model "
+            "with a number, or leave learning_rates out."
         )
     if not isinstance(rates, (Sequence, np.ndarray)) or isinstance(rates, str) or np.ndim(rates) == 0:
         raise UsageError(
@@ -186,7 +187,9 @@ def _with_rates(model: Any, values: ModelValues, rates: Any) -> ModelValues:
         )
     for member, rate in enumerate(rates):
         if not isinstance(rate, (int, float, np.integer, np.floating)) or not 0 <= rate < np.inf:
-            raise UsageError(f"learning_rates[{member}]={rate!r}: a finite number of at least 0 is needed.")
+            raise UsageError(
+                f"learning_rates[{member}]={np.asarray(rate).item()!r}: a finite number of at least 0 is needed."
+            )
     slots = list(values.optimizer)
     slots[position] = np.asarray(rates, dtype=slots[position].dtype)
     return values._replace(optimizer=slots)

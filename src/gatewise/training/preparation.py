@@ -219,11 +219,7 @@ def _check_sizes(model: Any, options: Options, arrays: Arrays, data: Data, valid
         check_state(model, options.batch_size)
         what = "training rows" if split else "rows"
         check_whole_batches(rows, options.batch_size, remedy, arrays.fewer, what)
-    part = "the data, which have"
-    if split:
-        total = rows_of(arrays.given.x, arrays.axis)
-        part = f"the training part of the data, to which validation_split leaves, of {total} samples,"
-    check_batch_size(rows, options.batch_size, part)
+    check_batch_size(rows, options.batch_size, rows_of(arrays.given.x, arrays.axis) - rows if split else 0)
     if stateful and validation is not None:
         check_state(model, options.validation_batch_size, "validation_batch_size")
         own = [leaf for at, part in enumerate(validation) for leaf, _ in named_leaves(part, f"validation_data[{at}]")]

@@ -402,6 +402,26 @@ SHAPE = [
         "y holds 1 array, and model 'two' has 2 outputs: pass one array for each.",
     ),
     Bad(
+        "another key of targets",
+        lambda: gw.fit(two_inputs(), BOTH, {"one": Y, "three": Y}),
+        ShapeError,
+        "y has the keys 'one', 'three', and model 'two' has the outputs 'one', 'two': use those names.",
+    ),
+    Bad(
+        "weights of another width",
+        lambda: gw.fit(net(), X, Y, sample_weight=np.ones((40, 7))),
+        ShapeError,
+        "Model 'net' cannot be run on x (40, 3, 1), y (40, 1), sample_weight (40, 7): Incompatible shapes for "
+        "broadcasting: shapes=[(32,), (32, 7)].",
+    ),
+    Bad(
+        "weights of another width to evaluate",
+        lambda: gw.evaluate(net(), X, Y, sample_weight=np.ones((40, 7))),
+        ShapeError,
+        "Model 'net' cannot be run on x (40, 3, 1), y (40, 1), sample_weight (40, 7): Incompatible shapes for "
+        "broadcasting: shapes=[(32,), (32, 7)].",
+    ),
+    Bad(
         "targets of another width",
         lambda: gw.fit(net(3), X, np.ones((40, 2))),
         ShapeError,

@@ -282,6 +282,18 @@ PATH = [
         "The path is 'a\\x00b': a str or a pathlib.Path with the name of a file or folder is needed.",
     ),
     Bad(
+        "a number for the user's own classes",
+        lambda: gw.load("model", custom_objects=3),
+        UsageError,
+        "custom_objects is an int: pass a dict from names to classes and functions.",
+    ),
+    Bad(
+        "a number for a checkpoint",
+        lambda: gw.fit(net(), X, Y, checkpoint=3),
+        UsageError,
+        "The path is 3: a str or a pathlib.Path with the name of a file or folder is needed.",
+    ),
+    Bad(
         "None to save",
         lambda: gw.save(net(), None),
         UsageError,
@@ -399,3 +411,24 @@ def test_a_state_is_not_written_over_what_is_there(tmp_path: Path) -> None:
     ):
         sentence = f"{tmp_path / name} already holds {held}: pass overwrite=True, or choose another path."
         assert_refused(Bad(name, lambda name=name: stream.save(tmp_path / name), UsageError, sentence))
+
+
+def test_a_class_that_cannot_be_made_again_is_no_member() -> None:
+    class Small(keras.Model):
+        def __init__(self, width: Any) -> None:
+            super().__init__(name="small")
+            self.dense = keras.layers.Dense(width[0])
+            self(X)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x[:, 0])
+
+    model = Small([1])
+    model.compile("sgd", "mse")
+    ensemble = gw.fit_ensemble(model, X, Y, members=2, verbose=0)
+    with pytest.raises(UsageError) as caught:
+        ensemble.member(0)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("Model 'small' cannot be cloned (")
+    assert lines[0].endswith("): build one yourself and use ensemble.values.")

@@ -151,7 +151,7 @@ def _clone(model: Any) -> Any:
         clone.optimizer.build(clone.trainable_variables)
     except Exception as error:
         raise UsageError(
-            f"Model {model.name!r} cannot be cloned ({error}): build one yourself and use ensemble.values."
+            f"Model {model.name!r} cannot be cloned ({rebuild.first_line(error)}): build one yourself and use ensemble.values."
         ) from error
     if len(model_variables(clone).trainable) != len(model_variables(model).trainable):
         raise UsageError(f"Model {model.name!r} cannot be cloned: its copy has other variables. Use ensemble.values.")

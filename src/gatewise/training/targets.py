@@ -139,6 +139,13 @@ def _by_output(model: Any, x: Any, y: Any, leading: int, name: str) -> list[tupl
     else:
         leaves = list(named_leaves(y, name))
     losses = _losses(model.loss, names, structure)
+    if isinstance(y, Mapping) and names and all(names) and None not in losses:
+        keys = set(structure) if isinstance(structure, Mapping) else set(names)
+        if set(y) not in (keys, set(names)):
+            raise ShapeError(
+                f"{name} has the keys {', '.join(map(repr, sorted(y)))}, and model {model.name!r} has the outputs "
+                f"{', '.join(map(repr, sorted(keys)))}: use those names."
+            )
     if len(leaves) != len(outputs):
         if None not in losses:
             arrays, count = counted(len(leaves), "array"), counted(len(outputs), "output")

@@ -82,6 +82,13 @@ def two_inputs(batch: int | None = None) -> Any:
     return model
 
 
+def tagger() -> Any:
+    """Return a model that says a class of every time step."""
+    model = keras.Sequential([keras.Input((3, 1)), layers.LSTM(2, return_sequences=True), layers.Dense(4)], name="net")
+    model.compile("sgd", SPARSE)
+    return model
+
+
 def reader() -> Any:
     model = keras.Sequential([keras.Input((3,)), layers.Embedding(5, 2, name="words"), layers.LSTM(2)], name="reader")
     model.compile("sgd", "mse")
@@ -100,6 +107,19 @@ class Own(keras.Model):
     def call(self, x: Any) -> Any:
         outputs = self.dense(self.recurrent(x))
         return {"a": outputs, "b": outputs[:, :1]} if self.nested else outputs
+
+
+class Carrier(keras.Model):
+    """A subclassed model that carries a state for four rows."""
+
+    def __init__(self) -> None:
+        super().__init__(name="own")
+        self.recurrent, self.dense = layers.LSTM(2, stateful=True), layers.Dense(3)
+        self(X[:4])
+        self.compile("sgd", SPARSE)
+
+    def call(self, x: Any) -> Any:
+        return self.dense(self.recurrent(x))
 
 
 class OwnTrainStep(keras.Sequential):

@@ -1,6 +1,7 @@
 """Numbers and switches that cannot be meant: refused before anything runs, in which words; and the order of arguments."""
 
 import inspect
+from typing import Any
 
 import numpy as np
 import pytest
@@ -437,3 +438,9 @@ def test_numbers_of_numpy_will_do() -> None:
         validation_freq=np.array([1, 2]),
     )
     assert history.steps == 10
+
+
+@pytest.mark.parametrize("rates", [[0.1, 0.5], (0.1, 0.5), np.array([0.1, 0.5]), keras.ops.array([0.1, 0.5])], ids=type)
+def test_rates_may_be_any_list_of_numbers(rates: Any) -> None:
+    ensemble = gw.fit_ensemble(net(), X, Y, members=2, learning_rates=rates, verbose=0)
+    assert float(ensemble.member(1).optimizer.learning_rate) == 0.5

@@ -10,6 +10,7 @@ from bad_calls import (
     SPARSE,
     TARGETS,
     Bad,
+    Carrier,
     Own,
     X,
     Y,
@@ -19,6 +20,7 @@ from bad_calls import (
     reader,
     refusals,
     stateful,
+    tagger,
     two_inputs,
 )
 
@@ -220,6 +222,19 @@ VALUE = [
         "class_weight needs y as one array of classes: pass sample_weight instead.",
     ),
     Bad(
+        "class_weight and a class for every step",
+        lambda: gw.fit(tagger(), X, np.zeros((40, 3), int), class_weight={0: 1.0}),
+        UsageError,
+        "class_weight needs one class for each sample, and y has the shape (40, 3): pass sample_weight instead.",
+    ),
+    Bad(
+        "a label too large for a subclassed model with a state",
+        lambda: gw.fit(Carrier(), X, changed(LABELS, (5, 3))),
+        DataError,
+        "y holds the label 3 at index (5,), and the model has 3 classes, numbered 0 to 2: number the labels from 0, or "
+        "give the last layer more units.",
+    ),
+    Bad(
         "class_weight and data of the members",
         lambda: gw.fit_ensemble(
             net(), np.stack([X, X]), np.stack([Y, Y]), members=2, member_data=True, class_weight={0: 1.0}
@@ -264,6 +279,11 @@ def test_a_class_that_does_not_occur_may_have_a_weight() -> None:
     assert runs == [[0], [0]]
     # Only among the rows for validation, and the loss does not tell the classes.
     gw.fit(net(), X, np.sort(LABELS), class_weight={2: 5.0}, validation_split=0.3, verbose=0)
+
+
+def test_one_hot_rows_may_have_class_weights_with_any_loss() -> None:
+    for loss in ("categorical_crossentropy", "binary_crossentropy", "mse"):
+        gw.fit(net(3, loss), X, np.eye(3)[LABELS], class_weight={2: 5.0}, verbose=0)
 
 
 def test_classes_of_a_binary_loss() -> None:

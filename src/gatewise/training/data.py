@@ -148,7 +148,10 @@ def check_class_weight(class_weight: Any, data: Data, classes: int | None) -> No
     if not isinstance(data.y, np.ndarray) or isinstance(data.weight, (Mapping, list, tuple)):
         raise UsageError("class_weight needs y as one array of classes: pass sample_weight instead.")
     columns = int(np.prod(data.y.shape[1:]))
-    classes = columns if columns > 1 else classes
+    if columns > 1 and (data.y.ndim > 2 or columns != classes):
+        raise UsageError(
+            f"class_weight needs one class for each sample, and y has the shape {data.y.shape}: pass sample_weight instead."
+        )
     for label in class_weight:
         if classes is not None and not 0 <= label < classes:
             raise UsageError(

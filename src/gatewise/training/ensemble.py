@@ -177,7 +177,8 @@ def _with_rates(model: Any, values: ModelValues, rates: Any) -> ModelValues:
             "learning_rates needs an optimizer with a number as learning rate, and this one has a schedule: compile the model "
             "with a number, or leave learning_rates out."
         )
-    if not isinstance(rates, (Sequence, np.ndarray)) or isinstance(rates, str) or np.ndim(rates) == 0:
+    rates = rates.tolist() if hasattr(rates, "tolist") else rates
+    if not isinstance(rates, Sequence) or isinstance(rates, str):
         raise UsageError(
             f"learning_rates={rates!r}: a list is needed, with a number for each of the {members} members."
         )
@@ -187,9 +188,7 @@ def _with_rates(model: Any, values: ModelValues, rates: Any) -> ModelValues:
         )
     for member, rate in enumerate(rates):
         if not isinstance(rate, (int, float, np.integer, np.floating)) or not 0 <= rate < np.inf:
-            raise UsageError(
-                f"learning_rates[{member}]={np.asarray(rate).item()!r}: a finite number of at least 0 is needed."
-            )
+            raise UsageError(f"learning_rates[{member}]={rate!r}: a finite number of at least 0 is needed.")
     slots = list(values.optimizer)
     slots[position] = np.asarray(rates, dtype=slots[position].dtype)
     return values._replace(optimizer=slots)

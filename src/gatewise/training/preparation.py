@@ -100,7 +100,7 @@ def frequency(value: Any) -> int | tuple[int, ...]:
     Raises:
         UsageError: It is neither a whole number of at least 1 nor a list of such.
     """
-    if not isinstance(value, (list, tuple, range, np.ndarray)) or len(value) == 0:
+    if not isinstance(value, (list, tuple, set, frozenset, range, np.ndarray)) or len(value) == 0:
         check_whole("validation_freq", value)
         return int(value)
     for index, epoch in enumerate(value):
@@ -142,7 +142,7 @@ def prepare(
                 "class_weight is for rows that all members share, and member_data=True gives each its own: pass "
                 "sample_weight with a leading members axis instead."
             )
-        check_class_weight(class_weight, data, classes_of(model, data.x))
+        check_class_weight(class_weight, data, classes_of(model, data.x, data.y))
     whole, validation = data, None
     if validation_data is not None:
         validation = _as_validation(validation_data, members)

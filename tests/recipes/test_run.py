@@ -8,6 +8,8 @@ from gatewise.datasets import load_airline
 from gatewise.errors import DataError, UsageError
 from gatewise.recipes import RunOptions, recipe, recipes, run_recipes
 from gatewise.recipes.samples import prepare, rmse
+from gatewise.training import progress
+from terminals import on_a_terminal
 
 
 @pytest.mark.parametrize("name", ["mlp-window", "lstm-window", "gru-stacked-stateful"])
@@ -96,3 +98,10 @@ def test_options_that_cannot_be_meant_are_refused(options, sentence):
     with pytest.raises(UsageError) as caught:
         RunOptions(**options)
     assert str(caught.value) == sentence
+
+
+def test_a_recipe_run_by_itself_shows_the_bar_of_its_training(monkeypatch):
+    monkeypatch.setattr(progress, "SILENT_FOR", 0.0)
+    with on_a_terminal() as seen:
+        recipe("mlp").varied(epochs=3).run(members=2)
+    assert "fit_ensemble: epoch" in seen[0]

@@ -62,13 +62,13 @@ def test_another_series_is_scored_in_its_own_units_without_the_published_faults(
 
 
 def test_progress_is_told_before_and_during_each_recipe_and_results_come_one_by_one(monkeypatch):
-    monkeypatch.setattr("gatewise.training.run.DISPATCH_SECONDS", 0.01)
+    monkeypatch.setattr("gatewise.training.run.DISPATCH_SECONDS", 0.001)
     seen = []
-    options = RunOptions(members=1, epochs=40)
+    options = RunOptions(members=1, epochs=400)
     chosen = [recipe("mlp"), recipe("gru")]
     results = run_recipes(chosen, options, lambda place, one, share: seen.append((place, one.name, one.epochs, share)))
     assert next(results).recipe.name == "mlp"
-    assert {told[:3] for told in seen} == {(0, "mlp", 40)}
+    assert {told[:3] for told in seen} == {(0, "mlp", 400)}
     assert next(results).recipe.name == "gru"
     assert [told[:3] for told in seen] == sorted((told[:3] for told in seen), key=lambda told: told[0])
     for name in ("mlp", "gru"):

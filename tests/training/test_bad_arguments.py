@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bad_calls import Bad, X, Y, assert_refused, net, refusals, stateful
 
 import gatewise as gw
 from gatewise.backend import import_keras
-from gatewise.errors import NotCompilableError, ShapeError, UsageError
+from gatewise.errors import EnvironmentFault, NotCompilableError, ShapeError, UsageError
+from training.bad_calls import Bad, X, Y, assert_refused, net, refusals, stateful
 
 keras = import_keras()
 
@@ -386,6 +386,12 @@ MEMBERS = [
         lambda: gw.fit_ensemble(net(), X, Y, members=2, max_memory="1 GB"),
         UsageError,
         "max_memory='1 GB': a number of bytes is needed, at least 1, such as 2 * 2**30 for two gibibytes.",
+    ),
+    Bad(
+        "too little max_memory",
+        lambda: gw.fit_ensemble(net(), X, Y, members=2, max_memory=10),
+        EnvironmentFault,
+        "One member needs about 11 KiB and 10 bytes may be used: use a smaller batch or model, or raise max_memory.",
     ),
     Bad(
         "negative max_memory",

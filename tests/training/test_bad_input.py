@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
-from bad_calls import (
+
+import gatewise as gw
+from gatewise.backend import import_keras
+from gatewise.errors import DataError, NotCompilableError, ShapeError, UsageError
+from training.bad_calls import (
     BOTH,
     LABELS,
     TARGETS,
@@ -24,10 +28,6 @@ from bad_calls import (
     refusals,
     two_inputs,
 )
-
-import gatewise as gw
-from gatewise.backend import import_keras
-from gatewise.errors import DataError, NotCompilableError, ShapeError, UsageError
 
 keras = import_keras()
 

@@ -5,7 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bad_calls import (
+
+import gatewise as gw
+from gatewise.backend import import_keras
+from gatewise.errors import NotCompilableError, ShapeError, UsageError
+from training.bad_calls import (
     BOTH,
     TARGETS,
     Bad,
@@ -24,10 +28,6 @@ from bad_calls import (
     two_inputs,
     unbuilt,
 )
-
-import gatewise as gw
-from gatewise.backend import import_keras
-from gatewise.errors import NotCompilableError, ShapeError, UsageError
 
 keras = import_keras()
 
@@ -55,6 +55,18 @@ MODEL = [
         lambda: gw.stream(keras.Sequential),
         UsageError,
         "A keras.Model is needed, and the class Sequential was passed: pass a model, such as a keras.Sequential.",
+    ),
+    Bad(
+        "a number to be reset",
+        lambda: gw.reset_states(3),
+        UsageError,
+        "A keras.Model is needed, and the type of what was passed is int: pass a model, such as a keras.Sequential.",
+    ),
+    Bad(
+        "an ensemble to be reset",
+        lambda: gw.reset_states(gw.fit_ensemble(net(), X, Y, members=2, verbose=0)),
+        UsageError,
+        "A keras.Model is needed, and the type of what was passed is Ensemble: use its own reset_states().",
     ),
     Bad(
         "a list for a model",

@@ -4,7 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bad_calls import (
+
+import gatewise as gw
+from gatewise.backend import import_keras
+from gatewise.errors import DataError, GatewiseWarning, NonFiniteError, ShapeError, UsageError
+from training.bad_calls import (
     BOTH,
     LABELS,
     SPARSE,
@@ -23,10 +27,6 @@ from bad_calls import (
     tagger,
     two_inputs,
 )
-
-import gatewise as gw
-from gatewise.backend import import_keras
-from gatewise.errors import DataError, GatewiseWarning, NonFiniteError, ShapeError, UsageError
 
 keras = import_keras()
 

@@ -1,5 +1,6 @@
 """`Ensemble`: the trained members of one model, to predict with all of them or to take one out."""
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -132,7 +133,8 @@ class Ensemble:
 
     def _repr_html_(self) -> str:
         """Show the distribution of every loss and metric over the members in a notebook."""
-        return f"<p>Ensemble of {self.members} members of model <code>{self.model.name}</code></p>{self.history._repr_html_()}"
+        name = html.escape(self.model.name)
+        return f"<p>Ensemble of {self.members} members of model <code>{name}</code></p>{self.history._repr_html_()}"
 
 
 def _rows_per_dispatch(members: int) -> int:

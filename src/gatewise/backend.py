@@ -36,8 +36,9 @@ from gatewise.errors import EnvironmentFault, UsageError
 logger = logging.getLogger("gatewise")
 
 _MOST_CPU_DEVICES = 8
-# A name that nobody else would use, for `clear_cache` deletes it wherever GATEWISE_CACHE points.
+# Names that nobody else would use, for `clear_cache` deletes them wherever GATEWISE_CACHE points.
 _PROGRAMS = "gatewise-programs"
+_KERNELS = "gatewise-kernels"
 
 
 def _cores() -> int:
@@ -151,6 +152,12 @@ def cache_folder() -> Path | None:
     return None if root is None else root / _PROGRAMS / _processor()
 
 
+def kernel_folder() -> Path | None:
+    """Return the folder of the compiled recurrent kernels, or None where the cache is switched off."""
+    root = cache_root()
+    return None if root is None else root / _KERNELS
+
+
 def _processor() -> str:
     """Name this processor's instruction set in a few characters."""
     text = platform.machine()
@@ -191,7 +198,7 @@ def clear_cache() -> tuple[int, int]:
 def _own_folders() -> list[Path]:
     """Return the folders under the cache's root that are gatewise's, those that exist."""
     root = cache_root()
-    folders = [] if root is None else [root / _PROGRAMS]
+    folders = [] if root is None else [root / _PROGRAMS, root / _KERNELS]
     return [folder for folder in folders if folder.is_dir()]
 
 

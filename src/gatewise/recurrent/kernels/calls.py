@@ -28,6 +28,30 @@ def kernel_name(cell: Cell) -> str | None:
     return _NAMES.get(type(cell))
 
 
+class Inputs(NamedTuple):
+    """What the gates get from outside: ``sequence @ kernel``.
+
+    Attributes:
+        sequence: ``(time, batch, features)``; where the gates have a bias, the last feature is 1 everywhere.
+        kernel: ``(features, gates * units)``, the bias its last row.
+    """
+
+    sequence: Any
+    kernel: Any
+
+    @classmethod
+    def of(cls, sequence: Any, kernel: Any, bias: Any) -> "Inputs":
+        """Return the inputs with the bias, if there is one, made part of the kernel."""
+        if bias is None:
+            return cls(sequence, kernel)
+        ones = jnp.ones((*sequence.shape[:2], 1), sequence.dtype)
+        return cls(jnp.concatenate((sequence, ones), axis=-1), jnp.concatenate((kernel, bias[None])))
+
+    def projected(self) -> Any:
+        """Return ``x W + b`` of every step, as the scan wants it."""
+        return self.sequence @ self.kernel
+
+
 class _Kept(NamedTuple):
     """What a walk forward keeps: the states after every step ``(time, batch, units)``, and what the steps add to it.
 
@@ -59,26 +83,34 @@ class Call:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def kernel_walk(call: Call, projected: Any, weights: Weights, states: States) -> tuple[Any, States]:
-    """Walk a cell by its kernel; arguments and results as in `scans.walk`."""
-    return _with_twin(partial(_predict, call), partial(scans.walk, call.cell, call.sequences))(
-        projected, weights, states
-    )
+def kernel_walk(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, States]:
+    """Walk a cell by its kernel.
+
+    Args:
+        call: How.
+        inputs: The inputs, not projected: that is part of the walk.
+        weights: The weights of the recurrence.
+        states: The states before the first step, each ``(batch, units)``.
+
+    Returns:
+        As from `scans.walk`.
+    """
+    return _with_twin(partial(_predict, call), partial(_predict_twin, call))(inputs, weights, states)
 
 
-def _walk_forward(call: Call, projected: Any, weights: Weights, states: States) -> tuple[Any, Any]:
-    forward = _with_twin(partial(_forward, call), partial(_forward_twin, call))
-    kept = forward(projected, weights, states)
+def _walk_forward(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, Any]:
+    kept = _with_twin(partial(_forward, call), partial(_forward_twin, call))(inputs, weights, states)
     outputs = kept.states[0] if call.sequences else None
-    return (outputs, tuple(state[-1] for state in kept.states)), (kept, weights, states)
+    return (outputs, tuple(state[-1] for state in kept.states)), (kept, inputs, weights, states)
 
 
-def _walk_back(call: Call, residuals: Any, gradients: tuple[Any, States]) -> tuple[Any, Weights, States]:
-    kept, weights, first = residuals
+def _walk_back(call: Call, residuals: Any, gradients: tuple[Any, States]) -> tuple[Inputs, Weights, States]:
+    kept, inputs, weights, first = residuals
     back = _with_twin(partial(_back, call), partial(_back_twin, call))
-    d_projected, d_inner, d_states = back(kept, weights, first, *gradients)
-    before = scans.before(kept.states[0], first[0])
-    return d_projected, call.cell.d_weights(weights, before, (), d_projected, d_inner), d_states
+    d_projected, d_kernel, d_weights, d_states = back(kept, inputs.sequence, weights, first, *gradients)
+    # Left out of the program where nobody asks for the gradient of the inputs.
+    d_sequence = d_projected @ inputs.kernel.T
+    return Inputs(d_sequence, d_kernel), d_weights, d_states
 
 
 kernel_walk.defvjp(_walk_forward, _walk_back)
@@ -111,37 +143,38 @@ def _run(call: Call, part: str, operands: list[Any], results: list[tuple[int, ..
     return list(function(*operands, threads=np.int64(call.threads)))
 
 
-def _forward_operands(call: Call, projected: Any, weights: Weights, states: States) -> list[Any]:
+def _forward_operands(call: Call, inputs: Inputs, weights: Weights, states: States) -> list[Any]:
     steps, shape = STEPS[call.name], target.shape()
     gated = steps.gates > 1
-    panels = packed_gates(shape, weights.kernel, steps.gates) if gated else packed_units(shape, weights.kernel)
+    kernels = (inputs.kernel, weights.kernel)
+    panels = [packed_gates(shape, kernel, steps.gates) if gated else packed_units(shape, kernel) for kernel in kernels]
     bias = []
     if steps.biased:
-        bias = [jnp.zeros(projected.shape[2:], jnp.float32) if weights.bias is None else weights.bias]
-    return [projected, panels, *bias, *states]
+        bias = [jnp.zeros(inputs.kernel.shape[1:], jnp.float32) if weights.bias is None else weights.bias]
+    return [inputs.sequence, *panels, *bias, *states]
 
 
-def _predict(call: Call, projected: Any, weights: Weights, states: States) -> tuple[Any, States]:
-    time, batch, units = len(projected), *states[0].shape
+def _predict(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, States]:
+    time, batch, units = len(inputs.sequence), *states[0].shape
     # Where only the last output is wanted, two places are enough for h: before a step, and after it. c needs one.
     slots = [time if call.sequences else 2, 1][: len(states)]
-    operands = _forward_operands(call, projected, weights, states)
+    operands = _forward_operands(call, inputs, weights, states)
     after = _run(call, "predict", operands, [(slot, batch, units) for slot in slots], {})
     last = tuple(state[(time - 1) % slot] for state, slot in zip(after, slots, strict=True))
     return after[0] if call.sequences else None, last
 
 
-def _forward(call: Call, projected: Any, weights: Weights, states: States) -> _Kept:
-    time, batch, units = len(projected), *states[0].shape
+def _forward(call: Call, inputs: Inputs, weights: Weights, states: States) -> _Kept:
+    time, batch, units = len(inputs.sequence), *states[0].shape
     parts = STEPS[call.name].saves
     results = [*((time, batch, units) for _ in states), *([(time, batch, parts * units)] if parts else [])]
-    kept = _run(call, "forward", _forward_operands(call, projected, weights, states), results, {})
+    kept = _run(call, "forward", _forward_operands(call, inputs, weights, states), results, {})
     return _Kept(tuple(kept[: len(states)]), kept[-1] if parts else None)
 
 
 def _back(
-    call: Call, kept: _Kept, weights: Weights, first: States, d_outputs: Any, d_after: States
-) -> tuple[Any, Any, States]:
+    call: Call, kept: _Kept, sequence: Any, weights: Weights, first: States, d_outputs: Any, d_after: States
+) -> tuple[Any, Any, Weights, States]:
     steps, shape = STEPS[call.name], target.shape()
     time, batch, units = kept.states[0].shape
     if d_outputs is None:
@@ -149,22 +182,34 @@ def _back(
     room = padded(shape, units)
     # The gradient of h has room for whole vectors, which the products then write.
     d_states = [jnp.pad(d_after[0], ((0, 0), (0, room - units))), *d_after[1:]]
+    columns = steps.gates * units
+    kernels = [
+        jnp.zeros((call.threads, height, padded(shape, columns)), jnp.float32) for height in (units, sequence.shape[2])
+    ]
+    both = [*kernels, *d_states]
     around = [array for pair in zip(kept.states, first, strict=True) for array in pair]
     saved = [] if kept.saved is None else [kept.saved]
-    operands = [packed_units(shape, weights.kernel.T), d_outputs, *saved, *around, *d_states]
-    gradients = [(time, batch, steps.gates * units)] * (2 if steps.own_inner_gradient else 1)
-    results = [*gradients, *(state.shape for state in d_states)]
-    aliases = {len(operands) - k: len(results) - k for k in range(len(d_states), 0, -1)}
+    operands = [sequence, packed_units(shape, weights.kernel.T), d_outputs, *saved, *around, *both]
+    gradients = [(time, batch, columns)] * (2 if steps.own_inner_gradient else 1)
+    results = [*gradients, *(array.shape for array in both)]
+    aliases = {len(operands) - k: len(results) - k for k in range(len(both), 0, -1)}
     d_projected, *rest = _run(call, "back", operands, results, aliases)
     d_inner = rest.pop(0) if steps.own_inner_gradient else None
-    return d_projected, d_inner, (rest[0][:, :units], *rest[1:])
+    # Each thread has added up its own rows.
+    d_kernel, d_input_kernel = (kernel.sum(0)[:, :columns] for kernel in rest[:2])
+    d_bias = None if weights.bias is None else d_inner.sum((0, 1))
+    return d_projected, d_input_kernel, Weights(d_kernel, d_bias), (rest[2][:, :units], *rest[3:])
 
 
 # -- their twins ------------------------------------------------------------------------------------------------------
 
 
-def _forward_twin(call: Call, projected: Any, weights: Weights, states: States) -> _Kept:
-    outputs, saved, after = scans.forward(call.cell, projected, weights, states)
+def _predict_twin(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, States]:
+    return scans.walk(call.cell, call.sequences, inputs.projected(), weights, states)
+
+
+def _forward_twin(call: Call, inputs: Inputs, weights: Weights, states: States) -> _Kept:
+    outputs, saved, after = scans.forward(call.cell, inputs.projected(), weights, states)
     if call.name == "lstm":
         *gates, c, _ = saved
         return _Kept((outputs, jnp.concatenate((c[1:], after[1][None]))), jnp.concatenate(gates, axis=-1))
@@ -172,10 +217,14 @@ def _forward_twin(call: Call, projected: Any, weights: Weights, states: States) 
 
 
 def _back_twin(
-    call: Call, kept: _Kept, weights: Weights, first: States, d_outputs: Any, d_after: States
-) -> tuple[Any, Any, States]:
+    call: Call, kept: _Kept, sequence: Any, weights: Weights, first: States, d_outputs: Any, d_after: States
+) -> tuple[Any, Any, Weights, States]:
     saved = () if kept.saved is None else tuple(jnp.split(kept.saved, STEPS[call.name].saves, axis=-1))
     if call.name == "lstm":
         cells = kept.states[1]
         saved = (*saved, scans.before(cells, first[1]), jnp.tanh(cells))
-    return scans.back(call.cell, (kept.states[0], saved, weights, first[0]), d_outputs, d_after)
+    outputs = kept.states[0]
+    d_projected, d_inner, d_states = scans.back(call.cell, (outputs, saved, weights, first[0]), d_outputs, d_after)
+    before = scans.before(outputs, first[0])
+    d_weights = call.cell.d_weights(weights, before, saved, d_projected, d_inner)
+    return d_projected, jnp.einsum("tbf,tbk->fk", sequence, d_projected), d_weights, d_states

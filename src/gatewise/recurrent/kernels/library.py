@@ -58,9 +58,7 @@ def load(cell: str) -> None:
 
 def threaded() -> bool:
     """Say whether the system has the threads that the kernels start."""
-    import llvmlite.binding as llvm
-
-    return sys.platform != "win32" and bool(llvm.address_of_symbol("pthread_create"))
+    return sys.platform != "win32" and hasattr(ctypes.CDLL(None), "pthread_create")
 
 
 def compiled(cell: str) -> bytes:

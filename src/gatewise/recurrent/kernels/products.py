@@ -96,6 +96,60 @@ def _tile(emitter: Emitter, rows: int, vectors: int, lanes: int, onto: bool) -> 
             emitter.store(value, places[row][column])
 
 
+def outer_sum(module: Any, shape: Shape, vectors: int, lanes: int) -> Any:
+    """Write, or find, the function that adds to a matrix the outer products of many rows of two others.
+
+    The rows are those of some steps: of each, `rows` from its first on. Its arguments are: columns of the left matrix,
+    steps, rows, then for left and right each the first row, the distance of rows and the distance of steps, then the
+    result and the distance of its rows, and how many lanes of the right matrix are in use.
+
+    Args:
+        module: Where the function goes.
+        shape: The vectors of the processor.
+        vectors: How many vectors of the right matrix.
+        lanes: Floats of a vector; where that is not a full vector, or not all of it is in use, `vectors` is 1.
+    """
+    name = f"outer_sum_{vectors}x{lanes}"
+    if name in module.globals:
+        return module.globals[name]
+    kinds = [INT, INT, INT, POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, INT]
+    emitter = Emitter(module, name, kinds)
+    builder, function = emitter.builder, emitter.function
+    cases = [(columns, function.append_basic_block()) for columns in range(1, most_rows(shape, vectors) + 1)]
+    choice = builder.switch(emitter.arguments[0], cases[-1][1])
+    for columns, block in cases:
+        if block is not cases[-1][1]:
+            choice.add_case(emitter.number(columns), block)
+        builder.position_at_end(block)
+        _outer_tile(emitter, columns, vectors, lanes)
+        builder.ret_void()
+    return function
+
+
+def _outer_tile(emitter: Emitter, columns: int, vectors: int, lanes: int) -> None:
+    builder, kind = emitter.builder, emitter.constant(0.0, lanes).value.type
+    _, steps, rows, left, left_row, left_step, right, right_row, right_step, result, stride, used = emitter.arguments
+    # Only a single vector can have lanes that are not in use.
+    mask = emitter.first_lanes(used, lanes) if vectors == 1 else None
+    places = [
+        [emitter.at(result, emitter.times(stride, column), emitter.number(lanes * v)) for v in range(vectors)]
+        for column in range(columns)
+    ]
+    sums = [[emitter.variable(emitter.load(place, lanes).value) for place in line] for line in places]
+    with emitter.loop(emitter.number(0), steps) as step, emitter.loop(emitter.number(0), rows) as row:
+        here = emitter.at(right, emitter.times(step, right_step), emitter.times(row, right_row))
+        across = [emitter.load(emitter.at(here, emitter.number(lanes * v)), lanes, mask) for v in range(vectors)]
+        own = emitter.at(left, emitter.times(step, left_step), emitter.times(row, left_row))
+        for column in range(columns):
+            number = emitter.spread(emitter.at(own, emitter.number(column)), lanes)
+            for v in range(vectors):
+                before = Vector(emitter, emitter.read(sums[column][v], kind))
+                builder.store(number.times_plus(across[v], before).value, sums[column][v])
+    for column in range(columns):
+        for v in range(vectors):
+            emitter.store(Vector(emitter, emitter.read(sums[column][v], kind)), places[column][v])
+
+
 # -- packed weights ---------------------------------------------------------------------------------------------------
 
 

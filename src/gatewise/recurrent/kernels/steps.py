@@ -1,6 +1,6 @@
 """The elementwise part of a step, forward and backward, for one row and one vector of units.
 
-Line by line the equations of `gatewise.recurrent.equations`, where the sources are; the product ``h U`` is there already,
+Line by line the equations of `gatewise.recurrent.equations`, where the sources are; the products ``x W`` and ``h U`` are there already,
 and so is, on the way back, the part of the gradient of h that came through it. Each step reads and writes through a
 `Place`, which knows where in memory the row and the units are.
 """
@@ -20,6 +20,10 @@ class Place(Protocol):
 
     def write(self, name: str, value: Vector, part: int = 0) -> None:
         """Write a vector of a buffer."""
+        ...
+
+    def given(self, gate: int) -> Vector:
+        """Return ``x W + b`` of a gate."""
         ...
 
     def inner(self, gate: int) -> Vector:
@@ -43,8 +47,8 @@ class LSTM:
 
     def forward(self, at: Place, saving: bool) -> None:
         """Write one step forward."""
-        i, f, o = (sigmoid(at.read("x", gate) + at.inner(gate)) for gate in (0, 1, 3))
-        g = tanh(at.read("x", 2) + at.inner(2))
+        i, f, o = (sigmoid(at.given(gate) + at.inner(gate)) for gate in (0, 1, 3))
+        g = tanh(at.given(2) + at.inner(2))
         c = f * at.read("cell_before") + i * g
         at.write("cell", c)
         at.write("hidden", o * tanh(c))
@@ -78,8 +82,8 @@ class GRU:
     def forward(self, at: Place, saving: bool) -> None:
         """Write one step forward."""
         u_z, u_r, u_n = (at.inner(gate) + at.read("bias", gate) for gate in range(3))
-        z, r = sigmoid(at.read("x", 0) + u_z), sigmoid(at.read("x", 1) + u_r)
-        n = tanh(at.read("x", 2) + r * u_n)
+        z, r = sigmoid(at.given(0) + u_z), sigmoid(at.given(1) + u_r)
+        n = tanh(at.given(2) + r * u_n)
         at.write("hidden", z * at.read("hidden_before") + (1.0 - z) * n)
         if saving:
             for part, value in enumerate((z, r, n, u_n)):
@@ -111,7 +115,7 @@ class SimpleRNN:
 
     def forward(self, at: Place, saving: bool) -> None:
         """Write one step forward."""
-        at.write("hidden", tanh(at.read("x") + at.inner(0)))
+        at.write("hidden", tanh(at.given(0) + at.inner(0)))
 
     def back(self, at: Place) -> None:
         """Write one step backward."""
@@ -128,13 +132,14 @@ def forward_operands(steps: Steps) -> tuple[list[str], list[str]]:
     """Return the names of the arrays that a walk forward takes and gives, in their order; those of saving walks."""
     bias = ["bias"] if steps.biased else []
     saved = ["saved"] if steps.saves else []
-    return ["x", "panels", *bias, *(f"{state}_first" for state in steps.states)], [*steps.states, *saved]
+    return ["inputs", "input_panels", "panels", *bias, *(f"{state}_first" for state in steps.states)], [*steps.states, *saved]
 
 
 def back_operands(steps: Steps) -> tuple[list[str], list[str]]:
     """Return the names of the arrays that a walk backward takes and gives, in their order."""
     saved = ["saved"] if steps.saves else []
     around = [name for state in steps.states for name in (state, f"{state}_first")]
-    after = [f"d_{state}_after" for state in steps.states]
     inner = ["d_inner"] if steps.own_inner_gradient else []
-    return ["panels", "d_outputs", *saved, *around, *after], ["d_x", *inner, *(f"d_{state}" for state in steps.states)]
+    # These begin as what is passed and end as what is returned, in one place.
+    both = ["d_kernel", "d_input_kernel", *(f"d_{state}" for state in steps.states)]
+    return ["inputs", "panels", "d_outputs", *saved, *around, *(f"{name}_passed" for name in both)], ["d_x", *inner, *both]

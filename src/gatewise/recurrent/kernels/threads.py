@@ -16,7 +16,8 @@ MOST_THREADS = 64
 # What a thread is told: the call frame, its number, and how many there are.
 _TASK_BYTES = 24
 
-Walk = Callable[[Emitter, Frame, tuple[Any, Any]], None]
+# Writes what a thread does, given the call frame, the thread's first and last row, and its number.
+Walk = Callable[[Emitter, Frame, tuple[Any, Any], Any], None]
 
 
 def write_handler(
@@ -92,5 +93,5 @@ def _write_share(module: Any, name: str, operands: tuple[Sequence[str], Sequence
     ends = [
         emitter.builder.sdiv(emitter.times(batch, share), threads) for share in (number, emitter.total(number, 1))
     ]
-    walk(emitter, frame, (ends[0], ends[1]))
+    walk(emitter, frame, (ends[0], ends[1]), number)
     return emitter.done(ir.Constant(POINTER, None))

@@ -1,12 +1,11 @@
 """The processor that the kernels are written for: how wide its vectors are, and how many registers hold them."""
 
-import os
+import functools
 from dataclasses import dataclass
 from typing import Any
 
-from gatewise.errors import UsageError
+from gatewise.backend import vector_width
 
-_SWITCH = "GATEWISE_VECTOR_WIDTH"
 _WIDTHS = (4, 8, 16)
 
 
@@ -28,22 +27,14 @@ class Shape:
         return tuple(width for width in _WIDTHS if width <= self.lanes)
 
 
+@functools.cache
 def shape() -> Shape:
-    """Return the vectors of this processor, or those that GATEWISE_VECTOR_WIDTH asks for.
-
-    Raises:
-        UsageError: GATEWISE_VECTOR_WIDTH is none of 4, 8 and 16.
-    """
+    """Return the vectors of this processor, or those that GATEWISE_VECTOR_WIDTH asks for."""
     import llvmlite.binding as llvm
 
     features: Any = llvm.get_host_cpu_features()
     many = bool(features.get("avx512f")) or llvm.get_default_triple().startswith(("aarch64", "arm64"))
-    wide = 16 if features.get("avx512f") else 8 if features.get("avx") else 4
-    text = os.environ.get(_SWITCH, "")
-    if not text:
-        return Shape(wide, 32 if many else 16)
-    if text not in map(str, _WIDTHS):
-        raise UsageError(f"The environment variable {_SWITCH} is {text!r}: give 4, 8 or 16, or leave it away.")
-    lanes = int(text)
-    # Narrower vectors than the processor's stand in for another processor, with that one's registers.
-    return Shape(lanes, 32 if many and lanes == wide else 16)
+    native = 16 if features.get("avx512f") else 8 if features.get("avx") else 4
+    lanes = vector_width() or native
+    # Vectors that are not the processor's stand in for another processor, with that one's registers.
+    return Shape(lanes, 32 if many and lanes == native else 16)

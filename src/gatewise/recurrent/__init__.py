@@ -5,6 +5,15 @@ May be imported by training and everything above it.
 """
 
 from gatewise.recurrent.paths import (
+    DEVICES as DEVICES,
+)
+from gatewise.recurrent.paths import (
+    MEMBERS as MEMBERS,
+)
+from gatewise.recurrent.paths import (
+    warm_up as warm_up,
+)
+from gatewise.recurrent.paths import (
     without_kernels as without_kernels,
 )
 from gatewise.recurrent.quick import (

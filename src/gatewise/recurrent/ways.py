@@ -124,5 +124,5 @@ def kernels_do_it(model: Any, batch: int, time: int) -> bool:
 
 def _steps(layer: Any) -> int | None:
     """Return the time steps that a layer's input fixes."""
-    shape = next((node.outputs and node.input_tensors[0].shape for node in layer._inbound_nodes if node.input_tensors), ())
-    return shape[1] if len(shape) > 1 else None
+    shapes: list[Any] = [node.input_tensors[0].shape for node in layer._inbound_nodes if node.input_tensors]
+    return shapes[0][1] if shapes and len(shapes[0]) > 1 else None

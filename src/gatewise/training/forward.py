@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gatewise.backend import import_keras
-from gatewise.recurrent import lent_states, quick_cells, without_kernels
+from gatewise.recurrent import MEMBERS, lent_states, quick_cells, without_kernels
 from gatewise.training.inputs import UNFIT, unfit
 
 keras = import_keras()
@@ -60,7 +60,7 @@ class Forward:
         mapping = [*zip(self.weights, weights, strict=True), *zip(self.carried, carried, strict=True)]
         arguments = {"training": False} if self.model._call_has_training_arg else {}
         # Kernels do the rows of one model.
-        kernels = without_kernels("the members of an ensemble are computed together") if self.members else nullcontext()
+        kernels = without_kernels(MEMBERS) if self.members else nullcontext()
         with (
             kernels,
             lent_states(self.model, self.states),

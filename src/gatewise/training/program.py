@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
-from gatewise.recurrent import without_kernels
+from gatewise.recurrent import DEVICES, MEMBERS, without_kernels
 from gatewise.training.arrays import rows_of
 from gatewise.training.data import Data
 from gatewise.training.order import Steps, dropout_seeds, epoch_order, slice_rows, take_rows
@@ -195,9 +195,9 @@ class Program:
         with contextlib.ExitStack() as stack:
             # A kernel does the rows of one model on all cores: it knows neither members nor devices.
             if plan.members is not None:
-                stack.enter_context(without_kernels("the members of an ensemble are computed together"))
+                stack.enter_context(without_kernels(MEMBERS))
             elif plan.mesh is not None:
-                stack.enter_context(without_kernels("the rows of a batch are spread over devices"))
+                stack.enter_context(without_kernels(DEVICES))
             return self._advance(state, data, validation, control)
 
     def _advance(self, state: RunState, data: Data, validation: Data | None, control: Control) -> Dispatch:

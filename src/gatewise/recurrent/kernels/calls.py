@@ -4,7 +4,7 @@ A kernel knows one batch of rows and the first derivative. Under `jax.vmap` (ens
 it does for second derivatives: each of the two calls, forward and back, is differentiated as the scan that it stands for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -137,7 +137,9 @@ def _with_twin(kernel: Callable[..., Any], twin: Callable[..., Any]) -> Callable
 # -- the three kernels ------------------------------------------------------------------------------------------------
 
 
-def _run(call: Call, part: str, operands: list[Any], results: list[tuple[int, ...]], aliases: dict[int, int]) -> list[Any]:
+def _run(
+    call: Call, part: str, operands: list[Any], results: Sequence[tuple[int, ...]], aliases: dict[int, int]
+) -> list[Any]:
     shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in results]
     function = jax.ffi.ffi_call(target_name(call.name, part), shapes, input_output_aliases=aliases)
     return list(function(*operands, threads=np.int64(call.threads)))
@@ -155,7 +157,7 @@ def _forward_operands(call: Call, inputs: Inputs, weights: Weights, states: Stat
 
 
 def _predict(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, States]:
-    time, batch, units = len(inputs.sequence), *states[0].shape
+    time, (batch, units) = len(inputs.sequence), states[0].shape
     # Where only the last output is wanted, two places are enough for h: before a step, and after it. c needs one.
     slots = [time if call.sequences else 2, 1][: len(states)]
     operands = _forward_operands(call, inputs, weights, states)
@@ -165,7 +167,7 @@ def _predict(call: Call, inputs: Inputs, weights: Weights, states: States) -> tu
 
 
 def _forward(call: Call, inputs: Inputs, weights: Weights, states: States) -> _Kept:
-    time, batch, units = len(inputs.sequence), *states[0].shape
+    time, (batch, units) = len(inputs.sequence), states[0].shape
     parts = STEPS[call.name].saves
     results = [*((time, batch, units) for _ in states), *([(time, batch, parts * units)] if parts else [])]
     kept = _run(call, "forward", _forward_operands(call, inputs, weights, states), results, {})
@@ -194,7 +196,7 @@ def _back(
     results = [*gradients, *(array.shape for array in both)]
     aliases = {len(operands) - k: len(results) - k for k in range(len(both), 0, -1)}
     d_projected, *rest = _run(call, "back", operands, results, aliases)
-    d_inner = rest.pop(0) if steps.own_inner_gradient else None
+    d_inner = rest.pop(0) if steps.own_inner_gradient else d_projected
     # Each thread has added up its own rows.
     d_kernel, d_input_kernel = (kernel.sum(0)[:, :columns] for kernel in rest[:2])
     d_bias = None if weights.bias is None else d_inner.sum((0, 1))

@@ -38,7 +38,9 @@ def api_version() -> tuple[int, int]:
     Raises:
         ValueError: Its header does not say.
     """
-    found = [re.search(rf"#define XLA_FFI_API_{part} (\d+)", text) for text in [header()] for part in ("MAJOR", "MINOR")]
+    found = [
+        re.search(rf"#define XLA_FFI_API_{part} (\d+)", text) for text in [header()] for part in ("MAJOR", "MINOR")
+    ]
     major, minor = found
     if major is None or minor is None:
         raise ValueError("the header of XLA's FFI has no version")

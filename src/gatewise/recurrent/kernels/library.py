@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,11 @@ def _machine() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, codemodel="jitdefault", jit=True
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        codemodel="jitdefault",
+        jit=True,
     )
 
 
@@ -137,7 +142,6 @@ def _loaded(cell: str, code: bytes) -> Any:
 @functools.cache
 def _version() -> str:
     """Return a short name for everything that the code depends on."""
-    import jaxlib
     import llvmlite
     import llvmlite.binding as llvm
 
@@ -146,7 +150,7 @@ def _version() -> str:
         *(path.read_text(encoding="utf-8") for path in sources),
         llvmlite.__version__,
         str(llvm.llvm_version_info),
-        jaxlib.__version__,
+        version("jaxlib"),
         llvm.get_process_triple(),
         llvm.get_host_cpu_name(),
         llvm.get_host_cpu_features().flatten(),

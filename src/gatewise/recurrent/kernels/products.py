@@ -179,7 +179,7 @@ def packed_gates(shape: Shape, kernel: Any, gates: int) -> Any:
 
 def packed_units(shape: Shape, kernel: Any) -> Any:
     """Pack ``(depth, units)`` into panels of up to `MOST_VECTORS` vectors, and one for the tail."""
-    depth, units = kernel.shape
+    units = kernel.shape[1]
     full, lanes = units - units % shape.lanes, tail_lanes(shape, units)
     parts, start = [], 0
     for vectors in panel_sizes(full // shape.lanes):
@@ -192,7 +192,7 @@ def packed_units(shape: Shape, kernel: Any) -> Any:
 
 
 def panel_sizes(vectors: int) -> list[int]:
-    """Cut vectors into as few panels as possible, nearly equal ones; `over_panels` in `walks` does the same."""
+    """Cut vectors into as few panels as possible, nearly equal ones; `over_panels` in `places` does the same."""
     sizes: list[int] = []
     for left in range(-(-vectors // MOST_VECTORS), 0, -1):
         sizes.append(-(-(vectors - sum(sizes)) // left))

@@ -24,20 +24,20 @@ _TOLERANCE = 1e-4
 
 
 @functools.cache
-def fault(cell: Cell) -> str | None:
+def fault(kind: type[Cell]) -> str | None:
     """Load a cell's kernels, compiling them if need be, and return what is wrong with them; None where nothing is.
 
     Args:
-        cell: A cell that has kernels.
+        kind: The class of a cell that has kernels.
     """
     answers: list[str | None] = []
     # In a thread of its own: whoever asks may be in the middle of tracing a model, which is a matter of the thread.
-    asked = threading.Thread(target=lambda: answers.append(_fault(cell)), name="gatewise-selftest")
+    asked = threading.Thread(target=lambda: answers.append(_fault(kind())), name="gatewise-selftest")
     asked.start()
     asked.join()
     answer = answers[0] if answers else "its self-test did not come to an end"
     if answer is not None:
-        logger.warning("gatewise does without the %s kernels: %s", kernel_name(cell), answer)
+        logger.warning("gatewise does without the kernels of %s: %s", kind.__name__, answer)
     return answer
 
 

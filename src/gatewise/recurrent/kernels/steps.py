@@ -1,8 +1,8 @@
 """The elementwise part of a step, forward and backward, for one row and one vector of units.
 
-Line by line the equations of `gatewise.recurrent.equations`, where the sources are; the products ``x W`` and ``h U`` are there already,
-and so is, on the way back, the part of the gradient of h that came through it. Each step reads and writes through a
-`Place`, which knows where in memory the row and the units are.
+Line by line the equations of `gatewise.recurrent.equations`, where the sources are. The products ``x W`` and ``h U`` are
+there already, and so is, on the way back, the part of the gradient of h that came through the kernel. Each step reads and
+writes through a `Place`, which knows where in memory the row and the units are.
 """
 
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from gatewise.recurrent.kernels.emitter import Vector
 
 
 class Place(Protocol):
-    """One row and one vector of units of everything that a step reads and writes; see `walks`."""
+    """One row and one vector of units of everything that a step reads and writes; see `places`."""
 
     def read(self, name: str, part: int = 0) -> Vector:
         """Return a vector of a buffer; `part` counts the gates that stand side by side in it."""
@@ -132,7 +132,10 @@ def forward_operands(steps: Steps) -> tuple[list[str], list[str]]:
     """Return the names of the arrays that a walk forward takes and gives, in their order; those of saving walks."""
     bias = ["bias"] if steps.biased else []
     saved = ["saved"] if steps.saves else []
-    return ["inputs", "input_panels", "panels", *bias, *(f"{state}_first" for state in steps.states)], [*steps.states, *saved]
+    return ["inputs", "input_panels", "panels", *bias, *(f"{state}_first" for state in steps.states)], [
+        *steps.states,
+        *saved,
+    ]
 
 
 def back_operands(steps: Steps) -> tuple[list[str], list[str]]:
@@ -142,4 +145,8 @@ def back_operands(steps: Steps) -> tuple[list[str], list[str]]:
     inner = ["d_inner"] if steps.own_inner_gradient else []
     # These begin as what is passed and end as what is returned, in one place.
     both = ["d_kernel", "d_input_kernel", *(f"d_{state}" for state in steps.states)]
-    return ["inputs", "panels", "d_outputs", *saved, *around, *(f"{name}_passed" for name in both)], ["d_x", *inner, *both]
+    return ["inputs", "panels", "d_outputs", *saved, *around, *(f"{name}_passed" for name in both)], [
+        "d_x",
+        *inner,
+        *both,
+    ]

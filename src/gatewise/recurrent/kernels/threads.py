@@ -90,8 +90,6 @@ def _write_share(module: Any, name: str, operands: tuple[Sequence[str], Sequence
     number, threads = word(emitter, task, 8, INT), word(emitter, task, 16, INT)
     # Every walk has the first hidden state: its rows are those of the batch.
     batch = frame.size("hidden_first", 0)
-    ends = [
-        emitter.builder.sdiv(emitter.times(batch, share), threads) for share in (number, emitter.total(number, 1))
-    ]
+    ends = [emitter.builder.sdiv(emitter.times(batch, share), threads) for share in (number, emitter.total(number, 1))]
     walk(emitter, frame, (ends[0], ends[1]), number)
     return emitter.done(ir.Constant(POINTER, None))

@@ -68,14 +68,14 @@ _WORDS = {
     "zh": {
         "step": "每个训练步的微秒数",
         "torch": "PyTorch 循环",
-        "gatewise-ensemble": "gatewise,{members} 个同时训练",
+        "gatewise-ensemble": "gatewise，{members} 个同时训练",
         "no": "–",
         "fails": "失败",
-        "airline": "`gatewise recipes airline`(12 个配方 × {members} 个成员)首次运行 {first:.0f} 秒,缓存已热时 "
-        "{warm:.0f} 秒,内存最多 {peak:.0f} MiB。",
-        "legend": "括号内为 gatewise 快多少倍;最后一列按每个成员计。",
-        "lost": "¹ 状态丢失:每个批次都从零开始。",
-        "machine": "由 `python benchmarks/fit.py` 测得:{line}。",
+        "airline": "`gatewise recipes airline`（12 个配方 × {members} 个成员）首次运行 {first:.0f} 秒，缓存已热时 "
+        "{warm:.0f} 秒，内存最多 {peak:.0f} MiB。",
+        "legend": "括号内为 gatewise 快多少倍；最后一列按每个成员计。",
+        "lost": "¹ 状态丢失：每个批次都从零开始。",
+        "machine": "由 `python benchmarks/fit.py` 测得：{line}。",
     },
 }
 
@@ -137,8 +137,8 @@ def readme_block(folder: Path, language: str) -> str:
         parts.append(
             words["airline"].format(
                 members=airline["settings"]["members"],
-                first=min(airline["first_seconds"]),
-                warm=min(airline["warm_seconds"]),
+                first=max(airline["first_seconds"]),
+                warm=max(airline["warm_seconds"]),
                 peak=max(airline["peak_bytes"]) / 2**20,
             )
         )
@@ -157,7 +157,7 @@ def docs_block(folder: Path) -> str:
         ),
         as_markdown(HEADER, rows(results)),
         "\n".join(f"- {line}" for line in remarks(results)),
-        f"{settings['rounds']} processes a row, {settings['repeats']} timed runs in each, on {machine_line(results)}.",
+        f"Processes a row: {settings['rounds']}; timed runs in each: {settings['repeats']}; on {machine_line(results)}.",
         "### Against the targets",
         as_markdown(VERDICT_HEADER, verdicts(results)),
     ]
@@ -179,9 +179,11 @@ def airline_rows(content: dict[str, Any]) -> list[list[str]]:
     for key, words in (("first", "empty cache"), ("warm", "warm cache")):
         seconds, wanted = content[f"{key}_seconds"], AIRLINE_SECONDS[key]
         peak = number(max(content["peak_bytes"]) / 2**20)
-        verdict = _reached(min(seconds) <= wanted) if members == 100 else "not judged"
+        # The slowest run is judged: nobody has a first run twice.
+        verdict = _reached(max(seconds) <= wanted) if members == 100 else "not judged"
         label = f"12 recipes × {members} members, {words}"
-        table.append([label, number(min(seconds)), str(len(seconds)), peak, f"≤ {wanted:.0f} s", verdict])
+        spread = f"{number(min(seconds))} – {number(max(seconds))}"
+        table.append([label, spread, str(len(seconds)), peak, f"≤ {wanted:.0f} s", verdict])
     return table
 
 

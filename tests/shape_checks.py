@@ -15,6 +15,8 @@ MODULES = [
     "gatewise.datasets",
     "gatewise.recipes.result",
     "gatewise.recipes.samples",
+    "gatewise.recurrent.equations",
+    "gatewise.recurrent.scans",
     "gatewise.training.order",
     "gatewise.training.stopping",
 ]

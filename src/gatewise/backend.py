@@ -73,7 +73,7 @@ def unroll_up_to() -> int:
     Raises:
         UsageError: GATEWISE_UNROLL is no whole number.
     """
-    # A loop costs more than the code it saves: XLA's takes about a microsecond a turn on a CPU, as much as a small cell.
+    # Why 8 is said in `gatewise.recurrent.quick`.
     return _whole_number("GATEWISE_UNROLL", 8, 0)
 
 

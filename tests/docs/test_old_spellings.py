@@ -1,6 +1,10 @@
 """Every row of docs/old-spellings.md: what the old line does here, and that the new one runs."""
 
+import importlib.util
+import os
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +20,7 @@ keras = import_keras()
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "old-spellings.md"
 LOOK_BACK = 3
+TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 
 
 class Row(NamedTuple):
@@ -81,6 +86,8 @@ def test_the_page_has_its_tables():
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.old)
 def test_what_the_old_line_does(row, names):
+    if "tensorflow" in row.old and TENSORFLOW:
+        pytest.skip("TensorFlow is installed; the row is about Pythons without it")
     raised = re.fullmatch(r'`(\w+)`: "(.*)"', row.outcome)
     warned = re.fullmatch(r'runs, warns: "(.*)"', row.outcome)
     if raised:
@@ -99,6 +106,22 @@ def test_what_the_old_line_does(row, names):
 @pytest.mark.parametrize("new", sorted({row.new for row in rows()}))
 def test_the_new_line_runs_without_a_warning(new, names):
     assert run(new, names) == []
+
+
+def in_a_fresh_python(code):
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="TensorFlow is not installed")
+def test_with_tensorflow_it_counts_which_comes_first():
+    done = in_a_fresh_python(
+        "import gatewise\nfrom tensorflow.keras.layers import LSTM\nimport keras\n"
+        "print(LSTM is keras.layers.LSTM, keras.config.backend())"
+    )
+    assert done.stdout == "True jax\n"
+    done = in_a_fresh_python("import tensorflow\nimport gatewise")
+    assert "EnvironmentFault: Keras is already loaded on the 'tensorflow' backend and gatewise needs JAX" in done.stderr
 
 
 # What the silent lines change, shown by numbers. Each gets the names of the page after the line was run.

@@ -8,6 +8,8 @@ from gatewise.datasets import load_airline
 from gatewise.errors import DataError, UsageError
 from gatewise.recipes import RunOptions, recipe, recipes, run_recipes
 from gatewise.recipes.samples import prepare, rmse
+from gatewise.training import progress
+from terminals import on_a_terminal
 
 
 @pytest.mark.parametrize("name", ["mlp-window", "lstm-window", "gru-stacked-stateful"])
@@ -60,13 +62,13 @@ def test_another_series_is_scored_in_its_own_units_without_the_published_faults(
 
 
 def test_progress_is_told_before_and_during_each_recipe_and_results_come_one_by_one(monkeypatch):
-    monkeypatch.setattr("gatewise.training.run.DISPATCH_SECONDS", 0.01)
+    monkeypatch.setattr("gatewise.training.run.DISPATCH_SECONDS", 0.001)
     seen = []
-    options = RunOptions(members=1, epochs=40)
+    options = RunOptions(members=1, epochs=400)
     chosen = [recipe("mlp"), recipe("gru")]
     results = run_recipes(chosen, options, lambda place, one, share: seen.append((place, one.name, one.epochs, share)))
     assert next(results).recipe.name == "mlp"
-    assert {told[:3] for told in seen} == {(0, "mlp", 40)}
+    assert {told[:3] for told in seen} == {(0, "mlp", 400)}
     assert next(results).recipe.name == "gru"
     assert [told[:3] for told in seen] == sorted((told[:3] for told in seen), key=lambda told: told[0])
     for name in ("mlp", "gru"):
@@ -96,3 +98,10 @@ def test_options_that_cannot_be_meant_are_refused(options, sentence):
     with pytest.raises(UsageError) as caught:
         RunOptions(**options)
     assert str(caught.value) == sentence
+
+
+def test_a_recipe_run_by_itself_shows_the_bar_of_its_training(monkeypatch):
+    monkeypatch.setattr(progress, "SILENT_FOR", 0.0)
+    with on_a_terminal() as seen:
+        recipe("mlp").varied(epochs=3).run(members=2)
+    assert "fit_ensemble: epoch" in seen[0]

@@ -1,6 +1,6 @@
 """Trains the same model with Keras and with gatewise, and says how far apart they end.
 
-Run as a program, in a process of its own, it does so in float64 for all architectures and prints the differences as
+Run as a program, in a process of its own, it does so in float64 for the pairs of `IN_FLOAT64` and prints the differences as
 JSON: ``{"lstm/adam": [weights, history], …}``. The process needs ``JAX_ENABLE_X64=1``.
 """
 
@@ -19,6 +19,14 @@ keras = import_keras()
 
 EPOCHS, BATCH = 3, 4
 RAGGED, WHOLE = 11, 8
+
+# Fifteen architectures meet every optimizer, the others Adam: a pair takes three seconds.
+IN_FLOAT64 = [
+    (case, optimizer)
+    for number, case in enumerate(ARCHITECTURES)
+    for optimizer in OPTIMIZERS
+    if number < 15 or optimizer == "adam"
+]
 
 
 def distance(theirs: Any, ours: Any, least: float = 1e-12) -> float:
@@ -69,18 +77,17 @@ def compare(case: Any, optimizer: str, rows: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Compare all architectures in float64."""
+    """Compare in float64."""
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     # Except on TensorFlow, Keras takes the results of many operations down to float32, whatever floatx says.
     keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE.pop("float64")
     results = {}
-    for case in ARCHITECTURES:
-        for optimizer in OPTIMIZERS:
-            try:
-                results[f"{case.name}/{optimizer}"] = compare(case, optimizer, RAGGED)
-            except Exception as error:
-                results[f"{case.name}/{optimizer}"] = repr(error)
+    for case, optimizer in IN_FLOAT64:
+        try:
+            results[f"{case.name}/{optimizer}"] = compare(case, optimizer, RAGGED if optimizer == "adam" else WHOLE)
+        except Exception as error:
+            results[f"{case.name}/{optimizer}"] = repr(error)
     json.dump(results, sys.stdout)
 
 

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -115,9 +116,11 @@ def _until_interrupted(train, weights):
     try:
         train()
     except Interrupted as answer:
+        answered = time.monotonic()
         after = weights(answer)
         told = {
             "message": str(answer),
+            "answered": answered,
             "epochs": list(answer.history.epoch),
             "finite": all(bool(np.isfinite(array).all()) for array in after),
             "moved": max(float(np.abs(new - old).max()) for new, old in zip(after, before, strict=True)),

@@ -1,4 +1,4 @@
-"""Law: in float64, ``gw.fit`` and ``model.fit`` agree to eight digits, for every architecture and every optimizer."""
+"""Law: in float64, ``gw.fit`` and ``model.fit`` agree to eight digits, for the pairs of `training.comparison.IN_FLOAT64`."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.architectures import ARCHITECTURES, OPTIMIZERS
+from training.comparison import IN_FLOAT64
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,8 @@ def in_float64():
     return json.loads(done.stdout)
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("case", ARCHITECTURES, ids=lambda case: case.name)
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("case", "optimizer"), IN_FLOAT64, ids=lambda part: getattr(part, "name", part))
 def test_float64_equals_keras_to_the_last_digits(case, optimizer, in_float64):
     result = in_float64[f"{case.name}/{optimizer}"]
     assert isinstance(result, list), result

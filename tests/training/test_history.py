@@ -123,9 +123,9 @@ class TestNotebooks:
         assert cells(history._repr_html_())[1:] == [["loss"]]
 
     def test_an_ensemble_names_its_model_above_the_history(self):
-        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)], name="mine")
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)], name="<i>mine")
         model.compile("sgd", "mse")
         ensemble = gw.fit_ensemble(model, np.ones((4, 1)), np.ones((4, 1)), batch_size=4, members=2, verbose=0)
         shown = ensemble._repr_html_()
-        assert shown.startswith("<p>Ensemble of 2 members of model <code>mine</code></p><table>")
+        assert shown.startswith("<p>Ensemble of 2 members of model <code>&lt;i&gt;mine</code></p><table>")
         assert shown.endswith(ensemble.history._repr_html_())

@@ -1,4 +1,4 @@
-"""Law: Ctrl-C is answered within about a second, the model keeps what it has learnt, and the run can be continued."""
+"""Law: Ctrl-C is answered within a second, the model keeps what it has learnt, and the run can be continued."""
 
 import json
 import random
@@ -15,23 +15,24 @@ from training.run_in_process import data, small, start
 
 
 def interrupt(which, folder, delay, **environment):
-    """Press Ctrl-C in a process; return what it told, and how many seconds that took."""
+    """Press Ctrl-C in a process; return what it told, and how many seconds passed until the call of gatewise ended."""
     process = start("interrupt", which, folder, **environment)
     assert process.stdout.readline() == "now\n", process.stderr.read()
     time.sleep(delay)
-    pressed = time.perf_counter()
+    # One clock for all processes: what Python needs to tell the end is not gatewise's answer.
+    pressed = time.monotonic()
     process.send_signal(signal.SIGINT)
     line = process.stdout.readline()
-    seconds = time.perf_counter() - pressed
     _, errors = process.communicate(timeout=200)
     assert line, errors
     assert process.returncode == 0, errors
-    return json.loads(line), seconds
+    told = json.loads(line)
+    return told, told["answered"] - pressed
 
 
 def test_in_the_middle_of_training(tmp_path):
     told, seconds = interrupt("model", tmp_path, random.Random().uniform(0.3, 1.0))
-    assert seconds < 1.5
+    assert seconds < 1.0
     epochs = len(told["epochs"])
     assert told["message"] == (
         f"Interrupted in epoch {epochs + 1} of 1000000: the model holds the weights as trained so far, {epochs} epochs are "
@@ -53,7 +54,7 @@ def test_in_the_middle_of_training(tmp_path):
 
 def test_while_an_ensemble_is_trained(tmp_path):
     told, seconds = interrupt("ensemble", tmp_path, 0.7)
-    assert seconds < 1.5
+    assert seconds < 1.0
     assert told["message"] == ("Interrupted with 3 of 3 members in training; they are in the exception's `ensemble`.")
     assert told["finite"]
     assert told["moved"] > 1e-4

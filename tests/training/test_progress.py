@@ -14,7 +14,7 @@ from terminals import on_a_terminal
 
 keras = import_keras()
 
-TIME_LEFT = r"\d\d:\d\d"
+TIME_LEFT = r"(?:\d+:)?\d\d:\d\d"
 
 
 @pytest.fixture

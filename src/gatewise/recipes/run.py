@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -80,8 +81,7 @@ def run_recipes(
         UsageError: A number of the options that a recipe cannot have.
         DataError: A series that is too short, constant, or not finite numbers.
     """
-    values = load_airline() if options.values is None else options.values
-    jobs = [(changed, prepare(changed, values)) for changed in map(options.applied_to, recipes)]
+    jobs = [_job(recipe, options) for recipe in recipes]
     for place, (changed, samples) in enumerate(jobs):
         listener = _ignore if on_progress is None else partial(on_progress, place, changed)
         listener(0.0)
@@ -93,16 +93,23 @@ def _ignore(share: float) -> None:
 
 
 def run(recipe: Recipe, values: Any, *, members: int, seed: int, leak: bool | None, dialect: Dialect) -> RecipeResult:
-    """Run one recipe; see `Recipe.run`."""
+    """Run one recipe, with the bar of its training; see `Recipe.run`."""
     options = RunOptions(values=values, members=members, seed=seed, dialect=dialect, leak=leak)
-    return next(run_recipes([recipe], options))
+    return _train(*_job(recipe, options), options, None)
 
 
-def _train(recipe: Recipe, samples: Samples, options: RunOptions, listener: Callable[[float], None]) -> RecipeResult:
+def _job(recipe: Recipe, options: RunOptions) -> tuple[Recipe, Samples]:
+    changed = options.applied_to(recipe)
+    return changed, prepare(changed, load_airline() if options.values is None else options.values)
+
+
+def _train(
+    recipe: Recipe, samples: Samples, options: RunOptions, listener: Callable[[float], None] | None
+) -> RecipeResult:
     from gatewise.training.ensemble import fit_ensemble
 
     start = time.perf_counter()
-    with shares_told_to(listener):
+    with nullcontext() if listener is None else shares_told_to(listener):
         ensemble = fit_ensemble(
             recipe.build(options.dialect),
             samples.train.x,
@@ -113,7 +120,6 @@ def _train(recipe: Recipe, samples: Samples, options: RunOptions, listener: Call
             shuffle=recipe.shuffle,
             seed=options.seed,
             reset_states="epoch",
-            verbose=0,
         )
     on_train, on_test = _predict(ensemble, recipe, samples)
     history = ensemble.history

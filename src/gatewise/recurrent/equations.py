@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 
 class Weights(NamedTuple):
@@ -23,11 +24,16 @@ class Weights(NamedTuple):
             GRU with ``reset_after=True`` has one: every other bias can be added to the projected input.
     """
 
-    kernel: Any
-    bias: Any = None
+    kernel: Float[Array, "units gates"]
+    bias: Float[Array, " gates"] | None = None
 
 
-States = tuple[Any, ...]
+# What a cell carries: its output first.
+States = tuple[Float[Array, "batch units"], ...]
+Gates = Float[Array, "batch gates"]
+# The same for all steps.
+AllUnits = Float[Array, "time batch units"]
+AllGates = Float[Array, "time batch gates"]
 
 
 class Cell(Protocol):
@@ -36,11 +42,11 @@ class Cell(Protocol):
     The first of the states is the output, and each of them is ``(batch, units)``.
     """
 
-    def step(self, weights: Weights, states: States, x: Any) -> tuple[States, Any]:
+    def step(self, weights: Weights, states: States, x: Gates) -> tuple[States, Any]:
         """Return the states after a step on a projected input ``(batch, gates * units)``, and what `back` needs of it."""
         ...
 
-    def back(self, weights: Weights, d_states: States, around: tuple[Any, Any], saved: Any) -> tuple[States, Any, Any]:
+    def back(self, weights: Weights, d_states: States, around: States, saved: Any) -> tuple[States, Gates, Any]:
         """Return the gradient of one step.
 
         Args:
@@ -55,12 +61,12 @@ class Cell(Protocol):
         """
         ...
 
-    def d_weights(self, weights: Weights, before: Any, saved: Any, d_x: Any, d_inner: Any) -> Weights:
+    def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:
         """Return the gradient of the weights from all steps at once, every argument with a time axis in front."""
         ...
 
 
-def _over_time(left: Any, right: Any) -> Any:
+def _over_time(left: AllUnits, right: AllGates) -> Float[Array, "units gates"]:
     """Return the sum over time and batch of the outer products: one large matrix product."""
     return jnp.einsum("tbh,tbk->hk", left, right)
 
@@ -71,7 +77,7 @@ class LSTM:
     ``i, f, o = σ(x + h U)``, ``g = tanh(x + h U)``; ``c' = f c + i g``; ``h' = o tanh(c')``.
     """
 
-    def step(self, weights: Weights, states: States, x: Any) -> tuple[States, Any]:
+    def step(self, weights: Weights, states: States, x: Gates) -> tuple[States, Any]:
         """See `Cell.step`."""
         h, c = states
         i, f, g, o = jnp.split(x + h @ weights.kernel, 4, axis=-1)
@@ -80,7 +86,7 @@ class LSTM:
         squashed = jnp.tanh(new_c)
         return (o * squashed, new_c), (i, f, g, o, c, squashed)
 
-    def back(self, weights: Weights, d_states: States, around: tuple[Any, Any], saved: Any) -> tuple[States, Any, Any]:
+    def back(self, weights: Weights, d_states: States, around: States, saved: Any) -> tuple[States, Gates, Any]:
         """See `Cell.back`."""
         i, f, g, o, c, squashed = saved
         d_h, d_c = d_states
@@ -89,7 +95,7 @@ class LSTM:
         d_x = jnp.concatenate(gates, axis=-1)
         return (d_x @ weights.kernel.T, d_c * f), d_x, None
 
-    def d_weights(self, weights: Weights, before: Any, saved: Any, d_x: Any, d_inner: Any) -> Weights:
+    def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:
         """See `Cell.d_weights`."""
         return Weights(_over_time(before, d_x))
 
@@ -100,7 +106,7 @@ class GRU:
     ``z, r = σ(x + h U + b)``; ``n = tanh(x + r (h U + b))``; ``h' = z h + (1 - z) n``.
     """
 
-    def step(self, weights: Weights, states: States, x: Any) -> tuple[States, Any]:
+    def step(self, weights: Weights, states: States, x: Gates) -> tuple[States, Any]:
         """See `Cell.step`."""
         (h,) = states
         inner = h @ weights.kernel
@@ -112,7 +118,7 @@ class GRU:
         n = jnp.tanh(x_n + r * u_n)
         return (z * h + (1 - z) * n,), (z, r, n, u_n)
 
-    def back(self, weights: Weights, d_states: States, around: tuple[Any, Any], saved: Any) -> tuple[States, Any, Any]:
+    def back(self, weights: Weights, d_states: States, around: States, saved: Any) -> tuple[States, Gates, Any]:
         """See `Cell.back`."""
         z, r, n, u_n = saved
         d_h, h = d_states[0], around[0]
@@ -122,7 +128,7 @@ class GRU:
         d_inner = jnp.concatenate((d_z, d_r, d_n * r), axis=-1)
         return (d_h * z + d_inner @ weights.kernel.T,), jnp.concatenate((d_z, d_r, d_n), axis=-1), d_inner
 
-    def d_weights(self, weights: Weights, before: Any, saved: Any, d_x: Any, d_inner: Any) -> Weights:
+    def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:
         """See `Cell.d_weights`."""
         return Weights(_over_time(before, d_inner), None if weights.bias is None else d_inner.sum((0, 1)))
 
@@ -133,7 +139,7 @@ class GRUResetBefore:
     ``z, r = σ(x + h U)``; ``n = tanh(x + (r h) U)``; ``h' = z h + (1 - z) n``.
     """
 
-    def step(self, weights: Weights, states: States, x: Any) -> tuple[States, Any]:
+    def step(self, weights: Weights, states: States, x: Gates) -> tuple[States, Any]:
         """See `Cell.step`."""
         (h,) = states
         units = h.shape[-1]
@@ -142,7 +148,7 @@ class GRUResetBefore:
         n = jnp.tanh(x[..., 2 * units :] + (r * h) @ weights.kernel[:, 2 * units :])
         return (z * h + (1 - z) * n,), (z, r, n)
 
-    def back(self, weights: Weights, d_states: States, around: tuple[Any, Any], saved: Any) -> tuple[States, Any, Any]:
+    def back(self, weights: Weights, d_states: States, around: States, saved: Any) -> tuple[States, Gates, Any]:
         """See `Cell.back`."""
         z, r, n = saved
         d_h, h = d_states[0], around[0]
@@ -153,7 +159,7 @@ class GRUResetBefore:
         d_before = d_h * z + d_reset * r + gates @ weights.kernel[:, : 2 * units].T
         return (d_before,), jnp.concatenate((gates, d_n), axis=-1), None
 
-    def d_weights(self, weights: Weights, before: Any, saved: Any, d_x: Any, d_inner: Any) -> Weights:
+    def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:
         """See `Cell.d_weights`."""
         gates = 2 * before.shape[-1]
         parts = _over_time(before, d_x[..., :gates]), _over_time(saved[1] * before, d_x[..., gates:])
@@ -163,15 +169,15 @@ class GRUResetBefore:
 class SimpleRNN:
     """Plain recurrent network; state h: ``h' = tanh(x + h U)``."""
 
-    def step(self, weights: Weights, states: States, x: Any) -> tuple[States, Any]:
+    def step(self, weights: Weights, states: States, x: Gates) -> tuple[States, Any]:
         """See `Cell.step`."""
         return (jnp.tanh(x + states[0] @ weights.kernel),), ()
 
-    def back(self, weights: Weights, d_states: States, around: tuple[Any, Any], saved: Any) -> tuple[States, Any, Any]:
+    def back(self, weights: Weights, d_states: States, around: States, saved: Any) -> tuple[States, Gates, Any]:
         """See `Cell.back`."""
         d_x = d_states[0] * (1 - around[1] * around[1])
         return (d_x @ weights.kernel.T,), d_x, None
 
-    def d_weights(self, weights: Weights, before: Any, saved: Any, d_x: Any, d_inner: Any) -> Weights:
+    def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:
         """See `Cell.d_weights`."""
         return Weights(_over_time(before, d_x))

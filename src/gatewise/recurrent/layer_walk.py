@@ -32,24 +32,25 @@ def why_not(layer: Any, mask: Any) -> str | None:
     cell = layer.cell
     if type(layer).inner_loop not in _KERAS_LOOPS:
         return f"{type(layer).__name__} has a loop of its own"
-    if getattr(layer, "use_cudnn", False) and jax.default_backend() == "gpu":
-        return "cuDNN has it"
     if type(cell) not in (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell):
         return f"the cell is a {type(cell).__name__}"
-    if mask is not None:
-        return "the sequence is masked"
-    if layer.unroll:
-        return "unroll=True"
-    if cell.recurrent_dropout:
-        return "recurrent_dropout"
-    if cell.dropout and getattr(cell, "implementation", 2) == 1:
-        return "dropout with implementation=1, which draws a mask for each gate"
-    if cell.compute_dtype not in ("float32", "float64") or cell.variable_dtype != cell.compute_dtype:
-        return f"the dtype policy {cell.dtype_policy.name}"
     gates = getattr(cell, "recurrent_activation", keras.activations.sigmoid)
-    if cell.activation is not keras.activations.tanh or gates is not keras.activations.sigmoid:
-        return "activations other than tanh and sigmoid"
-    return None
+    reasons = {
+        "cuDNN has it": getattr(layer, "use_cudnn", False) and jax.default_backend() == "gpu",
+        "the sequence is masked": mask is not None,
+        "unroll=True": layer.unroll,
+        "recurrent_dropout": cell.recurrent_dropout,
+        "dropout with implementation=1, which draws a mask for each gate": (
+            cell.dropout and getattr(cell, "implementation", 2) == 1
+        ),
+        f"the dtype policy {cell.dtype_policy.name}": (
+            cell.compute_dtype not in ("float32", "float64") or cell.variable_dtype != cell.compute_dtype
+        ),
+        "activations other than tanh and sigmoid": (
+            cell.activation is not keras.activations.tanh or gates is not keras.activations.sigmoid
+        ),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def walk_layer(layer: Any, sequences: Any, initial_state: Any, training: bool) -> tuple[Any, Any, list[Any]]:

@@ -11,11 +11,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gatewise.recurrent.equations import Cell, States, Weights
+from gatewise.recurrent.equations import AllGates, AllUnits, Cell, States, Weights
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def walk(cell: Cell, sequences: bool, projected: Any, weights: Weights, states: States) -> tuple[Any, States]:
+def walk(
+    cell: Cell, sequences: bool, projected: AllGates, weights: Weights, states: States
+) -> tuple[AllUnits | None, States]:
     """Walk a cell along projected inputs.
 
     Args:
@@ -37,7 +39,7 @@ def walk(cell: Cell, sequences: bool, projected: Any, weights: Weights, states: 
     return outputs, states
 
 
-def forward(cell: Cell, projected: Any, weights: Weights, states: States) -> tuple[Any, Any, States]:
+def forward(cell: Cell, projected: AllGates, weights: Weights, states: States) -> tuple[AllUnits, Any, States]:
     """Walk as `walk` does, and keep what `back` needs.
 
     Args:
@@ -58,7 +60,7 @@ def forward(cell: Cell, projected: Any, weights: Weights, states: States) -> tup
     return outputs, saved, after
 
 
-def back(cell: Cell, kept: Any, d_outputs: Any, d_after: States) -> tuple[Any, Any, States]:
+def back(cell: Cell, kept: Any, d_outputs: AllUnits | None, d_after: States) -> tuple[AllGates, Any, States]:
     """Walk back, without the gradient of the weights.
 
     Args:
@@ -84,7 +86,7 @@ def back(cell: Cell, kept: Any, d_outputs: Any, d_after: States) -> tuple[Any, A
     return d_projected, d_inner, d_states
 
 
-def before(outputs: Any, first: Any) -> Any:
+def before(outputs: AllUnits, first: Any) -> AllUnits:
     """Return the output before each step."""
     return jnp.concatenate((first[None], outputs[:-1]))
 
@@ -94,7 +96,9 @@ def _forward(cell: Cell, sequences: bool, projected: Any, weights: Weights, stat
     return (outputs if sequences else None, after), (outputs, saved, weights, states[0])
 
 
-def _backward(cell: Cell, sequences: bool, kept: Any, gradients: tuple[Any, States]) -> tuple[Any, Weights, States]:
+def _backward(
+    cell: Cell, sequences: bool, kept: Any, gradients: tuple[AllUnits | None, States]
+) -> tuple[AllGates, Weights, States]:
     outputs, saved, weights, first = kept
     d_projected, d_inner, d_states = back(cell, kept, *gradients)
     return d_projected, cell.d_weights(weights, before(outputs, first), saved, d_projected, d_inner), d_states

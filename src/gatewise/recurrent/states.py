@@ -62,10 +62,14 @@ def reset_states(model: Any) -> None:
         model: A built Keras model.
 
     Raises:
-        UsageError: No layer of the model is stateful.
+        UsageError: It is no model, or no layer of it is stateful.
     """
     if not isinstance(model, keras.Model):
-        raise UsageError(f"A keras.Model is needed, and a {type(model).__name__} was passed.")
+        own = hasattr(model, "reset_states")
+        remedy = "use its own reset_states()" if own else "pass a model, such as a keras.Sequential"
+        raise UsageError(
+            f"A keras.Model is needed, and the type of what was passed is {type(model).__name__}: {remedy}."
+        )
     if not is_stateful(model):
         raise UsageError(
             f"Model {model.name!r} has no stateful layer, so there is no state to reset: build the recurrent layers "

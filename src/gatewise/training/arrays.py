@@ -90,6 +90,7 @@ def as_inputs(x: Any) -> Any:
     if x is None:
         raise UsageError("x is None: pass the inputs as arrays.")
     x = as_arrays(x, "x")
+    check_leaves(x, "x")
     check_lengths(list(named_leaves(x, "x")))
     return x
 
@@ -165,6 +166,16 @@ def named_leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
+def check_leaves(value: Any, name: str) -> None:
+    """Refuse a nest without a single array.
+
+    Raises:
+        ShapeError: With its name.
+    """
+    if next(named_leaves(value, name), None) is None:
+        raise ShapeError(f"{name} holds no arrays: pass the inputs as arrays.")
+
+
 def rows_of(value: Any, axis: int = 0) -> int:
     """Return how many samples a nest of arrays holds."""
     array = value if isinstance(value, np.ndarray) else jax.tree.leaves(value)[0]
@@ -185,23 +196,20 @@ def check_members_axis(leaves: list[tuple[str, Any]], members: int) -> None:
         if array.ndim < 2 or array.shape[0] != members:
             raise ShapeError(
                 f"{name} has the shape {array.shape}, and member_data=True needs ({members}, rows, …), one part for each "
-                f"member: pass arrays with that leading axis, or leave member_data out for {name} that all members share."
+                f"member: pass arrays with that leading axis, or leave member_data out where all members share them."
             )
 
 
-def check_lengths(leaves: list[tuple[str, Any]], axis: int = 0, name: str = "x") -> None:
+def check_lengths(leaves: list[tuple[str, Any]], axis: int = 0) -> None:
     """Refuse arrays that are empty or of different lengths.
 
     Args:
         leaves: Names and arrays, from `named_leaves`.
         axis: The axis of the samples: 0, or 1 behind a members axis.
-        name: What the caller calls the inputs.
 
     Raises:
         ShapeError: Naming the first array that disagrees with the first one.
     """
-    if not leaves:
-        raise ShapeError(f"{name} holds no arrays: pass the inputs as arrays.")
     first_name, first = leaves[0]
     for leaf, array in leaves:
         if array.ndim <= axis:

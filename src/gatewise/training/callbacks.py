@@ -15,6 +15,7 @@ from gatewise.backend import import_keras
 from gatewise.errors import GatewiseWarning, NotCompilableError, UsageError
 from gatewise.training.state import ModelValues, write_values
 from gatewise.training.stopping import Monitor, ReduceRate, Rule, SaveBest, StopEarly
+from gatewise.training.wording import a_or_an
 
 keras = import_keras()
 
@@ -74,7 +75,7 @@ def sort_callbacks(model: Any, callbacks: Any, rate_position: int | None) -> Wat
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             raise UsageError(
-                f"callbacks holds a {type(callback).__name__}, which is no keras.callbacks.Callback: derive from that "
+                f"callbacks holds {a_or_an(callback)}, which is no keras.callbacks.Callback: derive from that "
                 "class, or leave it out."
             )
         if type(callback) is keras.callbacks.History or type(callback) is keras.callbacks.ProgbarLogger:

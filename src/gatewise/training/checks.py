@@ -122,22 +122,25 @@ def check_no_steps(steps_per_epoch: Any, validation_steps: Any) -> None:
         )
 
 
-def check_batch_size(rows: int, batch_size: Any, data: str = "the data, which have") -> None:
-    """Refuse a batch size that is no whole number from 1 to the number of rows.
+def check_batch_size(rows: int, batch_size: int, validation_rows: int = 0) -> None:
+    """Refuse a batch size that is larger than the number of rows.
 
     Args:
-        rows: How many there are.
+        rows: How many there are for training.
         batch_size: As given.
-        data: The words between the batch size and the rows.
+        validation_rows: How many ``validation_split`` has taken from them.
 
     Raises:
         UsageError: With the value found and the values allowed.
     """
-    check_whole("batch_size", batch_size)
     if batch_size > rows:
-        raise UsageError(
-            f"batch_size={batch_size} is larger than {data} {counted(rows, 'sample')}: use a batch_size of at most {rows}."
-        )
+        data = f"the data, which have {counted(rows, 'sample')}"
+        if validation_rows:
+            data = (
+                f"the training part of the data, which has {counted(rows, 'sample')} (validation_split keeps "
+                f"{validation_rows} more for validation)"
+            )
+        raise UsageError(f"batch_size={batch_size} is larger than {data}: use a batch_size of at most {rows}.")
 
 
 def check_devices(devices: Any) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from gatewise.backend import import_keras
 from gatewise.errors import NonFiniteError, UsageError
-from gatewise.training.arrays import as_arrays, check_lengths, check_members_axis, named_leaves, rows_of
-from gatewise.training.wording import a_or_an, first_index
+from gatewise.training.arrays import as_arrays, check_leaves, check_lengths, check_members_axis, named_leaves, rows_of
+from gatewise.training.wording import a_or_an, counted, first_index
 
 keras = import_keras()
 
@@ -48,9 +48,10 @@ def as_data(x: Any, y: Any, weight: Any, members: int | None = None, where: str 
         raise UsageError(f"{names[0]} is None: pass the inputs as arrays.")
     data = Data(*(as_arrays(value, name) for value, name in zip((x, y, weight), names, strict=True)))
     leaves = [leaf for value, name in zip(data, names, strict=True) for leaf in named_leaves(value, name)]
+    check_leaves(data.x, names[0])
     if members is not None:
         check_members_axis(leaves, members)
-    check_lengths(leaves, axis=0 if members is None else 1, name=names[0])
+    check_lengths(leaves, axis=0 if members is None else 1)
     for name, array in leaves:
         check_finite(array, name)
     return data
@@ -93,8 +94,8 @@ def split_rows(data: Data, fraction: Any, axis: int = 0) -> tuple[Data, Data]:
     cut = int(np.floor(rows * (1.0 - fraction)))
     if not 0 < cut < rows:
         raise UsageError(
-            f"validation_split={fraction} leaves {cut} of {rows} samples for training and {rows - cut} for validation: "
-            "choose a value that leaves at least one for each."
+            f"validation_split={fraction} leaves {cut} of {counted(rows, 'sample')} for training and {rows - cut} for "
+            "validation: choose a value that leaves at least one for each."
         )
     index: list[Any] = [slice(None)] * axis
     first = jax.tree.map(lambda array: array[(*index, slice(None, cut))], data)
@@ -147,7 +148,10 @@ def check_class_weight(class_weight: Any, data: Data, classes: int | None) -> No
     if not isinstance(data.y, np.ndarray) or isinstance(data.weight, (Mapping, list, tuple)):
         raise UsageError("class_weight needs y as one array of classes: pass sample_weight instead.")
     columns = int(np.prod(data.y.shape[1:]))
-    classes = columns if columns > 1 else classes
+    if columns > 1 and (data.y.ndim > 2 or columns != classes):
+        raise UsageError(
+            f"class_weight needs one class for each sample, and y has the shape {data.y.shape}: pass sample_weight instead."
+        )
     for label in class_weight:
         if classes is not None and not 0 <= label < classes:
             raise UsageError(

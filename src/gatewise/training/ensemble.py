@@ -174,9 +174,11 @@ def _with_rates(model: Any, values: ModelValues, rates: Any) -> ModelValues:
     position, members = rate_position(model), len(values.trainable[0])
     if position is None:
         raise UsageError(
-            "learning_rates needs an optimizer with a number as learning rate, and this one has a schedule."
+            "learning_rates needs an optimizer with a number as learning rate, and this one has a schedule: compile the model "
+            "with a number, or leave learning_rates out."
         )
-    if not isinstance(rates, (Sequence, np.ndarray)) or isinstance(rates, str) or np.ndim(rates) == 0:
+    rates = rates.tolist() if hasattr(rates, "tolist") else rates
+    if not isinstance(rates, Sequence) or isinstance(rates, str):
         raise UsageError(
             f"learning_rates={rates!r}: a list is needed, with a number for each of the {members} members."
         )

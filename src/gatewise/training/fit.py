@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from gatewise.artifact.durable import as_path
 from gatewise.errors import Interrupted, NonFiniteLossError, UsageError
 from gatewise.recurrent import is_stateful, kernels_do_it
 from gatewise.training.arrays import rows_of
@@ -144,7 +145,7 @@ def fit(
     compiled = ProgramStore.of(model, "fit").get(facts, lambda: CompiledProgram(Program(Step(model), plan)))
     session = _Session(model, compiled, watchers, options, verbose)
     if checkpoint is not None:
-        session.checkpoint = Checkpoint(checkpoint, fingerprint(model, data, validation, plan, seed))
+        session.checkpoint = Checkpoint(as_path(checkpoint), fingerprint(model, data, validation, plan, seed))
     return session.train(data, validation, seed)
 
 

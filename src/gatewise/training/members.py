@@ -1,5 +1,6 @@
 """`Ensemble`: the trained members of one model, to predict with all of them or to take one out."""
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -132,7 +133,8 @@ class Ensemble:
 
     def _repr_html_(self) -> str:
         """Show the distribution of every loss and metric over the members in a notebook."""
-        return f"<p>Ensemble of {self.members} members of model <code>{self.model.name}</code></p>{self.history._repr_html_()}"
+        name = html.escape(self.model.name)
+        return f"<p>Ensemble of {self.members} members of model <code>{name}</code></p>{self.history._repr_html_()}"
 
 
 def _rows_per_dispatch(members: int) -> int:
@@ -151,7 +153,7 @@ def _clone(model: Any) -> Any:
         clone.optimizer.build(clone.trainable_variables)
     except Exception as error:
         raise UsageError(
-            f"Model {model.name!r} cannot be cloned ({error}): build one yourself and use ensemble.values."
+            f"Model {model.name!r} cannot be cloned ({rebuild.first_line(error)}): build one yourself and use ensemble.values."
         ) from error
     if len(model_variables(clone).trainable) != len(model_variables(model).trainable):
         raise UsageError(f"Model {model.name!r} cannot be cloned: its copy has other variables. Use ensemble.values.")

@@ -46,11 +46,18 @@ def members_that_fit(model: Any, data: Data, plan: Any, max_memory: int | None) 
     fit = int(budget // max(each, 1))
     if fit < 1:
         raise EnvironmentFault(
-            f"One member needs about {each / 2**20:.0f} MiB and {budget / 2**20:.0f} MiB may be used: use a smaller batch "
-            "or model, or raise max_memory."
+            f"One member needs about {_in_words(each)} and {_in_words(budget)} may be used: use a smaller batch or model, or "
+            "raise max_memory."
         )
     logger.debug("gatewise estimates %.2f MiB a member; %d fit", each / 2**20, fit)
     return fit
+
+
+def _in_words(size: int) -> str:
+    """Return a number of bytes as "912 bytes", "3 KiB", "5 MiB" or "2,048 MiB"."""
+    if size < 2**10:
+        return f"{size} bytes"
+    return f"{size // 2**10} KiB" if size < 2**20 else f"{size // 2**20:,} MiB"
 
 
 def _free_bytes() -> int:

@@ -100,7 +100,7 @@ def frequency(value: Any) -> int | tuple[int, ...]:
     Raises:
         UsageError: It is neither a whole number of at least 1 nor a list of such.
     """
-    if not isinstance(value, (list, tuple, range, np.ndarray)) or len(value) == 0:
+    if not isinstance(value, (list, tuple, set, frozenset, range, np.ndarray)) or len(value) == 0:
         check_whole("validation_freq", value)
         return int(value)
     for index, epoch in enumerate(value):
@@ -142,7 +142,7 @@ def prepare(
                 "class_weight is for rows that all members share, and member_data=True gives each its own: pass "
                 "sample_weight with a leading members axis instead."
             )
-        check_class_weight(class_weight, data, classes_of(model, data.x))
+        check_class_weight(class_weight, data, classes_of(model, data.x, data.y))
     whole, validation = data, None
     if validation_data is not None:
         validation = _as_validation(validation_data, members)
@@ -219,11 +219,7 @@ def _check_sizes(model: Any, options: Options, arrays: Arrays, data: Data, valid
         check_state(model, options.batch_size)
         what = "training rows" if split else "rows"
         check_whole_batches(rows, options.batch_size, remedy, arrays.fewer, what)
-    part = "the data, which have"
-    if split:
-        total = rows_of(arrays.given.x, arrays.axis)
-        part = f"the training part of the data, to which validation_split leaves, of {total} samples,"
-    check_batch_size(rows, options.batch_size, part)
+    check_batch_size(rows, options.batch_size, rows_of(arrays.given.x, arrays.axis) - rows if split else 0)
     if stateful and validation is not None:
         check_state(model, options.validation_batch_size, "validation_batch_size")
         own = [leaf for at, part in enumerate(validation) for leaf, _ in named_leaves(part, f"validation_data[{at}]")]

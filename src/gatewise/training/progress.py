@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from gatewise.errors import UsageError
-
 # Seconds of work before anything is shown of it.
 SILENT_FOR = 1.0
 
@@ -40,8 +38,6 @@ class Progress:
     """
 
     def __init__(self, verbose: str | int, total: int, title: str) -> None:
-        if verbose not in ("auto", 0, 1, 2):
-            raise UsageError(f"verbose={verbose!r}: choose 'auto', 0, 1 or 2.")
         self.verbose = 1 if verbose == "auto" else int(verbose)
         self.total = total
         self.title = title

@@ -24,6 +24,7 @@ from gatewise.training.members import Ensemble
 from gatewise.training.saved_members import describe_members, read_members
 from gatewise.training.saved_values import check_finite, check_fit, named_arrays, take_values
 from gatewise.training.state import ModelValues, read_values, write_values
+from gatewise.training.wording import a_or_an
 
 keras = import_keras()
 
@@ -79,11 +80,15 @@ def load(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None 
         A compiled Keras model (not compiled if it was not), or an `Ensemble`.
 
     Raises:
-        UsageError: `path` is no path.
+        UsageError: `path` is no path, or `custom_objects` no dict.
         ModelFileError: The folder is missing, damaged, foreign or newer, or names what is not allowed; the message
             names the file and the reason.
         EnvironmentFault: A file cannot be read.
     """
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise UsageError(
+            f"custom_objects is {a_or_an(custom_objects)}: pass a dict from names to classes and functions."
+        )
     manifest, arrays = read_folder(path, (_MODEL, _ENSEMBLE))
     where = Path(path) / NAME
     plan = _read_plan(manifest, where)

@@ -1,6 +1,8 @@
 """What a Keras model holds as plain arrays, and the way in and out.
 
-The only file that reads or writes Keras variables.
+A run begins with `read_values` and ends with `write_values`: in between there are only arrays. Elsewhere in this room
+variables are written a few at a time: the state carried by a prediction or an evaluation (`forward`, `predict`), and the
+best weights that a callback restores (`callbacks`).
 """
 
 from typing import Any, NamedTuple

@@ -1,8 +1,9 @@
 """One step of a Keras model as a pure function: loss, gradient, update, metrics.
 
-The only file that runs Keras inside a trace. It follows what Keras's own JAX trainer does in its train step, with two
-differences that the rest of gatewise is about: the state of stateful recurrent layers is part of the values, and the
-seeds of random layers come from (seed, epoch, step) and not from a counter that prediction moves as well.
+Here, and for prediction in `forward`, Keras runs inside a trace. The step follows what Keras's own JAX trainer does in
+its train step, with two differences that the rest of gatewise is about: the state of stateful recurrent layers is part
+of the values, and the seeds of random layers come from (seed, epoch, step) and not from a counter that prediction moves
+as well.
 """
 
 from typing import Any

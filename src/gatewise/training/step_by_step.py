@@ -138,11 +138,12 @@ def _same(forward: Forward, zeros: list[Any], x: np.ndarray, tolerance: float) -
         steps.append(output)
 
     def agree(whole: Any, *single: Any) -> bool:
-        whole, last = np.asarray(whole, "float64"), np.asarray(single[-1], "float64")
-        if whole.shape != last.shape:
-            last = np.concatenate([np.asarray(one, "float64") for one in single], axis=1) if last.ndim > 1 else last
-        if whole.shape != last.shape:
+        whole, found = np.asarray(whole, "float64"), np.asarray(single[-1], "float64")
+        if whole.shape != found.shape and found.ndim > 1 and found.shape[1] == 1:
+            # An output for every step.
+            found = np.concatenate([np.asarray(one, "float64") for one in single], axis=1)
+        if whole.shape != found.shape:
             return False
-        return bool(np.allclose(whole, last, rtol=0, atol=tolerance * np.abs(whole).max(initial=0), equal_nan=True))
+        return bool(np.allclose(whole, found, rtol=0, atol=tolerance * np.abs(whole).max(initial=0), equal_nan=True))
 
     return all(jax.tree.leaves(jax.tree.map(agree, whole, *steps)))

@@ -127,6 +127,8 @@ class Stream:
 
     @state.setter
     def state(self, arrays: list[np.ndarray]) -> None:
+        if arrays is None:
+            raise UsageError("The state is None: pass a list of arrays, or call reset() to begin at zero.")
         wanted = [tuple(variable.shape) for variable in self._forward.carried]
         given = as_arrays(list(arrays) if isinstance(arrays, (list, tuple)) else [arrays], "state")
         shapes = [np.shape(array) for array in given]

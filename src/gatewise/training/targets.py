@@ -80,21 +80,20 @@ def check_targets(model: Any, x: Any, y: Any, leading: int = 1, name: str = "y")
                 )
 
 
-def classes_of(model: Any, x: Any, leading: int = 1) -> int | None:
-    """Return how many classes the one loss of a model tells apart; None where it is no loss for classes.
+def classes_of(model: Any, x: Any, y: Any) -> int | None:
+    """Return how many classes the one loss of a model tells apart; None where it does not say.
 
     Args:
         model: A compiled model.
         x: Its inputs, already checked.
-        leading: How many axes come before those of one sample.
+        y: Its targets.
     """
     functions = _functions(model.loss)
-    if functions == [_BINARY]:
-        return 2
-    if functions not in ([_SPARSE], [_ONE_HOT]):
-        return None
-    outputs = _outputs(model, x, leading).shapes
-    return outputs[0][-1] if len(outputs) == 1 and outputs[0] else None
+    if functions in ([_SPARSE], [_ONE_HOT]):
+        outputs = _outputs(model, x, 1).shapes
+        return outputs[0][-1] if len(outputs) == 1 and outputs[0] else None
+    columns = int(np.prod(y.shape[1:])) if isinstance(y, np.ndarray) else 1
+    return columns if columns > 1 else 2 if functions == [_BINARY] else None
 
 
 def _functions(loss: Any) -> list[Any]:
@@ -139,6 +138,13 @@ def _by_output(model: Any, x: Any, y: Any, leading: int, name: str) -> list[tupl
     else:
         leaves = list(named_leaves(y, name))
     losses = _losses(model.loss, names, structure)
+    if isinstance(y, Mapping) and names and all(names) and None not in losses:
+        keys = set(structure) if isinstance(structure, Mapping) else set(names)
+        if set(y) not in (keys, set(names)):
+            raise ShapeError(
+                f"{name} has the keys {', '.join(map(repr, sorted(y)))}, and model {model.name!r} has the outputs "
+                f"{', '.join(map(repr, sorted(keys)))}: use those names."
+            )
     if len(leaves) != len(outputs):
         if None not in losses:
             arrays, count = counted(len(leaves), "array"), counted(len(outputs), "output")

@@ -310,14 +310,20 @@ def test_show_backend():
 
 def test_code_is_kept_and_read_again(monkeypatch, tmp_path):
     monkeypatch.setenv("GATEWISE_CACHE", str(tmp_path))
+    loaded = []
+    # XLA takes a name only once in a process.
+    monkeypatch.setattr(library, "_loaded", lambda cell, code: loaded.append(code))
     monkeypatch.setattr(library, "_ENGINES", {})
     assert not library.is_ready("simple")
+    library.load("simple")
     library.load("simple")
     (file,) = tmp_path.rglob("simple-*")
     monkeypatch.setattr(library, "_ENGINES", {})
     monkeypatch.setattr(library, "compiled", lambda cell: pytest.fail("was compiled again"))
     assert library.is_ready("simple")
     library.load("simple")
+    assert len(loaded) == 2
+    assert loaded[0] == loaded[1]
     files, size = backend.clear_cache()
     assert (files, size > 10_000, file.exists()) == (1, True, False)
 

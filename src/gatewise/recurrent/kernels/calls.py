@@ -99,21 +99,38 @@ def kernel_walk(call: Call, inputs: Inputs, weights: Weights, states: States) ->
 
 
 def _walk_forward(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, Any]:
+    # Every leaf comes with the word whether anybody differentiates with respect to it.
+    asked = inputs.sequence.perturbed
+    inputs, weights, states = jax.tree.map(lambda leaf: leaf.value, (inputs, weights, states), is_leaf=_has_value)
     kept = _with_twin(partial(_forward, call), partial(_forward_twin, call))(inputs, weights, states)
     outputs = kept.states[0] if call.sequences else None
-    return (outputs, tuple(state[-1] for state in kept.states)), (kept, inputs, weights, states)
+    # An empty tuple or None: residuals are nests of arrays, and what is no array has to be seen in their structure.
+    return (outputs, tuple(state[-1] for state in kept.states)), (() if asked else None, kept, inputs, weights, states)
+
+
+def _has_value(leaf: Any) -> bool:
+    return hasattr(leaf, "perturbed")
 
 
 def _walk_back(call: Call, residuals: Any, gradients: tuple[Any, States]) -> tuple[Inputs, Weights, States]:
-    kept, inputs, weights, first = residuals
-    back = _with_twin(partial(_back, call), partial(_back_twin, call))
-    d_projected, d_kernel, d_weights, d_states = back(kept, inputs.sequence, weights, first, *gradients)
-    # Left out of the program where nobody asks for the gradient of the inputs.
-    d_sequence = d_projected @ inputs.kernel.T
+    asked, kept, inputs, weights, first = residuals
+    gradients = jax.tree.map(_as_array, gradients, is_leaf=_is_zero)
+    back = _with_twin(partial(_back, call, asked is not None), partial(_back_twin, call, asked is not None))
+    d_sequence, d_kernel, d_weights, d_states = back(kept, inputs, weights, first, *gradients)
+    if d_sequence is None:
+        d_sequence = jnp.zeros_like(inputs.sequence)
     return Inputs(d_sequence, d_kernel), d_weights, d_states
 
 
-kernel_walk.defvjp(_walk_forward, _walk_back)
+def _is_zero(leaf: Any) -> bool:
+    return isinstance(leaf, jax.custom_derivatives.SymbolicZero)
+
+
+def _as_array(leaf: Any) -> Any:
+    return jnp.zeros(leaf.shape, leaf.dtype) if _is_zero(leaf) else leaf
+
+
+kernel_walk.defvjp(_walk_forward, _walk_back, symbolic_zeros=True)
 
 
 def _with_twin(kernel: Callable[..., Any], twin: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,32 +192,43 @@ def _forward(call: Call, inputs: Inputs, weights: Weights, states: States) -> _K
 
 
 def _back(
-    call: Call, kept: _Kept, sequence: Any, weights: Weights, first: States, d_outputs: Any, d_after: States
+    call: Call,
+    asked: bool,
+    kept: _Kept,
+    inputs: Inputs,
+    weights: Weights,
+    first: States,
+    d_outputs: Any,
+    d_after: States,
 ) -> tuple[Any, Any, Weights, States]:
     steps, shape = STEPS[call.name], target.shape()
     time, batch, units = kept.states[0].shape
+    features = inputs.sequence.shape[2]
     if d_outputs is None:
         d_outputs = jnp.zeros((1, batch, units), jnp.float32)
     room = padded(shape, units)
     # The gradient of h has room for whole vectors, which the products then write.
     d_states = [jnp.pad(d_after[0], ((0, 0), (0, room - units))), *d_after[1:]]
     columns = steps.gates * units
-    kernels = [
-        jnp.zeros((call.threads, height, padded(shape, columns)), jnp.float32) for height in (units, sequence.shape[2])
-    ]
+    kernels = [jnp.zeros((call.threads, height, padded(shape, columns)), jnp.float32) for height in (units, features)]
     both = [*kernels, *d_states]
     around = [array for pair in zip(kept.states, first, strict=True) for array in pair]
     saved = [] if kept.saved is None else [kept.saved]
-    operands = [sequence, packed_units(shape, weights.kernel.T), d_outputs, *saved, *around, *both]
-    gradients = [(time, batch, columns)] * (2 if steps.own_inner_gradient else 1)
+    # The gradient of the inputs has no steps where nobody asks for it.
+    input_panels = packed_units(shape, inputs.kernel.T) if asked else jnp.zeros(0, jnp.float32)
+    panels = packed_units(shape, weights.kernel.T)
+    operands = [inputs.sequence, panels, input_panels, d_outputs, *saved, *around, *both]
+    gradients = [(time, batch, columns), (time if asked else 0, batch, padded(shape, features))]
+    gradients += [(time, batch, columns)] if steps.own_inner_gradient else []
     results = [*gradients, *(array.shape for array in both)]
     aliases = {len(operands) - k: len(results) - k for k in range(len(both), 0, -1)}
-    d_projected, *rest = _run(call, "back", operands, results, aliases)
+    d_projected, d_sequence, *rest = _run(call, "back", operands, results, aliases)
     d_inner = rest.pop(0) if steps.own_inner_gradient else d_projected
     # Each thread has added up its own rows.
     d_kernel, d_input_kernel = (kernel.sum(0)[:, :columns] for kernel in rest[:2])
     d_bias = None if weights.bias is None else d_inner.sum((0, 1))
-    return d_projected, d_input_kernel, Weights(d_kernel, d_bias), (rest[2][:, :units], *rest[3:])
+    d_sequence = d_sequence[..., :features] if asked else None
+    return d_sequence, d_input_kernel, Weights(d_kernel, d_bias), (rest[2][:, :units], *rest[3:])
 
 
 # -- their twins ------------------------------------------------------------------------------------------------------
@@ -219,7 +247,14 @@ def _forward_twin(call: Call, inputs: Inputs, weights: Weights, states: States) 
 
 
 def _back_twin(
-    call: Call, kept: _Kept, sequence: Any, weights: Weights, first: States, d_outputs: Any, d_after: States
+    call: Call,
+    asked: bool,
+    kept: _Kept,
+    inputs: Inputs,
+    weights: Weights,
+    first: States,
+    d_outputs: Any,
+    d_after: States,
 ) -> tuple[Any, Any, Weights, States]:
     saved = () if kept.saved is None else tuple(jnp.split(kept.saved, STEPS[call.name].saves, axis=-1))
     if call.name == "lstm":
@@ -229,4 +264,5 @@ def _back_twin(
     d_projected, d_inner, d_states = scans.back(call.cell, (outputs, saved, weights, first[0]), d_outputs, d_after)
     before = scans.before(outputs, first[0])
     d_weights = call.cell.d_weights(weights, before, saved, d_projected, d_inner)
-    return d_projected, jnp.einsum("tbf,tbk->fk", sequence, d_projected), d_weights, d_states
+    d_sequence = d_projected @ inputs.kernel.T if asked else None
+    return d_sequence, jnp.einsum("tbf,tbk->fk", inputs.sequence, d_projected), d_weights, d_states

@@ -132,21 +132,19 @@ def forward_operands(steps: Steps) -> tuple[list[str], list[str]]:
     """Return the names of the arrays that a walk forward takes and gives, in their order; those of saving walks."""
     bias = ["bias"] if steps.biased else []
     saved = ["saved"] if steps.saves else []
-    return ["inputs", "input_panels", "panels", *bias, *(f"{state}_first" for state in steps.states)], [
-        *steps.states,
-        *saved,
-    ]
+    operands = ["inputs", "input_panels", "panels", *bias, *(f"{state}_first" for state in steps.states)]
+    return operands, [*steps.states, *saved]
 
 
 def back_operands(steps: Steps) -> tuple[list[str], list[str]]:
-    """Return the names of the arrays that a walk backward takes and gives, in their order."""
+    """Return the names of the arrays that a walk backward takes and gives, in their order.
+
+    `d_inputs` has no time steps where nobody asks for it.
+    """
     saved = ["saved"] if steps.saves else []
     around = [name for state in steps.states for name in (state, f"{state}_first")]
     inner = ["d_inner"] if steps.own_inner_gradient else []
     # These begin as what is passed and end as what is returned, in one place.
     both = ["d_kernel", "d_input_kernel", *(f"d_{state}" for state in steps.states)]
-    return ["inputs", "panels", "d_outputs", *saved, *around, *(f"{name}_passed" for name in both)], [
-        "d_x",
-        *inner,
-        *both,
-    ]
+    operands = ["inputs", "panels", "input_panels", "d_outputs", *saved, *around, *(f"{name}_passed" for name in both)]
+    return operands, ["d_x", "d_inputs", *inner, *both]

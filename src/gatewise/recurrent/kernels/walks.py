@@ -107,11 +107,14 @@ def back(steps: Steps, shape: Shape) -> Walk:
         builder = emitter.builder
         time, batch, units = (frame.size("hidden", axis) for axis in range(3))
         parts = {"d_x": steps.gates, "d_inner": steps.gates, "saved": steps.saves}
-        wanted = ("inputs", "panels", "d_outputs", *parts, *_states(steps), *(f"d_{state}" for state in steps.states))
+        wanted = ("inputs", "panels", "input_panels", "d_outputs", "d_inputs", *parts, *_states(steps))
+        wanted = (*wanted, *(f"d_{state}" for state in steps.states))
         data = {name: frame.data(name) for name in wanted if name in frame}
         padded, features = frame.size("d_hidden", 1), frame.size("inputs", 2)
         sums = {name: _own_sum(emitter, frame, name, thread) for name in ("d_kernel", "d_input_kernel")}
         waiting = emitter.variable(emitter.number(0))
+        # Where nobody asks for the gradient of the inputs, it has no steps.
+        asked, room = builder.icmp_signed(">", frame.size("d_inputs", 0), emitter.number(0)), frame.size("d_inputs", 2)
         # Without outputs of every step there is one row of zeros for all of them.
         every = builder.zext(builder.icmp_signed("==", frame.size("d_outputs", 0), time), padded.type)
         with emitter.loop(emitter.number(0), time) as passed:
@@ -125,6 +128,9 @@ def back(steps: Steps, shape: Shape) -> Walk:
             }
             rows_before = builder.mul(t, batch)
             slices["inputs"] = Slice(emitter.at(data["inputs"], builder.mul(rows_before, features)), features, features)
+            slices["d_inputs"] = Slice(
+                emitter.at(data["d_inputs"], builder.mul(rows_before, room)), room, room, exact=False
+            )
             for name, count in parts.items():
                 if name in data:
                     row = emitter.times(units, count)
@@ -136,13 +142,17 @@ def back(steps: Steps, shape: Shape) -> Walk:
                 slices[f"{name}_before"] = Slice(builder.select(first, data[f"{name}_first"], last), units, units)
             if "d_cell" in data:
                 slices["d_cell"] = Slice(data["d_cell"], units, units)
-            _step_back(emitter, shape, steps, slices, data["panels"], rows, units)
+            _step_back(emitter, shape, steps, slices, rows, units)
+            inner = slices["d_inner" if steps.own_inner_gradient else "d_x"]
+            _back_through(emitter, shape, (inner, data["panels"]), slices["d_hidden"], (rows, units), onto=True)
+            with builder.if_then(asked):
+                into = slices["d_inputs"]
+                _back_through(emitter, shape, (slices["d_x"], data["input_panels"]), into, (rows, features), onto=False)
             builder.store(emitter.total(emitter.read(waiting), 1), waiting)
             # The step at the beginning is by itself: what was before it lies elsewhere.
             many = builder.mul(emitter.read(waiting), builder.sub(rows[1], rows[0]))
             enough = builder.icmp_signed(">=", many, emitter.number(_ROWS_OF_A_SUM))
             with builder.if_then(builder.or_(enough, builder.icmp_signed("<=", t, emitter.number(1)))):
-                inner = slices["d_inner" if steps.own_inner_gradient else "d_x"]
                 extent = rows, emitter.read(waiting), batch
                 _add_products(emitter, shape, (slices["hidden_before"], inner), sums["d_kernel"], extent)
                 _add_products(emitter, shape, (slices["inputs"], slices["d_x"]), sums["d_input_kernel"], extent)
@@ -184,31 +194,30 @@ def _add_products(
     over_panels(emitter, shape, right.row, panel)
 
 
-def _step_back(
-    emitter: Emitter,
-    shape: Shape,
-    steps: Steps,
-    slices: dict[str, Slice],
-    panels: Any,
-    rows: Rows,
-    units: Any,
-) -> None:
+def _step_back(emitter: Emitter, shape: Shape, steps: Steps, slices: dict[str, Slice], rows: Rows, units: Any) -> None:
+    """Write the elementwise part of a step back, for all rows and units."""
     with emitter.loop(*rows) as row:
         over_vectors(emitter, shape, units, lambda some: steps.back(Place(emitter, slices, row, some)))
-    gradient, hidden = slices["d_inner" if steps.own_inner_gradient else "d_x"], slices["d_hidden"]
+
+
+def _back_through(
+    emitter: Emitter, shape: Shape, factors: tuple[Slice, Any], into: Slice, extent: tuple[Rows, Any], onto: bool
+) -> None:
+    """Write the product of a gradient of all gates with a transposed kernel, or its sum with what is in the result."""
+    (gradient, panels), (rows, columns) = factors, extent
 
     def panel(some: Units) -> None:
-        multiply = product(emitter.module, shape, some.vectors, some.lanes, onto=True)
+        multiply = product(emitter.module, shape, some.vectors, some.lanes, onto)
         weights = emitter.at(panels, emitter.builder.mul(some.first, gradient.row))
 
         def tile(first: Any, count: Any) -> None:
             left = emitter.at(gradient.start, emitter.times(first, gradient.row))
-            result = emitter.at(hidden.start, emitter.times(first, hidden.row), some.first)
-            emitter.builder.call(multiply, [count, gradient.row, left, gradient.row, weights, result, hidden.row])
+            result = emitter.at(into.start, emitter.times(first, into.row), some.first)
+            emitter.builder.call(multiply, [count, gradient.row, left, gradient.row, weights, result, into.row])
 
         in_tiles(emitter, rows, most_rows(shape, some.vectors), tile)
 
-    over_panels(emitter, shape, units, panel)
+    over_panels(emitter, shape, columns, panel)
 
 
 def _states(steps: Steps) -> tuple[str, ...]:

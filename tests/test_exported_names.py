@@ -25,6 +25,7 @@ PUBLIC = {
     "recipe",
     "reset_states",
     "save",
+    "show_backend",
     "stream",
     "to_keras",
     "windows",

@@ -19,6 +19,7 @@ HEAVY = [
     "safetensors",
     "jinja2",
     "psutil",
+    "llvmlite",
 ]
 
 

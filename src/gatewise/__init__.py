@@ -32,6 +32,7 @@ _DOORS = {
     "recipe": "gatewise.recipes",
     "reset_states": "gatewise.recurrent",
     "save": "gatewise.training.saving",
+    "show_backend": "gatewise.recurrent",
     "stream": "gatewise.training.stream",
     "to_keras": "gatewise.training.saving",
     "windows": "gatewise.datasets",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from gatewise.datasets import windows as windows
     from gatewise.recipes import recipe as recipe
     from gatewise.recurrent import reset_states as reset_states
+    from gatewise.recurrent import show_backend as show_backend
     from gatewise.training.ensemble import fit_ensemble as fit_ensemble
     from gatewise.training.fit import fit as fit
     from gatewise.training.history import History as History

@@ -15,6 +15,11 @@ Switches, all environment variables:
 ``GATEWISE_UNROLL``
     Up to how many time steps `gatewise.recurrent.quick` writes a recurrent layer out instead of looping. Default: 8; ``0``
     switches it off. Read when that module is imported, with the first model that is trained or run.
+``GATEWISE_KERNELS``
+    ``0`` keeps recurrent layers off the CPU kernels of `gatewise.recurrent.kernels`. Read whenever a model is traced.
+``GATEWISE_VECTOR_WIDTH``
+    How many floats the vectors of those kernels hold: 4, 8 or 16. Default: what the processor has. Read with the first
+    kernel.
 
 A switch that cannot be meant never fails the import of gatewise: `import_keras` and the command line refuse it.
 """
@@ -36,11 +41,12 @@ from gatewise.errors import EnvironmentFault, UsageError
 logger = logging.getLogger("gatewise")
 
 _MOST_CPU_DEVICES = 8
-# A name that nobody else would use, for `clear_cache` deletes it wherever GATEWISE_CACHE points.
+# Names that nobody else would use, for `clear_cache` deletes them wherever GATEWISE_CACHE points.
 _PROGRAMS = "gatewise-programs"
+_KERNELS = "gatewise-kernels"
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -58,7 +64,7 @@ def _whole_number(name: str, default: int, least: int) -> int:
 
 
 def _cpu_devices() -> int:
-    return _whole_number("GATEWISE_CPU_DEVICES", min(_cores(), _MOST_CPU_DEVICES), 1)
+    return _whole_number("GATEWISE_CPU_DEVICES", min(cores(), _MOST_CPU_DEVICES), 1)
 
 
 def unroll_up_to() -> int:
@@ -71,6 +77,27 @@ def unroll_up_to() -> int:
     return _whole_number("GATEWISE_UNROLL", 8, 0)
 
 
+def kernels_wanted() -> bool:
+    """Say whether recurrent layers may take the CPU kernels.
+
+    Raises:
+        UsageError: GATEWISE_KERNELS is no whole number.
+    """
+    return _whole_number("GATEWISE_KERNELS", 1, 0) > 0
+
+
+def vector_width() -> int | None:
+    """Return how many floats the vectors of the CPU kernels are to hold; None for what the processor has.
+
+    Raises:
+        UsageError: GATEWISE_VECTOR_WIDTH is none of 4, 8 and 16.
+    """
+    text = os.environ.get("GATEWISE_VECTOR_WIDTH", "")
+    if text not in ("", "4", "8", "16"):
+        raise UsageError(f"The environment variable GATEWISE_VECTOR_WIDTH is {text!r}: give 4, 8 or 16.")
+    return int(text) if text else None
+
+
 def check_switches() -> None:
     """Refuse environment variables of gatewise's that cannot be meant.
 
@@ -79,6 +106,8 @@ def check_switches() -> None:
     """
     _cpu_devices()
     unroll_up_to()
+    kernels_wanted()
+    vector_width()
 
 
 def choose() -> None:
@@ -151,6 +180,12 @@ def cache_folder() -> Path | None:
     return None if root is None else root / _PROGRAMS / _processor()
 
 
+def kernel_folder() -> Path | None:
+    """Return the folder of the compiled recurrent kernels, or None where the cache is switched off."""
+    root = cache_root()
+    return None if root is None else root / _KERNELS
+
+
 def _processor() -> str:
     """Name this processor's instruction set in a few characters."""
     text = platform.machine()
@@ -191,7 +226,7 @@ def clear_cache() -> tuple[int, int]:
 def _own_folders() -> list[Path]:
     """Return the folders under the cache's root that are gatewise's, those that exist."""
     root = cache_root()
-    folders = [] if root is None else [root / _PROGRAMS]
+    folders = [] if root is None else [root / _PROGRAMS, root / _KERNELS]
     return [folder for folder in folders if folder.is_dir()]
 
 

@@ -4,6 +4,18 @@ In: Keras models with recurrent layers. Out: their states as variables, ways to 
 May be imported by training and everything above it.
 """
 
+from gatewise.recurrent.paths import (
+    DEVICES as DEVICES,
+)
+from gatewise.recurrent.paths import (
+    MEMBERS as MEMBERS,
+)
+from gatewise.recurrent.paths import (
+    warm_up as warm_up,
+)
+from gatewise.recurrent.paths import (
+    without_kernels as without_kernels,
+)
 from gatewise.recurrent.quick import (
     quick_cells as quick_cells,
 )
@@ -30,4 +42,10 @@ from gatewise.recurrent.states import (
 )
 from gatewise.recurrent.states import (
     states_for as states_for,
+)
+from gatewise.recurrent.ways import (
+    kernels_do_it as kernels_do_it,
+)
+from gatewise.recurrent.ways import (
+    show_backend as show_backend,
 )

@@ -1,4 +1,4 @@
-"""Keras's recurrent layers walked by `scans`: which of them can be, and how their pieces translate."""
+"""Keras's recurrent layers walked by `paths`: which of them can be, and how their pieces translate."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import jax
 from gatewise.backend import import_keras
 from gatewise.recurrent import equations
 from gatewise.recurrent.equations import Weights
-from gatewise.recurrent.scans import walk
+from gatewise.recurrent.paths import walk
 
 keras = import_keras()
 layers = keras.layers
@@ -74,24 +74,28 @@ def walk_layer(layer: Any, sequences: Any, initial_state: Any, training: bool) -
     if layer.go_backwards:
         along = keras.ops.flip(along, axis=0)
     equation, input_bias, weights = _pieces(cell)
-    projected = keras.ops.matmul(along, cell.kernel)
-    if input_bias is not None:
-        projected = projected + input_bias
+    inputs = along, keras.ops.convert_to_tensor(cell.kernel), input_bias
     states = tuple(initial_state) if keras.tree.is_nested(initial_state) else (initial_state,)
-    outputs, states = walk(equation, layer.return_sequences, projected, weights, states)
+    outputs, states = walk(equation, layer.return_sequences, inputs, weights, states)
     last = states[0]
     outputs = keras.ops.expand_dims(last, 1) if outputs is None else keras.ops.swapaxes(outputs, 0, 1)
     return last, outputs, list(states)
 
 
+def equation_of(cell: Any) -> Any:
+    """Return the equations of a cell that `why_not` has nothing against."""
+    if type(cell) is layers.LSTMCell:
+        return _LSTM
+    if type(cell) is layers.SimpleRNNCell:
+        return _SIMPLE_RNN
+    return _GRU if cell.reset_after else _GRU_RESET_BEFORE
+
+
 def _pieces(cell: Any) -> tuple[Any, Any, Weights]:
     """Return the equations of a cell, the bias that belongs to its input, and the weights of the recurrence."""
+    equation = equation_of(cell)
     kernel = keras.ops.convert_to_tensor(cell.recurrent_kernel)
     bias = None if cell.bias is None else keras.ops.convert_to_tensor(cell.bias)
-    if type(cell) is layers.LSTMCell:
-        return _LSTM, bias, Weights(kernel)
-    if type(cell) is layers.SimpleRNNCell:
-        return _SIMPLE_RNN, bias, Weights(kernel)
-    if not cell.reset_after:
-        return _GRU_RESET_BEFORE, bias, Weights(kernel)
-    return (_GRU, None, Weights(kernel)) if bias is None else (_GRU, bias[0], Weights(kernel, bias[1]))
+    if equation is _GRU and bias is not None:
+        return equation, bias[0], Weights(kernel, bias[1])
+    return equation, bias, Weights(kernel)

@@ -39,12 +39,60 @@ def walk(
     return outputs, states
 
 
-def _forward(cell: Cell, sequences: bool, projected: AllGates, weights: Weights, states: States) -> tuple[Any, Any]:
+def forward(cell: Cell, projected: AllGates, weights: Weights, states: States) -> tuple[AllUnits, Any, States]:
+    """Walk as `walk` does, and keep what `back` needs.
+
+    Args:
+        cell: As in `walk`.
+        projected: As in `walk`.
+        weights: As in `walk`.
+        states: As in `walk`.
+
+    Returns:
+        The outputs ``(time, batch, units)``, what ``cell.step`` kept of every step, and the states after the last step.
+    """
+
     def step(states: States, x: Any) -> tuple[States, Any]:
         new, saved = cell.step(weights, states, x)
         return new, (new[0], saved)
 
     after, (outputs, saved) = jax.lax.scan(step, states, projected)
+    return outputs, saved, after
+
+
+def back(cell: Cell, kept: Any, d_outputs: AllUnits | None, d_after: States) -> tuple[AllGates, Any, States]:
+    """Walk back, without the gradient of the weights.
+
+    Args:
+        cell: As in `walk`.
+        kept: The outputs and what `forward` kept with them, the weights, and the first of the states before the first step.
+        d_outputs: Gradient with respect to the outputs; None where they are not used.
+        d_after: Gradient with respect to the states after the last step.
+
+    Returns:
+        The gradient with respect to the projected inputs, to ``h U`` (as from ``cell.back``), and to the first states.
+    """
+    outputs, saved, weights, first = kept
+
+    def step(d_states: States, at: Any) -> tuple[States, Any]:
+        around, saved, d_output = at
+        if d_outputs is not None:
+            d_states = (d_states[0] + d_output, *d_states[1:])
+        d_states, d_x, d_inner = cell.back(weights, d_states, around, saved)
+        return d_states, (d_x, d_inner)
+
+    along = ((before(outputs, first), outputs), saved, d_outputs)
+    d_states, (d_projected, d_inner) = jax.lax.scan(step, d_after, along, reverse=True)
+    return d_projected, d_inner, d_states
+
+
+def before(outputs: AllUnits, first: Any) -> AllUnits:
+    """Return the output before each step."""
+    return jnp.concatenate((first[None], outputs[:-1]))
+
+
+def _forward(cell: Cell, sequences: bool, projected: Any, weights: Weights, states: States) -> tuple[Any, Any]:
+    outputs, saved, after = forward(cell, projected, weights, states)
     return (outputs if sequences else None, after), (outputs, saved, weights, states[0])
 
 
@@ -52,19 +100,8 @@ def _backward(
     cell: Cell, sequences: bool, kept: Any, gradients: tuple[AllUnits | None, States]
 ) -> tuple[AllGates, Weights, States]:
     outputs, saved, weights, first = kept
-    d_outputs, d_after = gradients
-    before = jnp.concatenate((first[None], outputs[:-1]))
-
-    def step(d_states: States, at: Any) -> tuple[States, Any]:
-        around, saved, d_output = at
-        if sequences:
-            d_states = (d_states[0] + d_output, *d_states[1:])
-        d_states, d_x, d_inner = cell.back(weights, d_states, around, saved)
-        return d_states, (d_x, d_inner)
-
-    along = ((before, outputs), saved, d_outputs)
-    d_states, (d_projected, d_inner) = jax.lax.scan(step, d_after, along, reverse=True)
-    return d_projected, cell.d_weights(weights, before, saved, d_projected, d_inner), d_states
+    d_projected, d_inner, d_states = back(cell, kept, *gradients)
+    return d_projected, cell.d_weights(weights, before(outputs, first), saved, d_projected, d_inner), d_states
 
 
 walk.defvjp(_forward, _backward)

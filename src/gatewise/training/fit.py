@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from gatewise.artifact.durable import as_path
 from gatewise.errors import Interrupted, NonFiniteLossError, UsageError
-from gatewise.recurrent import is_stateful
+from gatewise.recurrent import is_stateful, kernels_do_it
 from gatewise.training.arrays import rows_of
 from gatewise.training.callbacks import (
     Watchers,
@@ -194,7 +194,10 @@ def _rows_mesh(devices: int | None, model: Any, data: Data, batch_size: int) -> 
     """Return the devices over which the rows of a batch are spread, or None for a single one."""
     available = jax.devices()
     if devices is None:
-        one = available[0].platform == "cpu" and _work(model, data, batch_size) < _WORK_FOR_CORES
+        one = available[0].platform == "cpu" and (
+            # The kernels of recurrent layers share the rows among the cores by themselves.
+            _work(model, data, batch_size) < _WORK_FOR_CORES or kernels_do_it(model, batch_size, _time_steps(data))
+        )
         devices = 1 if one or batch_size % len(available) else len(available)
     check_devices(devices)
     if batch_size % devices:
@@ -209,8 +212,11 @@ def _rows_mesh(devices: int | None, model: Any, data: Data, batch_size: int) -> 
 
 def _work(model: Any, data: Data, batch_size: int) -> int:
     """Estimate the multiplications of a step: every weight, row and time step once forward and twice backward."""
-    time = max((array.shape[1] for array in jax.tree.leaves(data.x) if array.ndim > 2), default=1)
-    return 3 * model.count_params() * batch_size * time
+    return 3 * model.count_params() * batch_size * _time_steps(data)
+
+
+def _time_steps(data: Data) -> int:
+    return max((array.shape[1] for array in jax.tree.leaves(data.x) if array.ndim > 2), default=1)
 
 
 class _Session:

@@ -1,13 +1,14 @@
 """A model's forward pass, compiled, with the recurrent state as an argument and a result."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import jax
 import numpy as np
 
 from gatewise.backend import import_keras
-from gatewise.recurrent import lent_states, quick_cells
+from gatewise.recurrent import MEMBERS, lent_states, quick_cells, without_kernels
 from gatewise.training.inputs import UNFIT, unfit
 
 keras = import_keras()
@@ -28,6 +29,7 @@ class Forward:
         self.weights = [*model.trainable_variables, *model.non_trainable_variables]
         self.carried = [variable for variable in keras.tree.flatten(self.states) if variable is not None]
         function = self._run
+        self.members = members
         self.program = jax.jit(jax.vmap(function, in_axes=(0, 0, None)) if members else function)
 
     def call(self, weights: list[Any], carried: list[Any], x: Any) -> tuple[Any, list[Any]]:
@@ -57,7 +59,10 @@ class Forward:
     def _run(self, weights: list[Any], carried: list[Any], x: Any) -> tuple[Any, list[Any]]:
         mapping = [*zip(self.weights, weights, strict=True), *zip(self.carried, carried, strict=True)]
         arguments = {"training": False} if self.model._call_has_training_arg else {}
+        # Kernels do the rows of one model.
+        kernels = without_kernels(MEMBERS) if self.members else nullcontext()
         with (
+            kernels,
             lent_states(self.model, self.states),
             quick_cells(self.model),
             keras.StatelessScope(state_mapping=mapping) as scope,

@@ -8,6 +8,7 @@ import numpy as np
 import psutil
 
 from gatewise.errors import EnvironmentFault
+from gatewise.recurrent import MEMBERS, without_kernels
 from gatewise.training.compiled import model_facts, shapes
 from gatewise.training.data import Data
 from gatewise.training.program import SHUFFLED_COPY_UP_TO
@@ -89,7 +90,8 @@ def _backward_size(model: Any, values: ModelValues, data: Data, plan: Any) -> in
 
         return jax.vjp(loss, trainable)[1]
 
-    return _size(jax.tree.leaves(jax.eval_shape(residuals, values.trainable)))
+    with without_kernels(MEMBERS):
+        return _size(jax.tree.leaves(jax.eval_shape(residuals, values.trainable)))
 
 
 def _size(nest: Any) -> int:

@@ -9,6 +9,7 @@ An ensemble is the same program with every function of one member lifted over a 
 loops stay outside, so that all members move in step, and no member costs a branch.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 
+from gatewise.recurrent import DEVICES, MEMBERS, without_kernels
 from gatewise.training.arrays import rows_of
 from gatewise.training.data import Data
 from gatewise.training.order import Steps, dropout_seeds, epoch_order, slice_rows, take_rows
@@ -189,6 +191,16 @@ class Program:
 
     def __call__(self, state: RunState, data: Data, validation: Data | None, control: Control) -> Dispatch:
         """Advance a run by at most ``control.budget`` steps."""
+        plan = self.plan
+        with contextlib.ExitStack() as stack:
+            # A kernel does the rows of one model on all cores: it knows neither members nor devices.
+            if plan.members is not None:
+                stack.enter_context(without_kernels(MEMBERS))
+            elif plan.mesh is not None:
+                stack.enter_context(without_kernels(DEVICES))
+            return self._advance(state, data, validation, control)
+
+    def _advance(self, state: RunState, data: Data, validation: Data | None, control: Control) -> Dispatch:
         self.traces += 1
         plan = self.plan
         members = () if plan.members is None else (plan.members,)

@@ -1,0 +1,82 @@
+"""Is a kernel right on this machine? Compared with the scan once in each process, before its first use."""
+
+import functools
+import logging
+import threading
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gatewise.recurrent import scans
+from gatewise.recurrent.equations import Cell, Weights
+from gatewise.recurrent.kernels import library
+from gatewise.recurrent.kernels.calls import Call, Inputs, kernel_name, kernel_walk
+from gatewise.recurrent.kernels.steps import STEPS
+
+logger = logging.getLogger("gatewise")
+
+# Rows for more than one tile and two threads, units for a full vector and a tail.
+_TIME, _BATCH, _FEATURES, _UNITS = 3, 13, 2, 21
+# Numbers of the size of 1, and sums of a few dozen of them in float32.
+_TOLERANCE = 1e-4
+
+
+@functools.cache
+def fault(kind: type[Cell]) -> str | None:
+    """Load a cell's kernels, compiling them if need be, and return what is wrong with them; None where nothing is.
+
+    Args:
+        kind: The class of a cell that has kernels.
+    """
+    answers: list[str | None] = []
+    # In a thread of its own: whoever asks may be in the middle of tracing a model, which is a matter of the thread.
+    asked = threading.Thread(target=lambda: answers.append(_fault(kind())), name="gatewise-selftest")
+    asked.start()
+    asked.join()
+    answer = answers[0] if answers else "its self-test did not come to an end"
+    if answer is not None:
+        logger.warning("gatewise does without the kernels of %s: %s", kind.__name__, answer)
+    return answer
+
+
+def _fault(cell: Cell) -> str | None:
+    name = kernel_name(cell)
+    assert name is not None
+    try:
+        library.load(name)
+        deviation = _deviation(cell)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    if deviation <= _TOLERANCE:
+        return None
+    return f"its self-test differs from the scan by {deviation:.1e}"
+
+
+def _deviation(cell: Cell) -> float:
+    """Return the largest difference of results and gradients between a kernel and the scan."""
+    steps = STEPS[str(kernel_name(cell))]
+    draw = np.random.default_rng(7).normal
+    make = lambda *shape: jnp.asarray(draw(size=shape), jnp.float32)  # noqa: E731
+    columns = steps.gates * _UNITS
+    inputs = Inputs(make(_TIME, _BATCH, _FEATURES), make(_FEATURES, columns))
+    weights = Weights(0.3 * make(_UNITS, columns), make(columns) if steps.biased else None)
+    states = tuple(make(_BATCH, _UNITS) for _ in steps.states)
+
+    def by_kernel(*arguments: Any) -> Any:
+        return kernel_walk(Call(cell, True, 2), *arguments)
+
+    def by_scan(inputs: Inputs, weights: Weights, states: Any) -> Any:
+        return scans.walk(cell, True, inputs.projected(), weights, states)
+
+    @jax.jit
+    def largest(*arguments: Any) -> Any:
+        both = []
+        for walk in (by_kernel, by_scan):
+            results, back = jax.vjp(walk, *arguments)
+            both.append((walk(*arguments), results, back(jax.tree.map(jnp.cos, results))))
+        differences = jax.tree.map(lambda one, other: jnp.max(jnp.abs(one - other) / (1 + jnp.abs(other))), *both)
+        return jnp.max(jnp.stack(jax.tree.leaves(differences)))
+
+    return float(largest(inputs, weights, states))

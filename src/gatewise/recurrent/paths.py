@@ -1,0 +1,171 @@
+"""Which way a recurrent walk takes, the kernel or the scan, and why: decided here, by measured numbers, and nowhere else."""
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from gatewise.backend import cores, kernels_wanted
+from gatewise.recurrent import equations, scans
+from gatewise.recurrent.equations import Cell, States, Weights
+
+_WITH_KERNELS = (equations.LSTM, equations.GRU, equations.SimpleRNN)
+
+# All measured on two cores of a Zen 4 (AVX-512), in multiplications of one walk forward. Kernels win from the smallest
+# walks on (LSTM(4), 12 steps, batch 32, 4e4 multiplications: 18 µs a training step, the scan 57), but a process that uses
+# them pays a few tenths of a second for the self-test: below this it is hardly won back.
+LEAST_WORK = 1e5
+# Weights are packed once a walk, which fewer rows than this share of the units do not repay: LSTM(256) with batch 1 takes
+# 1.7 ms for 12 steps where the scan takes 0.7, and 2.8 where it takes 2.4 for 48.
+LEAST_ROWS = 0.25
+# From here on a kernel is worth the two or three seconds that it takes the first time on a machine: it saves more than a
+# millisecond of each training step.
+COMPILED_FROM = 2e7
+# A thread costs 20 to 50 µs, and a core does 4e10 multiplications a second.
+WORK_OF_A_THREAD = 8e6
+_MOST_THREADS = 64
+
+# Reasons that kernels cannot know.
+MEMBERS = "the members of an ensemble are computed together"
+DEVICES = "the rows of a batch are spread over devices"
+
+_refused: ContextVar[str | None] = ContextVar("gatewise_kernels_refused", default=None)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How large a walk is.
+
+    Attributes:
+        time: Steps.
+        batch: Rows.
+        features: Inputs of a step.
+        units: Units of the layer.
+        gates: Gates of a unit.
+    """
+
+    time: int
+    batch: int
+    features: int
+    units: int
+    gates: int
+
+    @property
+    def work(self) -> int:
+        """Multiplications of one walk forward."""
+        return self.time * self.batch * (self.features + self.units) * self.units * self.gates
+
+
+@contextlib.contextmanager
+def without_kernels(reason: str) -> Iterator[None]:
+    """While something is traced: let every walk be a scan, for a reason such as `MEMBERS` or `DEVICES`."""
+    token = _refused.set(reason)
+    try:
+        yield
+    finally:
+        _refused.reset(token)
+
+
+def why_not_kernel(cell: Cell, extent: Extent, dtype: str = "float32") -> str | None:
+    """Return why a walk has to be a scan; None where it takes the kernel.
+
+    The first kernel of a cell is compiled (or read from the cache) and tested here.
+
+    Args:
+        cell: The equations.
+        extent: How large the walk is.
+        dtype: Of inputs, weights and states.
+    """
+    return _why_never(cell, dtype) or _why_not_now(cell, extent)
+
+
+def _why_never(cell: Cell, dtype: str) -> str | None:  # noqa: PLR0911  (a list of reasons)
+    """Return why no walk of a cell can take a kernel in this process."""
+    if (refused := _refused.get()) is not None:
+        return refused
+    if not kernels_wanted():
+        return "GATEWISE_KERNELS=0"
+    if type(cell) not in _WITH_KERNELS:
+        return "there is no kernel for a GRU with reset_after=False"
+    if dtype != "float32":
+        return f"it computes in {dtype}, kernels in float32"
+    if jax.default_backend() != "cpu":
+        return f"JAX runs on the {jax.default_backend()}"
+    if sys.byteorder != "little" or sys.maxsize < 2**32:
+        return "kernels are written for 64-bit little-endian processors"
+    if importlib.util.find_spec("llvmlite") is None:
+        return "llvmlite is not installed"
+    return None
+
+
+def _why_not_now(cell: Cell, extent: Extent) -> str | None:
+    from gatewise.recurrent.kernels import library
+    from gatewise.recurrent.kernels.calls import kernel_name
+    from gatewise.recurrent.kernels.selftest import fault
+
+    if min(extent.time, extent.batch) < 1 or extent.work < LEAST_WORK:
+        return "it is too little work"
+    if extent.time * extent.batch < LEAST_ROWS * extent.units:
+        return "there are too few rows and steps for so many units"
+    if extent.work < COMPILED_FROM and not library.is_ready(str(kernel_name(cell))):
+        return "its kernel is not compiled yet, and it is little work: `gatewise warmup` compiles it"
+    return fault(type(cell))
+
+
+def warm_up() -> Iterator[tuple[str, str | None]]:
+    """Compile and test the kernels of every cell that has some; yield its name, and why they cannot be used, or None."""
+    for kind in _WITH_KERNELS:
+        cell: Cell = kind()
+        fault = _why_never(cell, "float32")
+        if fault is None:
+            from gatewise.recurrent.kernels import selftest
+
+            fault = selftest.fault(kind)
+        yield kind.__name__, fault
+
+
+def threads_for(extent: Extent) -> int:
+    """Return how many threads should share the rows of a walk."""
+    from gatewise.recurrent.kernels.library import threaded
+
+    useful = min(cores(), extent.batch, int(extent.work // WORK_OF_A_THREAD), _MOST_THREADS)
+    return max(1, useful) if threaded() else 1
+
+
+def extent_of(cell: Cell, sequence_shape: tuple[int, ...], units: int, columns: int) -> Extent:
+    """Return the extent of a walk along ``(time, batch, features)`` with so many columns of the kernels."""
+    time, batch, features = sequence_shape
+    return Extent(time, batch, features, units, columns // units)
+
+
+def walk(
+    cell: Cell, sequences: bool, inputs: tuple[Any, Any, Any], weights: Weights, states: States
+) -> tuple[Any, States]:
+    """Walk a cell along its inputs on the way that suits.
+
+    Args:
+        cell: The equations.
+        sequences: Whether to return the output of every step.
+        inputs: The sequence ``(time, batch, features)``, the kernel of the inputs ``(features, gates * units)``, and the
+            bias that belongs to them, or None.
+        weights: The weights of the recurrence.
+        states: The states before the first step, each ``(batch, units)``.
+
+    Returns:
+        As from `scans.walk`.
+    """
+    sequence, kernel, bias = inputs
+    dtypes = {str(array.dtype) for array in jax.tree.leaves((inputs, weights, states))}
+    extent = extent_of(cell, sequence.shape, *weights.kernel.shape)
+    if why_not_kernel(cell, extent, " and ".join(sorted(dtypes))) is None:
+        from gatewise.recurrent.kernels.calls import Call, Inputs, kernel_walk
+
+        call = Call(cell, sequences, threads_for(extent))
+        return kernel_walk(call, Inputs.of(sequence, kernel, bias), weights, states)
+    projected = sequence @ kernel
+    return scans.walk(cell, sequences, projected if bias is None else projected + bias, weights, states)

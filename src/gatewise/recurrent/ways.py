@@ -1,0 +1,128 @@
+"""Which way each recurrent layer of a model takes, before anything is traced: for people to read, and for `fit` to plan."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from gatewise.backend import cores, import_keras
+from gatewise.errors import UsageError
+from gatewise.recurrent.layer_walk import equation_of, why_not
+from gatewise.recurrent.paths import extent_of, threads_for, why_not_kernel
+from gatewise.recurrent.quick import UNROLL_UP_TO
+from gatewise.recurrent.states import recurrent_layers
+
+keras = import_keras()
+
+KERNEL, SCAN, WRITTEN_OUT, KERAS = "kernel", "scan", "written out", "Keras"
+
+
+@dataclass(frozen=True)
+class LayerWay:
+    """The way of one recurrent layer.
+
+    Attributes:
+        layer: Its name.
+        way: ``"kernel"`` (machine code of gatewise's), ``"scan"`` (a loop compiled by XLA, with a walk back of its own),
+            ``"written out"`` (no loop at all) or ``"Keras"`` (Keras's own loop, compiled by XLA).
+        why: Why it is not the kernel; how many threads, where it is.
+    """
+
+    layer: str
+    way: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.way} ({self.why})"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What recurrent layers run on.
+
+    Attributes:
+        devices: The devices that JAX sees.
+        vectors: Floats that a vector of the kernels holds; None where there are no kernels.
+        layers: The way of every recurrent layer of the model that was asked about.
+    """
+
+    devices: tuple[str, ...]
+    vectors: int | None
+    layers: tuple[LayerWay, ...]
+
+    def __str__(self) -> str:
+        kernels = "no kernels: llvmlite is not installed"
+        if self.vectors is not None:
+            kernels = f"kernels with vectors of {self.vectors} floats on up to {cores()} threads"
+        return "\n".join([f"JAX on {', '.join(self.devices)}; {kernels}", *map(str, self.layers)])
+
+
+def show_backend(model: Any = None, batch_size: int = 32, time: int | None = None) -> Backend:
+    """Say which way each recurrent layer of a model takes on this machine, and why.
+
+    Args:
+        model: A built Keras model; without one, only the machine is described.
+        batch_size: Rows of a step: small work is left to the scan.
+        time: Time steps, for layers whose input leaves them open. Default: 100.
+
+    Returns:
+        The ways as data; printed, it is a line a layer.
+
+    Raises:
+        UsageError: `model` is no built Keras model.
+
+    Example:
+        >>> import gatewise as gw, keras
+        >>> model = keras.Sequential([keras.Input((3, 1)), keras.layers.LSTM(4, name="small"), keras.layers.Dense(1)])
+        >>> print(gw.show_backend(model).layers[0])
+        small: written out (3 time steps)
+    """
+    import importlib.util
+
+    layers: list[LayerWay] = []
+    if model is not None:
+        if not isinstance(model, keras.Model) or not model.built:
+            raise UsageError(f"show_backend needs a built keras.Model, and got a {type(model).__name__}.")
+        layers = [way_of(layer, batch_size, time) for layer in recurrent_layers(model)]
+    lanes = None
+    if importlib.util.find_spec("llvmlite") is not None:
+        from gatewise.recurrent.kernels import target
+
+        lanes = target.shape().lanes
+    return Backend(tuple(map(str, jax.devices())), lanes, tuple(layers))
+
+
+def way_of(layer: Any, batch: int, time: int | None = None) -> LayerWay:
+    """Return the way of one built recurrent layer.
+
+    Args:
+        layer: The layer.
+        batch: Rows of a step.
+        time: Time steps, where the layer's input leaves them open.
+    """
+    steps = _steps(layer) or time or 100
+    if steps <= UNROLL_UP_TO:
+        return LayerWay(layer.name, WRITTEN_OUT, f"{steps} time step{'' if steps == 1 else 's'}")
+    reason = why_not(layer, None)
+    if reason is not None:
+        return LayerWay(layer.name, KERAS, reason)
+    cell, (features, columns) = layer.cell, layer.cell.kernel.shape
+    equation = equation_of(cell)
+    extent = extent_of(equation, (steps, batch, features), cell.units, columns)
+    reason = why_not_kernel(equation, extent, cell.compute_dtype)
+    if reason is not None:
+        return LayerWay(layer.name, SCAN, reason)
+    threads = threads_for(extent)
+    return LayerWay(layer.name, KERNEL, f"on {threads} thread{'' if threads == 1 else 's'}")
+
+
+def kernels_do_it(model: Any, batch: int, time: int) -> bool:
+    """Say whether every recurrent layer of a model takes the kernel, so that its rows need not be spread over devices."""
+    ways = [way_of(layer, batch, time).way for layer in recurrent_layers(model)]
+    return bool(ways) and all(way == KERNEL for way in ways)
+
+
+def _steps(layer: Any) -> int | None:
+    """Return the time steps that a layer's input fixes."""
+    shapes: list[Any] = [node.input_tensors[0].shape for node in layer._inbound_nodes if node.input_tensors]
+    return shapes[0][1] if shapes and len(shapes[0]) > 1 else None

@@ -17,15 +17,13 @@ from gatewise.recurrent.equations import Cell, States, Weights
 _WITH_KERNELS = (equations.LSTM, equations.GRU, equations.SimpleRNN)
 
 # All measured on two cores of a Zen 4 (AVX-512), in multiplications of one walk forward. Kernels win from the smallest
-# walks on (LSTM(4), 12 steps, batch 32, 4e4 multiplications: 18 µs a training step, the scan 57), but a process that uses
-# them pays a few tenths of a second for the self-test: below this it is hardly won back.
-LEAST_WORK = 1e5
+# walks on (LSTM(4), 12 steps, batch 32, 4e4 multiplications: 18 µs a training step, the scan 57), but they take two or three
+# seconds the first time on a machine, and a few tenths for the self-test in each process, which no small job should wait
+# for. What is compiled already must not matter: the same call gives the same bits, today and tomorrow.
+LEAST_WORK = 2e6
 # Weights are packed once a walk, which fewer rows than this share of the units do not repay: LSTM(256) with batch 1 takes
 # 1.7 ms for 12 steps where the scan takes 0.7, and 2.8 where it takes 2.4 for 48.
 LEAST_ROWS = 0.25
-# From here on a kernel is worth the two or three seconds that it takes the first time on a machine: it saves more than a
-# millisecond of each training step.
-COMPILED_FROM = 2e7
 # A thread costs 20 to 50 µs, and a core does 4e10 multiplications a second.
 WORK_OF_A_THREAD = 8e6
 _MOST_THREADS = 64
@@ -104,16 +102,12 @@ def _why_never(cell: Cell, dtype: str) -> str | None:  # noqa: PLR0911  (a list 
 
 
 def _why_not_now(cell: Cell, extent: Extent) -> str | None:
-    from gatewise.recurrent.kernels import library
-    from gatewise.recurrent.kernels.calls import kernel_name
     from gatewise.recurrent.kernels.selftest import fault
 
     if min(extent.time, extent.batch) < 1 or extent.work < LEAST_WORK:
         return "it is too little work"
     if extent.time * extent.batch < LEAST_ROWS * extent.units:
         return "there are too few rows and steps for so many units"
-    if extent.work < COMPILED_FROM and not library.is_ready(str(kernel_name(cell))):
-        return "its kernel is not compiled yet, and it is little work: `gatewise warmup` compiles it"
     return fault(type(cell))
 
 

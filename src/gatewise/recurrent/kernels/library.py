@@ -37,11 +37,6 @@ def target_name(cell: str, part: str) -> str:
     return f"gatewise_{cell}_{part}_{_version()}"
 
 
-def is_ready(cell: str) -> bool:
-    """Say whether a cell's kernels are compiled: loaded already, or in the cache."""
-    return cell in _ENGINES or _read(cell) is not None
-
-
 def load(cell: str) -> None:
     """Compile a cell's kernels or take them from the cache, and hand them to XLA. Does nothing the second time."""
     with _LOCK:

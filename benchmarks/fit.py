@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--workload", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
     parser.add_argument("--runner", nargs="+", choices=list(RUNNERS), default=list(RUNNERS))
     parser.add_argument("--rounds", type=int, default=3, help="processes for each runner and workload")
-    parser.add_argument("--repeats", type=int, default=2, help="timed runs in each process")
+    parser.add_argument("--repeats", type=int, default=2, help="timed runs in each process, at least")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the epochs; writes no results")
     parser.add_argument("--update-docs", action="store_true", help="only rewrite the tables of the pages from the JSON")
     parser.add_argument("--check-docs", action="store_true", help="only check the tables of the pages against the JSON")

@@ -157,16 +157,39 @@ def docs_block(folder: Path) -> str:
         ),
         as_markdown(HEADER, rows(results)),
         "\n".join(f"- {line}" for line in remarks(results)),
-        f"Processes a row: {settings['rounds']}; timed runs in each: {settings['repeats']}; on {machine_line(results)}.",
+        f"Processes a row: {settings['rounds']}; timed runs in each: {settings['repeats']}, and more until they took a second; "
+        f"on {machine_line(results)}.",
         "### Against the targets",
         as_markdown(VERDICT_HEADER, verdicts(results)),
     ]
-    airline, latency = _load(folder / "airline.json"), _load(folder / "latency.json")
+    layers, airline, latency = (_load(folder / f"{name}.json") for name in ("layers", "airline", "latency"))
+    if layers is not None:
+        parts += ["## One training step of a recurrent layer", as_markdown(*layers_table(layers))]
+        parts.append(
+            "Milliseconds, the fastest of several runs by `benchmarks/layers.py`; `scan` is gatewise without kernels."
+        )
     if airline is not None:
         parts += ["## All airline recipes", as_markdown(AIRLINE_HEADER, airline_rows(airline))]
     if latency is not None:
         parts += ["## Latency", as_markdown(LATENCY_HEADER, latency_rows(latency))]
     return "\n\n".join(parts)
+
+
+def layers_table(content: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows for layers: the fastest run of everyone, and how many times faster the kernel is than the best."""
+    fastest: dict[str, dict[str, float]] = {}
+    for cell in content["cells"]:
+        if cell["milliseconds"]:
+            fastest.setdefault(cell["title"], {})[cell["runner"]] = min(cell["milliseconds"])
+    names = [name for name in dict.fromkeys(cell["runner"] for cell in content["cells"]) if name != "gatewise"]
+    titles = [RUNNERS[name].title if name in RUNNERS else name.removeprefix("gatewise-") for name in names]
+    table = []
+    for title, times_of in fastest.items():
+        peers = [value for name, value in times_of.items() if not name.startswith("gatewise")]
+        best = times(min(peers) / times_of["gatewise"]) if peers else "–"
+        others = [number(times_of[name]) if name in times_of else "–" for name in names]
+        table.append([title, number(times_of["gatewise"]), *others, best])
+    return ["layer", "gatewise", *titles, "against the best peer"], table
 
 
 AIRLINE_HEADER = ["gatewise recipes airline", "seconds", "runs", "peak MiB", "wanted", "verdict"]

@@ -164,7 +164,8 @@ def test_quick_comparison_of_two_runners():
     for one in results.measurements:
         assert (one.status, one.message) == ("measured", None)
         assert one.steps == 92 * 5
-        assert len(one.seconds) == len(one.first_seconds) == len(one.peak_bytes) == 1
+        assert len(one.first_seconds) == len(one.peak_bytes) == 1
+        assert len(one.seconds) == 1 or sum(one.seconds[:-1]) < 1.0
         # A Python process with JAX: more than 100 MB; seconds are seconds, not something else.
         assert 1e8 < one.peak_bytes[0] < 4e9
         assert 0 < one.seconds[0] < 60
@@ -353,3 +354,12 @@ def test_peer_is_told_when_keras_loses_the_state(tmp_path):
     one = measure(replace(WORKLOADS["lstm-stacked-stateful"], epochs=1), RUNNERS["keras-jax"], 1, tmp_path)
     assert one.status == "measured"
     assert one.message == "the state is lost: every batch starts from zero"
+
+
+def test_layers_are_compared_with_the_best_peer(publish):
+    runs = {"gatewise": [2.0, 1.0], "gatewise-scan": [3.0], "keras-jax": [5.0], "torch": [4.0], "keras-tensorflow": []}
+    cells = [{"title": "LSTM(4)", "runner": name, "milliseconds": values} for name, values in runs.items()]
+    assert publish.layers_table({"cells": cells}) == (
+        ["layer", "gatewise", "scan", "Keras · JAX", "PyTorch loop", "Keras · TensorFlow", "against the best peer"],
+        [["LSTM(4)", "1.00", "3.00", "5.00", "4.00", "–", "4.00×"]],
+    )

@@ -14,7 +14,7 @@ def bench(
     workload: Annotated[
         list[str] | None, typer.Option("--workload", metavar="NAME", help="Only this network; may be given again.")
     ] = None,
-    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Timed runs of each.")] = 3,
+    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Timed runs of each, at least.")] = 3,
     quick: Annotated[
         bool, typer.Option("--quick", help="A twentieth of the work; start-up costs then weigh more.")
     ] = False,

@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from gatewise.backend import import_keras
-from gatewise.recipes.speed.peers import Job, Result, keras_model, peak_bytes, read_job, steps_in, timed, write_result
+from gatewise.recipes.speed.peers import (
+    Job,
+    Result,
+    keras_model,
+    peak_bytes,
+    read_job,
+    steps_in,
+    timed,
+    timed_runs,
+    write_result,
+)
 from gatewise.training.ensemble import fit_ensemble
 from gatewise.training.fit import fit
 
@@ -35,7 +45,7 @@ def time_gatewise(job: Job, x: np.ndarray, y: np.ndarray) -> Result:
 
     # The first call has the number of epochs of all the others: it is part of what is compiled.
     first = timed(train)
-    seconds = [timed(train) for _ in range(job["repeats"])]
+    seconds = timed_runs(train, job["repeats"])
     return Result(
         steps=steps_in(job, len(x)),
         first_seconds=first,

@@ -281,9 +281,15 @@ def test_a_class_that_does_not_occur_may_have_a_weight() -> None:
     gw.fit(net(), X, np.sort(LABELS), class_weight={2: 5.0}, validation_split=0.3, verbose=0)
 
 
-def test_one_hot_rows_may_have_class_weights_with_any_loss() -> None:
-    for loss in ("categorical_crossentropy", "binary_crossentropy", "mse"):
-        gw.fit(net(3, loss), X, np.eye(3)[LABELS], class_weight={2: 5.0}, verbose=0)
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "binary_crossentropy", "mse"])
+def test_one_hot_rows_may_have_class_weights_with_any_loss(loss: str) -> None:
+    losses = []
+    for weights in (None, {1: 5.0}):
+        model = net(3, loss)
+        gw.initialize(model, 3)
+        call = {"class_weight": weights, "shuffle": False, "verbose": 0}
+        losses.append(gw.fit(model, X, np.eye(3)[LABELS], **call).history["loss"][0])
+    assert losses[0] != losses[1]
 
 
 def test_classes_of_a_binary_loss() -> None:

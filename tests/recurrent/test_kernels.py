@@ -250,7 +250,7 @@ def trained(monkeypatch, kernels, layer):
     [
         lambda: [layers.LSTM(32)],
         lambda: [layers.GRU(32, return_sequences=True, dropout=0.2, seed=1), layers.GRU(24, go_backwards=True)],
-        lambda: [layers.Bidirectional(layers.SimpleRNN(40, return_sequences=True)), layers.LSTM(20)],
+        lambda: [layers.Bidirectional(layers.SimpleRNN(64, return_sequences=True)), layers.LSTM(20)],
     ],
     ids=["lstm", "gru", "both"],
 )
@@ -303,6 +303,21 @@ def test_show_backend():
     ]
     with pytest.raises(gw.errors.UsageError, match=r"needs a built keras\.Model"):
         gw.show_backend("model")
+
+
+def test_show_backend_knows_of_masks_and_of_what_bidirectional_layers_read():
+    model = keras.Sequential(
+        [
+            keras.Input((60,), dtype="int32"),
+            layers.Embedding(50, 8, mask_zero=True),
+            layers.LSTM(64, return_sequences=True, name="first"),
+            layers.Bidirectional(layers.GRU(64), name="both"),
+        ]
+    )
+    reasons = [str(one).partition(": ")[2] for one in gw.show_backend(model).layers]
+    assert reasons == ["Keras (the sequence is masked)"] * 3
+    short = keras.Sequential([keras.Input((5, 8)), layers.Bidirectional(layers.GRU(64))])
+    assert [one.why for one in gw.show_backend(short).layers] == ["5 time steps"] * 2
 
 
 # -- machine code -----------------------------------------------------------------------------------------------------

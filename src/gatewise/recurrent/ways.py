@@ -83,7 +83,7 @@ def show_backend(model: Any = None, batch_size: int = 32, time: int | None = Non
     if model is not None:
         if not isinstance(model, keras.Model) or not model.built:
             raise UsageError(f"show_backend needs a built keras.Model, and got a {type(model).__name__}.")
-        layers = [way_of(layer, batch_size, time) for layer in recurrent_layers(model)]
+        layers = _ways(model, batch_size, time)
     lanes = None
     if importlib.util.find_spec("llvmlite") is not None:
         from gatewise.recurrent.kernels import target
@@ -92,18 +92,17 @@ def show_backend(model: Any = None, batch_size: int = 32, time: int | None = Non
     return Backend(tuple(map(str, jax.devices())), lanes, tuple(layers))
 
 
-def way_of(layer: Any, batch: int, time: int | None = None) -> LayerWay:
-    """Return the way of one built recurrent layer.
+def _ways(model: Any, batch: int, time: int | None) -> list[LayerWay]:
+    """Return the way of every recurrent layer; `time` is for those whose input leaves the time steps open."""
+    read = _what_is_read(model)
+    return [_way_of(layer, read.get(id(layer)), batch, time) for layer in recurrent_layers(model)]
 
-    Args:
-        layer: The layer.
-        batch: Rows of a step.
-        time: Time steps, where the layer's input leaves them open.
-    """
-    steps = _steps(layer) or time or 100
+
+def _way_of(layer: Any, read: Any, batch: int, time: int | None) -> LayerWay:
+    steps = (None if read is None or len(read.shape) < 2 else read.shape[1]) or time or 100
     if steps <= UNROLL_UP_TO:
         return LayerWay(layer.name, WRITTEN_OUT, f"{steps} time step{'' if steps == 1 else 's'}")
-    reason = why_not(layer, None)
+    reason = why_not(layer, getattr(read, "_keras_mask", None))
     if reason is not None:
         return LayerWay(layer.name, KERAS, reason)
     cell, (features, columns) = layer.cell, layer.cell.kernel.shape
@@ -118,11 +117,18 @@ def way_of(layer: Any, batch: int, time: int | None = None) -> LayerWay:
 
 def kernels_do_it(model: Any, batch: int, time: int) -> bool:
     """Say whether every recurrent layer of a model takes the kernel, so that its rows need not be spread over devices."""
-    ways = [way_of(layer, batch, time).way for layer in recurrent_layers(model)]
+    ways = [one.way for one in _ways(model, batch, time)]
     return bool(ways) and all(way == KERNEL for way in ways)
 
 
-def _steps(layer: Any) -> int | None:
-    """Return the time steps that a layer's input fixes."""
-    shapes: list[Any] = [node.input_tensors[0].shape for node in layer._inbound_nodes if node.input_tensors]
-    return shapes[0][1] if shapes and len(shapes[0]) > 1 else None
+def _what_is_read(model: Any) -> dict[int, Any]:
+    """Return the symbolic input of recurrent layers by their identity, where the model was built with one.
+
+    The two halves of a Bidirectional have none of their own: they read what it reads.
+    """
+    found: dict[int, Any] = {}
+    for layer in model._flatten_layers():
+        inputs = [node.input_tensors[0] for node in layer._inbound_nodes if node.input_tensors]
+        if inputs and isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional)):
+            found.update({id(inner): inputs[0] for inner in recurrent_layers(layer)})
+    return found

@@ -23,7 +23,7 @@ from gatewise.recurrent import equations, paths, scans
 from gatewise.recurrent.equations import Weights
 from gatewise.recurrent.kernels import frames, library, products, selftest, target
 from gatewise.recurrent.kernels.calls import Call, Inputs, kernel_walk
-from gatewise.recurrent.paths import Extent, why_not_kernel
+from gatewise.recurrent.paths import Extent, Needs, why_not_kernel
 
 keras = import_keras()
 layers = keras.layers
@@ -61,7 +61,13 @@ def by_kernel(name, sequences, threads=1):
 
 
 def by_scan(name, sequences):
-    return lambda inputs, *rest: scans.walk(CELLS[name][0], sequences, inputs.projected(), *rest)
+    returns = "outputs" if sequences else "last"
+
+    def walk(inputs, *rest):
+        along, after = scans.walk(CELLS[name][0], returns, inputs.projected(), None, *rest)
+        return along[0] if sequences else None, after
+
+    return walk
 
 
 def weighed(walk):
@@ -171,17 +177,20 @@ def test_a_large_walk_takes_the_kernel():
 
 
 @pytest.mark.parametrize(
-    ("cell", "extent", "dtype", "reason"),
+    ("cell", "extent", "needs", "reason"),
     [
-        (equations.GRUResetBefore(), LARGE, "float32", "there is no kernel for a GRU with reset_after=False"),
-        (equations.LSTM(), LARGE, "float64", "it computes in float64, kernels in float32"),
-        (equations.LSTM(), Extent(9, 4, 2, 4, 4), "float32", "it is too little work"),
-        (equations.LSTM(), Extent(48, 1, 2, 256, 4), "float32", "there are too few rows and steps for so many units"),
-        (equations.LSTM(), Extent(0, 0, 2, 4, 4), "float32", "it is too little work"),
+        (equations.GRUResetBefore(), LARGE, Needs(), "there is no kernel for a GRU with reset_after=False"),
+        (equations.LSTM(), LARGE, Needs("float64"), "it computes in float64, kernels in float32"),
+        (equations.LSTM(), LARGE, Needs(mask=True), "kernels do not know masks"),
+        (equations.LSTM(), LARGE, Needs(dropout=True), "kernels do not know dropout for each gate"),
+        (equations.LSTM(), LARGE, Needs(states=True), "kernels do not know all states"),
+        (equations.LSTM(), Extent(9, 4, 2, 4, 4), Needs(), "it is too little work"),
+        (equations.LSTM(), Extent(48, 1, 2, 256, 4), Needs(), "there are too few rows and steps for so many units"),
+        (equations.LSTM(), Extent(0, 0, 2, 4, 4), Needs(), "it is too little work"),
     ],
 )
-def test_why_a_walk_is_a_scan(cell, extent, dtype, reason):
-    assert why_not_kernel(cell, extent, dtype) == reason
+def test_why_a_walk_is_a_scan(cell, extent, needs, reason):
+    assert why_not_kernel(cell, extent, needs) == reason
 
 
 def test_the_switch(monkeypatch):
@@ -225,7 +234,7 @@ def test_the_first_use_inside_of_a_trace():
 
     @jax.jit
     def traced(sequence):
-        return paths.walk(cell, False, (sequence, kernel, None), weights, states)[1][0]
+        return paths.walk(cell, "last", equations.Inputs(sequence, Weights(kernel)), weights, states)[1][0]
 
     assert "custom_call" in traced.lower(sequence).as_text()
     np.testing.assert_allclose(traced(sequence), by_scan("simple", False)(inputs, weights, states)[1][0], atol=1e-5)

@@ -1,7 +1,8 @@
 """The equations of the three cells, one step forward and, derived by hand, one step backward.
 
 Everything is written for inputs that are already projected: ``x`` stands for ``x W + b`` with the bias that belongs to
-the input. Gates stand side by side along the last axis in Keras's order. A cell knows nothing of time; `scans` walks it.
+the input, and ``h U`` for the state times its weights, with bias and dropout where there are some. Gates stand side by
+side along the last axis in Keras's order. A cell knows nothing of time; `scans` walks it.
 
 Sources: LSTM with forget gate, Gers et al. 2000, "Learning to Forget", eqs. 3 to 8 without peepholes; GRU, Cho et al. 2014
 (arXiv:1406.1078v1, eqs. 5 to 8: the reset gate before the product, ``reset_after=False``) and v3 of the same paper (after it,
@@ -12,20 +13,71 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 
 class Weights(NamedTuple):
-    """What a cell multiplies its state with.
+    """What the gates multiply something with, a state or an input.
 
     Attributes:
-        kernel: The recurrent kernel, ``(units, gates * units)``.
-        bias: What is added to that product before the gates, ``(gates * units,)``; None where there is no such bias. Only a
-            GRU with ``reset_after=True`` has one: every other bias can be added to the projected input.
+        kernel: ``(features, gates * units)``; for a state, the features are the units.
+        bias: What is added to that product, ``(gates * units,)``; None where there is no such bias. With a state it is
+            that of a GRU with ``reset_after=True``: every other bias belongs to the input.
+        dropout: Factors of what is multiplied, drawn for each gate and row, the same in all steps:
+            ``(gates, batch, features)``. None without dropout. They have no derivative.
     """
 
-    kernel: Float[Array, "units gates"]
+    kernel: Float[Array, "features gates"]
     bias: Float[Array, " gates"] | None = None
+    dropout: Float[Array, "gate batch features"] | None = None
+
+    def times(self, factor: Float[Array, "*time batch features"]) -> Float[Array, "*time batch gates"]:
+        """Return what the gates get of a state or an input."""
+        if self.dropout is None:
+            product = factor @ self.kernel
+        else:
+            kernels = jnp.split(self.kernel, len(self.dropout), axis=-1)
+            product = jnp.concatenate([(factor * m) @ k for m, k in zip(self.dropout, kernels, strict=True)], axis=-1)
+        return product if self.bias is None else product + self.bias
+
+    def back(self, d_gates: Float[Array, "batch gates"]) -> Float[Array, "batch features"]:
+        """Return the gradient with respect to what was multiplied in one step."""
+        if self.dropout is None:
+            return d_gates @ self.kernel.T
+        of_gates = [jnp.split(array, len(self.dropout), axis=-1) for array in (d_gates, self.kernel)]
+        return sum((d @ k.T) * m for d, k, m in zip(*of_gates, self.dropout, strict=True))
+
+    def gradient(
+        self, factors: Float[Array, "time batch features"], d_gates: Float[Array, "time batch gates"]
+    ) -> "Weights":
+        """Return the gradient of the weights from all steps at once: one large matrix product."""
+        if self.dropout is None:
+            d_kernel = jnp.einsum("tbf,tbk->fk", factors, d_gates)
+        else:
+            parts = zip(self.dropout, jnp.split(d_gates, len(self.dropout), axis=-1), strict=True)
+            d_kernel = jnp.concatenate([jnp.einsum("tbf,tbk->fk", factors * m, d) for m, d in parts], axis=-1)
+        d_dropout = None if self.dropout is None else jnp.zeros_like(self.dropout)
+        return Weights(d_kernel, None if self.bias is None else d_gates.sum((0, 1)), d_dropout)
+
+
+class Inputs(NamedTuple):
+    """What a walk gets from outside.
+
+    Attributes:
+        sequence: ``(time, batch, features)``.
+        weights: What it is multiplied with.
+        mask: ``(time, batch)``; where it is False, a row keeps its states, and whatever its input is makes no difference.
+            None where every step counts.
+    """
+
+    sequence: Float[Array, "time batch features"]
+    weights: Weights
+    mask: Bool[Array, "time batch"] | None = None
+
+    def projected(self) -> Float[Array, "time batch gates"]:
+        """Return ``x W + b`` of every step; zero where it does not count, so that no NaN there gets any further."""
+        projected = self.weights.times(self.sequence)
+        return projected if self.mask is None else jnp.where(self.mask[..., None], projected, 0)
 
 
 # What a cell carries: its output first.
@@ -66,11 +118,6 @@ class Cell(Protocol):
         ...
 
 
-def _over_time(left: AllUnits, right: AllGates) -> Float[Array, "units gates"]:
-    """Return the sum over time and batch of the outer products: one large matrix product."""
-    return jnp.einsum("tbh,tbk->hk", left, right)
-
-
 class LSTM:
     """Long short-term memory; gates input, forget, cell (candidate), output; states h and c.
 
@@ -80,7 +127,7 @@ class LSTM:
     def step(self, weights: Weights, states: States, x: Gates) -> tuple[States, Any]:
         """See `Cell.step`."""
         h, c = states
-        i, f, g, o = jnp.split(x + h @ weights.kernel, 4, axis=-1)
+        i, f, g, o = jnp.split(x + weights.times(h), 4, axis=-1)
         i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
         new_c = f * c + i * g
         squashed = jnp.tanh(new_c)
@@ -93,11 +140,11 @@ class LSTM:
         d_c = d_c + d_h * o * (1 - squashed * squashed)
         gates = (d_c * g * i * (1 - i), d_c * c * f * (1 - f), d_c * i * (1 - g * g), d_h * squashed * o * (1 - o))
         d_x = jnp.concatenate(gates, axis=-1)
-        return (d_x @ weights.kernel.T, d_c * f), d_x, None
+        return (weights.back(d_x), d_c * f), d_x, None
 
     def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:
         """See `Cell.d_weights`."""
-        return Weights(_over_time(before, d_x))
+        return weights.gradient(before, d_x)
 
 
 class GRU:
@@ -109,11 +156,8 @@ class GRU:
     def step(self, weights: Weights, states: States, x: Gates) -> tuple[States, Any]:
         """See `Cell.step`."""
         (h,) = states
-        inner = h @ weights.kernel
-        if weights.bias is not None:
-            inner = inner + weights.bias
         x_z, x_r, x_n = jnp.split(x, 3, axis=-1)
-        u_z, u_r, u_n = jnp.split(inner, 3, axis=-1)
+        u_z, u_r, u_n = jnp.split(weights.times(h), 3, axis=-1)
         z, r = jax.nn.sigmoid(x_z + u_z), jax.nn.sigmoid(x_r + u_r)
         n = jnp.tanh(x_n + r * u_n)
         return (z * h + (1 - z) * n,), (z, r, n, u_n)
@@ -126,11 +170,11 @@ class GRU:
         d_z = d_h * (h - n) * z * (1 - z)
         d_r = d_n * u_n * r * (1 - r)
         d_inner = jnp.concatenate((d_z, d_r, d_n * r), axis=-1)
-        return (d_h * z + d_inner @ weights.kernel.T,), jnp.concatenate((d_z, d_r, d_n), axis=-1), d_inner
+        return (d_h * z + weights.back(d_inner),), jnp.concatenate((d_z, d_r, d_n), axis=-1), d_inner
 
     def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:
         """See `Cell.d_weights`."""
-        return Weights(_over_time(before, d_inner), None if weights.bias is None else d_inner.sum((0, 1)))
+        return weights.gradient(before, d_inner)
 
 
 class GRUResetBefore:
@@ -142,28 +186,37 @@ class GRUResetBefore:
     def step(self, weights: Weights, states: States, x: Gates) -> tuple[States, Any]:
         """See `Cell.step`."""
         (h,) = states
-        units = h.shape[-1]
-        gates = jax.nn.sigmoid(x[..., : 2 * units] + h @ weights.kernel[:, : 2 * units])
-        z, r = jnp.split(gates, 2, axis=-1)
-        n = jnp.tanh(x[..., 2 * units :] + (r * h) @ weights.kernel[:, 2 * units :])
+        of_gates, of_candidate = self._parts(weights)
+        x_gates, x_n = jnp.split(x, [2 * h.shape[-1]], axis=-1)
+        z, r = jnp.split(jax.nn.sigmoid(x_gates + of_gates.times(h)), 2, axis=-1)
+        n = jnp.tanh(x_n + of_candidate.times(r * h))
         return (z * h + (1 - z) * n,), (z, r, n)
 
     def back(self, weights: Weights, d_states: States, around: States, saved: Any) -> tuple[States, Gates, Any]:
         """See `Cell.back`."""
         z, r, n = saved
         d_h, h = d_states[0], around[0]
-        units = h.shape[-1]
+        of_gates, of_candidate = self._parts(weights)
         d_n = d_h * (1 - z) * (1 - n * n)
-        d_reset = d_n @ weights.kernel[:, 2 * units :].T
-        gates = jnp.concatenate((d_h * (h - n) * z * (1 - z), d_reset * h * r * (1 - r)), axis=-1)
-        d_before = d_h * z + d_reset * r + gates @ weights.kernel[:, : 2 * units].T
-        return (d_before,), jnp.concatenate((gates, d_n), axis=-1), None
+        d_reset = of_candidate.back(d_n)
+        d_gates = jnp.concatenate((d_h * (h - n) * z * (1 - z), d_reset * h * r * (1 - r)), axis=-1)
+        return (d_h * z + d_reset * r + of_gates.back(d_gates),), jnp.concatenate((d_gates, d_n), axis=-1), None
 
     def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:
         """See `Cell.d_weights`."""
-        gates = 2 * before.shape[-1]
-        parts = _over_time(before, d_x[..., :gates]), _over_time(saved[1] * before, d_x[..., gates:])
-        return Weights(jnp.concatenate(parts, axis=-1))
+        d_gates, d_n = jnp.split(d_x, [2 * before.shape[-1]], axis=-1)
+        of_gates, of_candidate = self._parts(weights)
+        parts = of_gates.gradient(before, d_gates).kernel, of_candidate.gradient(saved[1] * before, d_n).kernel
+        d_dropout = None if weights.dropout is None else jnp.zeros_like(weights.dropout)
+        return Weights(jnp.concatenate(parts, axis=-1), None, d_dropout)
+
+    @staticmethod
+    def _parts(weights: Weights) -> tuple[Weights, Weights]:
+        """Return what the gates multiply h with, and what the candidate multiplies r h with."""
+        gates, candidate = jnp.split(weights.kernel, [2 * weights.kernel.shape[0]], axis=-1)
+        if weights.dropout is None:
+            return Weights(gates), Weights(candidate)
+        return Weights(gates, None, weights.dropout[:2]), Weights(candidate, None, weights.dropout[2:])
 
 
 class SimpleRNN:
@@ -171,13 +224,13 @@ class SimpleRNN:
 
     def step(self, weights: Weights, states: States, x: Gates) -> tuple[States, Any]:
         """See `Cell.step`."""
-        return (jnp.tanh(x + states[0] @ weights.kernel),), ()
+        return (jnp.tanh(x + weights.times(states[0])),), ()
 
     def back(self, weights: Weights, d_states: States, around: States, saved: Any) -> tuple[States, Gates, Any]:
         """See `Cell.back`."""
         d_x = d_states[0] * (1 - around[1] * around[1])
-        return (d_x @ weights.kernel.T,), d_x, None
+        return (weights.back(d_x),), d_x, None
 
     def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:
         """See `Cell.d_weights`."""
-        return Weights(_over_time(before, d_x))
+        return weights.gradient(before, d_x)

@@ -6,7 +6,7 @@ import jax
 
 from gatewise.backend import import_keras
 from gatewise.recurrent import equations
-from gatewise.recurrent.equations import Weights
+from gatewise.recurrent.equations import Inputs, Weights
 from gatewise.recurrent.paths import walk
 
 keras = import_keras()
@@ -74,11 +74,11 @@ def walk_layer(layer: Any, sequences: Any, initial_state: Any, training: bool) -
     if layer.go_backwards:
         along = keras.ops.flip(along, axis=0)
     equation, input_bias, weights = _pieces(cell)
-    inputs = along, keras.ops.convert_to_tensor(cell.kernel), input_bias
+    inputs = Inputs(along, Weights(keras.ops.convert_to_tensor(cell.kernel), input_bias))
     states = tuple(initial_state) if keras.tree.is_nested(initial_state) else (initial_state,)
-    outputs, states = walk(equation, layer.return_sequences, inputs, weights, states)
+    outputs, states = walk(equation, "outputs" if layer.return_sequences else "last", inputs, weights, states)
     last = states[0]
-    outputs = keras.ops.expand_dims(last, 1) if outputs is None else keras.ops.swapaxes(outputs, 0, 1)
+    outputs = keras.ops.swapaxes(outputs[0], 0, 1) if outputs else keras.ops.expand_dims(last, 1)
     return last, outputs, list(states)
 
 

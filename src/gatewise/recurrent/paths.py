@@ -12,7 +12,8 @@ import jax
 
 from gatewise.backend import cores, kernels_wanted
 from gatewise.recurrent import equations, scans
-from gatewise.recurrent.equations import Cell, States, Weights
+from gatewise.recurrent.equations import Cell, Inputs, States, Weights
+from gatewise.recurrent.scans import Returns
 
 _WITH_KERNELS = (equations.LSTM, equations.GRU, equations.SimpleRNN)
 
@@ -59,6 +60,23 @@ class Extent:
         return self.time * self.batch * (self.features + self.units) * self.units * self.gates
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a walk asks for, besides its size.
+
+    Attributes:
+        dtype: Of inputs, weights and states.
+        mask: Whether there are steps that do not count.
+        dropout: Whether the gates have dropout, each its own.
+        states: Whether more than the output of every step is wanted.
+    """
+
+    dtype: str = "float32"
+    mask: bool = False
+    dropout: bool = False
+    states: bool = False
+
+
 @contextlib.contextmanager
 def without_kernels(reason: str) -> Iterator[None]:
     """While something is traced: let every walk be a scan, for a reason such as `MEMBERS` or `DEVICES`."""
@@ -69,7 +87,7 @@ def without_kernels(reason: str) -> Iterator[None]:
         _refused.reset(token)
 
 
-def why_not_kernel(cell: Cell, extent: Extent, dtype: str = "float32") -> str | None:
+def why_not_kernel(cell: Cell, extent: Extent, needs: Needs | None = None) -> str | None:
     """Return why a walk has to be a scan; None where it takes the kernel.
 
     The first kernel of a cell is compiled (or read from the cache) and tested here.
@@ -77,21 +95,24 @@ def why_not_kernel(cell: Cell, extent: Extent, dtype: str = "float32") -> str | 
     Args:
         cell: The equations.
         extent: How large the walk is.
-        dtype: Of inputs, weights and states.
+        needs: What the walk asks for. Default: nothing special.
     """
-    return _why_never(cell, dtype) or _why_not_now(cell, extent)
+    return _why_never(cell, needs or Needs()) or _why_not_now(cell, extent)
 
 
-def _why_never(cell: Cell, dtype: str) -> str | None:  # noqa: PLR0911  (a list of reasons)
-    """Return why no walk of a cell can take a kernel in this process."""
+def _why_never(cell: Cell, needs: Needs) -> str | None:  # noqa: PLR0911  (a list of reasons)
+    """Return why no such walk of a cell can take a kernel in this process."""
     if (refused := _refused.get()) is not None:
         return refused
     if not kernels_wanted():
         return "GATEWISE_KERNELS=0"
     if type(cell) not in _WITH_KERNELS:
         return "there is no kernel for a GRU with reset_after=False"
-    if dtype != "float32":
-        return f"it computes in {dtype}, kernels in float32"
+    if needs.dtype != "float32":
+        return f"it computes in {needs.dtype}, kernels in float32"
+    kernels_lack = {"masks": needs.mask, "dropout for each gate": needs.dropout, "all states": needs.states}
+    if (lacking := next((what for what, needed in kernels_lack.items() if needed), None)) is not None:
+        return f"kernels do not know {lacking}"
     if jax.default_backend() != "cpu":
         return f"JAX runs on the {jax.default_backend()}"
     if sys.byteorder != "little" or sys.maxsize < 2**32:
@@ -115,7 +136,7 @@ def warm_up() -> Iterator[tuple[str, str | None]]:
     """Compile and test the kernels of every cell that has some; yield its name, and why they cannot be used, or None."""
     for kind in _WITH_KERNELS:
         cell: Cell = kind()
-        fault = _why_never(cell, "float32")
+        fault = _why_never(cell, Needs())
         if fault is None:
             from gatewise.recurrent.kernels import selftest
 
@@ -138,28 +159,37 @@ def extent_of(cell: Cell, sequence_shape: tuple[int, ...], units: int, columns: 
 
 
 def walk(
-    cell: Cell, sequences: bool, inputs: tuple[Any, Any, Any], weights: Weights, states: States
-) -> tuple[Any, States]:
+    cell: Cell, returns: Returns, inputs: Inputs, weights: Weights, states: States
+) -> tuple[tuple[Any, ...], States]:
     """Walk a cell along its inputs on the way that suits.
 
     Args:
         cell: The equations.
-        sequences: Whether to return the output of every step.
-        inputs: The sequence ``(time, batch, features)``, the kernel of the inputs ``(features, gates * units)``, and the
-            bias that belongs to them, or None.
+        returns: What to return of every step: nothing (``"last"``), its output (``"outputs"``) or all ``"states"``.
+        inputs: What it walks along.
         weights: The weights of the recurrence.
         states: The states before the first step, each ``(batch, units)``.
 
     Returns:
         As from `scans.walk`.
     """
-    sequence, kernel, bias = inputs
-    dtypes = {str(array.dtype) for array in jax.tree.leaves((inputs, weights, states))}
-    extent = extent_of(cell, sequence.shape, *weights.kernel.shape)
-    if why_not_kernel(cell, extent, " and ".join(sorted(dtypes))) is None:
-        from gatewise.recurrent.kernels.calls import Call, Inputs, kernel_walk
+    extent = extent_of(cell, inputs.sequence.shape, *weights.kernel.shape)
+    if why_not_kernel(cell, extent, _needs(returns, inputs, weights, states)) is None:
+        from gatewise.recurrent.kernels import calls
 
-        call = Call(cell, sequences, threads_for(extent))
-        return kernel_walk(call, Inputs.of(sequence, kernel, bias), weights, states)
-    projected = sequence @ kernel
-    return scans.walk(cell, sequences, projected if bias is None else projected + bias, weights, states)
+        call = calls.Call(cell, returns == "outputs", threads_for(extent))
+        projection = inputs.weights
+        ours = calls.Inputs.of(inputs.sequence, projection.kernel, projection.bias)
+        outputs, after = calls.kernel_walk(call, ours, weights, states)
+        return () if outputs is None else (outputs,), after
+    return scans.walk(cell, returns, inputs.projected(), inputs.mask, weights, states)
+
+
+def _needs(returns: Returns, inputs: Inputs, weights: Weights, states: States) -> Needs:
+    floats = jax.tree.leaves((inputs._replace(mask=None), weights, states))
+    return Needs(
+        dtype=" and ".join(sorted({str(array.dtype) for array in floats})),
+        mask=inputs.mask is not None,
+        dropout=inputs.weights.dropout is not None or weights.dropout is not None,
+        states=scans.returned(returns, states) > 1,
+    )

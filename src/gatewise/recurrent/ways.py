@@ -8,7 +8,7 @@ import jax
 from gatewise.backend import cores, import_keras
 from gatewise.errors import UsageError
 from gatewise.recurrent.layer_walk import equation_of, why_not
-from gatewise.recurrent.paths import extent_of, threads_for, why_not_kernel
+from gatewise.recurrent.paths import Needs, extent_of, threads_for, why_not_kernel
 from gatewise.recurrent.quick import UNROLL_UP_TO
 from gatewise.recurrent.states import recurrent_layers
 
@@ -108,7 +108,7 @@ def _way_of(layer: Any, read: Any, batch: int, time: int | None) -> LayerWay:
     cell, (features, columns) = layer.cell, layer.cell.kernel.shape
     equation = equation_of(cell)
     extent = extent_of(equation, (steps, batch, features), cell.units, columns)
-    reason = why_not_kernel(equation, extent, cell.compute_dtype)
+    reason = why_not_kernel(equation, extent, Needs(cell.compute_dtype))
     if reason is not None:
         return LayerWay(layer.name, SCAN, reason)
     threads = threads_for(extent)

@@ -93,7 +93,7 @@ def kernel_walk(call: Call, inputs: Inputs, weights: Weights, states: States) ->
         states: The states before the first step, each ``(batch, units)``.
 
     Returns:
-        As from `scans.walk`.
+        The outputs ``(time, batch, units)``, or None where they are not wanted; and the states after the last step.
     """
     return _with_twin(partial(_predict, call), partial(_predict_twin, call))(inputs, weights, states)
 
@@ -235,15 +235,14 @@ def _back(
 
 
 def _predict_twin(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, States]:
-    return scans.walk(call.cell, call.sequences, inputs.projected(), weights, states)
+    returns: scans.Returns = "outputs" if call.sequences else "last"
+    along, after = scans.walk(call.cell, returns, inputs.projected(), None, weights, states)
+    return along[0] if call.sequences else None, after
 
 
 def _forward_twin(call: Call, inputs: Inputs, weights: Weights, states: States) -> _Kept:
-    outputs, saved, after = scans.forward(call.cell, inputs.projected(), weights, states)
-    if call.name == "lstm":
-        *gates, c, _ = saved
-        return _Kept((outputs, jnp.concatenate((c[1:], after[1][None]))), jnp.concatenate(gates, axis=-1))
-    return _Kept((outputs,), jnp.concatenate(saved, axis=-1) if saved else None)
+    along, saved, _ = scans.forward(call.cell, inputs.projected(), None, weights, states)
+    return _Kept(along, jnp.concatenate(saved[: STEPS[call.name].saves], axis=-1) if saved else None)
 
 
 def _back_twin(
@@ -261,7 +260,9 @@ def _back_twin(
         cells = kept.states[1]
         saved = (*saved, scans.before(cells, first[1]), jnp.tanh(cells))
     outputs = kept.states[0]
-    d_projected, d_inner, d_states = scans.back(call.cell, (outputs, saved, weights, first[0]), d_outputs, d_after)
+    kept_there = outputs, saved, None, weights, first[0]
+    d_along = () if d_outputs is None else (d_outputs,)
+    d_projected, d_inner, d_states = scans.back(call.cell, kept_there, d_along, d_after)
     before = scans.before(outputs, first[0])
     d_weights = call.cell.d_weights(weights, before, saved, d_projected, d_inner)
     d_sequence = d_projected @ inputs.kernel.T if asked else None

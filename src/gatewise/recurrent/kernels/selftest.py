@@ -68,7 +68,8 @@ def _deviation(cell: Cell) -> float:
         return kernel_walk(Call(cell, True, 2), *arguments)
 
     def by_scan(inputs: Inputs, weights: Weights, states: Any) -> Any:
-        return scans.walk(cell, True, inputs.projected(), weights, states)
+        (outputs,), after = scans.walk(cell, "outputs", inputs.projected(), None, weights, states)
+        return outputs, after
 
     @jax.jit
     def largest(*arguments: Any) -> Any:

@@ -13,6 +13,7 @@ PUBLIC = {
     "History",
     "Stream",
     "__version__",
+    "datasets",
     "errors",
     "evaluate",
     "fit",

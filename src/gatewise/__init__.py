@@ -20,6 +20,7 @@ _DOORS = {
     "Ensemble": "gatewise.training.members",
     "History": "gatewise.training.history",
     "Stream": "gatewise.training.stream",
+    "datasets": "gatewise.datasets",
     "errors": "gatewise.errors",
     "evaluate": "gatewise.training.predict",
     "fit": "gatewise.training.fit",
@@ -35,14 +36,15 @@ _DOORS = {
     "show_backend": "gatewise.recurrent",
     "stream": "gatewise.training.stream",
     "to_keras": "gatewise.training.saving",
-    "windows": "gatewise.datasets",
+    "windows": "gatewise.datasets.windows",
 }
 
 __all__ = ["__version__", *_DOORS]  # noqa: PLE0604
 
 if TYPE_CHECKING:
+    from gatewise import datasets as datasets
     from gatewise import errors as errors
-    from gatewise.datasets import windows as windows
+    from gatewise.datasets.windows import windows as windows
     from gatewise.recipes import recipe as recipe
     from gatewise.recurrent import reset_states as reset_states
     from gatewise.recurrent import show_backend as show_backend
@@ -67,7 +69,7 @@ def __getattr__(name: str) -> Any:
     if room is None:
         raise AttributeError(f"module 'gatewise' has no attribute {name!r}")
     module = importlib.import_module(room)
-    value = module if name == "errors" else getattr(module, name)
+    value = module if room == f"gatewise.{name}" else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -6,8 +6,8 @@ Importing this file is cheap: it only sets environment variables that Keras and 
 Switches, all environment variables:
 
 ``GATEWISE_CACHE``
-    Folder of the compilation cache; ``off`` switches it off. Default: ``gatewise`` in the user's cache folder. Read when
-    Keras is first needed, and by the functions about the cache at every call.
+    Folder of the compilation cache and of data sets; ``off`` switches it off. Default: ``gatewise`` in the user's cache
+    folder. Read when Keras is first needed, and by the functions about the cache at every call.
 ``GATEWISE_CPU_DEVICES``
     How many devices JAX makes of the CPU, also more than there are cores. Ensembles spread their members over them.
     Default: one a core, at most 8. ``1`` leaves JAX as it is. Read when gatewise is imported; where JAX is loaded
@@ -20,6 +20,8 @@ Switches, all environment variables:
 ``GATEWISE_VECTOR_WIDTH``
     How many floats the vectors of those kernels hold: 4, 8 or 16. Default: what the processor has. Read with the first
     kernel.
+``GATEWISE_IMDB``
+    Where the movie reviews are, the archive or its unpacked folder. Read by `gatewise.datasets.imdb`.
 
 A switch that cannot be meant never fails the import of gatewise: `import_keras` and the command line refuse it.
 """
@@ -44,6 +46,7 @@ _MOST_CPU_DEVICES = 8
 # Names that nobody else would use, for `clear_cache` deletes them wherever GATEWISE_CACHE points.
 _PROGRAMS = "gatewise-programs"
 _KERNELS = "gatewise-kernels"
+_DATASETS = "gatewise-datasets"
 
 
 def cores() -> int:
@@ -186,6 +189,12 @@ def kernel_folder() -> Path | None:
     return None if root is None else root / _KERNELS
 
 
+def dataset_folder() -> Path | None:
+    """Return the folder of data sets that were downloaded or read before, or None where the cache is switched off."""
+    root = cache_root()
+    return None if root is None else root / _DATASETS
+
+
 def _processor() -> str:
     """Name this processor's instruction set in a few characters."""
     text = platform.machine()
@@ -226,7 +235,7 @@ def clear_cache() -> tuple[int, int]:
 def _own_folders() -> list[Path]:
     """Return the folders under the cache's root that are gatewise's, those that exist."""
     root = cache_root()
-    folders = [] if root is None else [root / _PROGRAMS, root / _KERNELS]
+    folders = [] if root is None else [root / _PROGRAMS, root / _KERNELS, root / _DATASETS]
     return [folder for folder in folders if folder.is_dir()]
 
 

@@ -1,4 +1,4 @@
-"""``gatewise cache``: where the compiled programs are kept, how large that is, and how to be rid of them."""
+"""``gatewise cache``: where compiled programs and data sets are kept, how large they are, how to be rid of them."""
 
 import typer
 
@@ -9,7 +9,7 @@ cache = typer.Typer(rich_markup_mode=None)
 
 @cache.callback(invoke_without_command=True)
 def show(context: typer.Context, debug: Debug = False) -> None:
-    """Show where compiled programs are kept, and how large they are.
+    """Show where compiled programs and data sets are kept, and how large they are.
 
     GATEWISE_CACHE names another folder; GATEWISE_CACHE=off switches the cache off.
     """
@@ -27,7 +27,7 @@ def show(context: typer.Context, debug: Debug = False) -> None:
 
 @cache.command()
 def clear(quiet: Quiet = False, debug: Debug = False) -> None:
-    """Delete the compiled programs; they are made again when they are needed."""
+    """Delete compiled programs and data sets; they are made or fetched again when they are needed."""
     from gatewise import backend
 
     files, size = backend.clear_cache()

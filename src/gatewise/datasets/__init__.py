@@ -1,11 +1,18 @@
-"""Data that ships with gatewise, tables of numbers from the user's own files, and windows over a series.
+"""Data that ships with gatewise, tables of numbers from the user's files, windows over a series, labelled texts.
 
-In: a name, or a CSV file. Out: NumPy arrays. Nothing here knows Keras; every room above may import it.
+In: a name, a table, an archive. Out: NumPy arrays, and texts (`gatewise.datasets.text`). Nothing here knows Keras; every
+room above may import it.
 """
 
 from gatewise.datasets.airline import load_airline as load_airline
 from gatewise.datasets.columns import ValueColumn as ValueColumn
 from gatewise.datasets.columns import read_values as read_values
+from gatewise.datasets.text import Corpus as Corpus
+from gatewise.datasets.text import RankedWords as RankedWords
+from gatewise.datasets.text import Sequences as Sequences
+from gatewise.datasets.text import Texts as Texts
+from gatewise.datasets.text import imdb as imdb
+from gatewise.datasets.text import split_corpus as split_corpus
 from gatewise.datasets.windows import Layout as Layout
 from gatewise.datasets.windows import as_series as as_series
 from gatewise.datasets.windows import windows as windows

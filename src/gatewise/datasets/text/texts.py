@@ -1,0 +1,117 @@
+"""Many texts in one block of memory.
+
+A Python string of which a single character is an emoji takes four bytes for each of its characters, and every string
+has 50 bytes of its own. A corpus keeps the UTF-8 bytes of all texts in one block instead, and makes a string of a text
+when it is asked for.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+import numpy as np
+from jaxtyping import Int64
+
+from gatewise.datasets.text.wording import short
+from gatewise.errors import DataError, UsageError
+
+
+class Texts(Sequence[str]):
+    """An unchangeable sequence of texts, kept as UTF-8.
+
+    >>> texts = Texts.of(["not bad", "é 👍"])
+    >>> len(texts), texts[1], texts.select([1])[0], texts.nbytes
+    (2, 'é 👍', 'é 👍', 14)
+    """
+
+    __slots__ = ("_block", "_ends")
+
+    def __init__(self, block: bytes, ends: Int64[np.ndarray, " samples"]) -> None:
+        self._block = block
+        self._ends = ends
+
+    @classmethod
+    def of(cls, texts: Iterable[str], name: str = "texts") -> "Texts":
+        """Gather texts.
+
+        Args:
+            texts: The texts.
+            name: What to call them in an error.
+
+        Raises:
+            UsageError: Something among them is not a str.
+            DataError: A text holds half a surrogate pair, which no file can hold.
+        """
+        if isinstance(texts, cls):
+            return texts
+        if isinstance(texts, str):
+            raise UsageError(f"{name} is one string, {short(texts)}: give a list of texts.")
+        block = bytearray()
+        ends = []
+        for position, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise UsageError(f"{name}[{position}] is {short(text)}, which is not a str: give a list of texts.")
+            try:
+                block += text.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise DataError(
+                    f"{name}[{position}] holds half a surrogate pair at character {error.start}, which is no text: "
+                    "remove it."
+                ) from None
+            ends.append(len(block))
+        return cls(bytes(block), np.array(ends, np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the texts take."""
+        return len(self._block)
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> "Texts":
+        """Return the texts at some positions, in that order."""
+        positions = np.asarray(rows, np.int64)
+        starts = self._starts()[positions]
+        pieces = [
+            self._block[start:end] for start, end in zip(starts.tolist(), self._ends[positions].tolist(), strict=True)
+        ]
+        return Texts(b"".join(pieces), np.cumsum([len(piece) for piece in pieces], dtype=np.int64))
+
+    def packed(self) -> tuple[bytes, Int64[np.ndarray, " samples"]]:
+        """Return the UTF-8 of all texts one after another, and where each ends: the arguments of this class."""
+        return self._block, self._ends
+
+    def raw(self) -> Iterator[bytes]:
+        """Go through the texts as UTF-8."""
+        start = 0
+        for end in self._ends.tolist():
+            yield self._block[start:end]
+            start = end
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Texts": ...
+    def __getitem__(self, index: int | slice) -> "str | Texts":
+        if isinstance(index, slice):
+            return self.select(np.arange(len(self))[index])
+        position = range(len(self))[index]
+        start = int(self._ends[position - 1]) if position else 0
+        return self._block[start : int(self._ends[position])].decode("utf-8")
+
+    def __iter__(self) -> Iterator[str]:
+        return (piece.decode("utf-8") for piece in self.raw())
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Texts):
+            return NotImplemented
+        return self._block == other._block and np.array_equal(self._ends, other._ends)
+
+    def __hash__(self) -> int:
+        return hash(self._block)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} texts, {self.nbytes / 1e6:.1f} MB>"
+
+    def _starts(self) -> Int64[np.ndarray, " samples"]:
+        return np.concatenate([np.zeros(1, np.int64), self._ends[:-1]]) if len(self) else self._ends

@@ -11,6 +11,7 @@ import gatewise as gw
 PUBLIC = {
     "Ensemble",
     "History",
+    "Lengths",
     "Stream",
     "__version__",
     "datasets",

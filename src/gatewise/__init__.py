@@ -19,6 +19,7 @@ _backend.choose()
 _DOORS = {
     "Ensemble": "gatewise.training.members",
     "History": "gatewise.training.history",
+    "Lengths": "gatewise.training.lengths",
     "Stream": "gatewise.training.stream",
     "datasets": "gatewise.datasets",
     "errors": "gatewise.errors",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from gatewise.training.history import History as History
     from gatewise.training.initial import initialize as initialize
     from gatewise.training.initial import member_seed as member_seed
+    from gatewise.training.lengths import Lengths as Lengths
     from gatewise.training.members import Ensemble as Ensemble
     from gatewise.training.predict import evaluate as evaluate
     from gatewise.training.predict import predict as predict

@@ -235,13 +235,13 @@ KIND = [
         "validation_data as an array",
         lambda: gw.fit(net(), X, Y, validation_data=X),
         UsageError,
-        "validation_data is an ndarray: pass (x, y) or (x, y, sample_weight).",
+        "validation_data is an ndarray: pass (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths).",
     ),
     Bad(
         "validation_data of one part",
         lambda: gw.fit(net(), X, Y, validation_data=(X,)),
         UsageError,
-        "validation_data is a tuple of 1 parts: pass (x, y) or (x, y, sample_weight).",
+        "validation_data is a tuple of 1 parts: pass (x, y), (x, y, sample_weight) or (x, y, sample_weight, lengths).",
     ),
 ]
 

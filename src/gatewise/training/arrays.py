@@ -45,7 +45,7 @@ def as_arrays(value: Any, name: str) -> Any:
         parts = [as_arrays(part, f"{name}[{index}]") for index, part in enumerate(value)]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if type(value) is not np.ndarray:
-        value = _converted(value, name)
+        value = converted(value, name)
     kind = value.dtype.kind
     if kind == "f" or (kind == "V" and jax.numpy.issubdtype(value.dtype, np.floating)):
         return _as_floats(value, name)
@@ -85,17 +85,17 @@ def as_inputs(x: Any) -> Any:
 
     Raises:
         UsageError: `x` is None.
-        DataError: As `as_arrays` and `check_lengths`.
+        DataError: As `as_arrays` and `check_counts`.
     """
     if x is None:
         raise UsageError("x is None: pass the inputs as arrays.")
     x = as_arrays(x, "x")
     check_leaves(x, "x")
-    check_lengths(list(named_leaves(x, "x")))
+    check_counts(list(named_leaves(x, "x")))
     return x
 
 
-def _converted(value: Any, name: str) -> np.ndarray:
+def converted(value: Any, name: str) -> np.ndarray:
     """Convert something that is no plain NumPy array and no nest."""
     kind = type(value).__name__
     streams = kind.endswith(("Dataset", "DataLoader")) or isinstance(value, keras.utils.PyDataset)
@@ -200,7 +200,7 @@ def check_members_axis(leaves: list[tuple[str, Any]], members: int) -> None:
             )
 
 
-def check_lengths(leaves: list[tuple[str, Any]], axis: int = 0) -> None:
+def check_counts(leaves: list[tuple[str, Any]], axis: int = 0) -> None:
     """Refuse arrays that are empty or of different lengths.
 
     Args:

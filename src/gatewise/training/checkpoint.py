@@ -35,6 +35,7 @@ def fingerprint(model: Any, data: Data, validation: Data | None, plan: Any, seed
         "model": hashlib.sha256(_description(model).encode()).hexdigest(),
         "batch_size": str(plan.steps.batch),
         "shuffle": str(plan.shuffle),
+        "lengths": str(plan.window),
         "callbacks": json.dumps([plan.scheduled, [[type(rule).__name__, asdict(rule)] for rule in plan.rules]]),
         "validation": str((plan.validation, plan.validation_freq)),
         "reset_states": plan.reset_states,

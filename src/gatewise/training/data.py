@@ -1,6 +1,6 @@
 """The data of one pass: inputs, targets and weights that belong together, split, weighted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -8,10 +8,13 @@ import numpy as np
 
 from gatewise.backend import import_keras
 from gatewise.errors import NonFiniteError, UsageError
-from gatewise.training.arrays import as_arrays, check_leaves, check_lengths, check_members_axis, named_leaves, rows_of
+from gatewise.training.arrays import as_arrays, check_counts, check_leaves, check_members_axis, named_leaves, rows_of
 from gatewise.training.wording import a_or_an, counted, first_index
 
 keras = import_keras()
+
+# What the calls name that the parts of `Data` come from.
+ARGUMENTS = ("x", "y", "sample_weight")
 
 
 class Data(NamedTuple):
@@ -21,11 +24,20 @@ class Data(NamedTuple):
         x: Array ``(rows, …)`` or a nest of them.
         y: Array ``(rows, …)``, a nest of them, or None where the model computes its loss from the inputs.
         weight: Sample weights ``(rows,)`` or ``(rows, time)``, a nest of them, or None.
+        lengths: True length of each row ``(rows,)``, by which rows are sorted, or None.
+        span: First real step of each row and the one after its last ``(rows, 2)``, of which masks are made, or None.
     """
 
     x: Any
     y: Any
     weight: Any
+    lengths: Any = None
+    span: Any = None
+
+    def named(self, *names: str) -> Iterator[tuple[str, Any]]:
+        """Yield the arrays of x, y and the weights, each with the way to it from one of three names."""
+        for part, name in zip((self.x, self.y, self.weight), names or ARGUMENTS, strict=True):
+            yield from named_leaves(part, name)
 
 
 def as_data(x: Any, y: Any, weight: Any, members: int | None = None, where: str = "") -> Data:
@@ -43,15 +55,15 @@ def as_data(x: Any, y: Any, weight: Any, members: int | None = None, where: str 
         ShapeError: Arrays of different lengths, or empty ones.
         NonFiniteError: NaN or infinity in x, y or the weights.
     """
-    names = [where + name for name in ("x", "y", "sample_weight")]
+    names = [where + name for name in ARGUMENTS]
     if x is None:
         raise UsageError(f"{names[0]} is None: pass the inputs as arrays.")
     data = Data(*(as_arrays(value, name) for value, name in zip((x, y, weight), names, strict=True)))
-    leaves = [leaf for value, name in zip(data, names, strict=True) for leaf in named_leaves(value, name)]
+    leaves = list(data.named(*names))
     check_leaves(data.x, names[0])
     if members is not None:
         check_members_axis(leaves, members)
-    check_lengths(leaves, axis=0 if members is None else 1)
+    check_counts(leaves, axis=0 if members is None else 1)
     for name, array in leaves:
         check_finite(array, name)
     return data

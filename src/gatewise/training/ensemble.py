@@ -61,6 +61,7 @@ def fit_ensemble(
     reset_states: str = "epoch",
     max_memory: int | None = None,
     devices: int | None = None,
+    lengths: Any = None,
 ) -> Ensemble:
     """Train many members of a model at once, each with initial weights, order and dropout of its own.
 
@@ -91,6 +92,7 @@ def fit_ensemble(
         reset_states: As in `fit`.
         max_memory: Bytes that training may take; members run in blocks that fit. Default: half of what is free.
         devices: Spread the members over so many devices. Default: all.
+        lengths: As in `fit`; with `member_data` ``(members, rows)``.
 
     Returns:
         The trained ensemble.
@@ -129,7 +131,7 @@ def fit_ensemble(
         steps_per_epoch,
         validation_steps,
     )
-    given, own = (x, y, sample_weight), members if member_data else None
+    given, own = (x, y, sample_weight, lengths), members if member_data else None
     data, validation, options = prepare(model, given, validation_data, validation_split, class_weight, wishes, own)
     build_metrics(model, data, options.batch_size, leading=1 if member_data else 0)
     watchers = _watchers(model, callbacks)

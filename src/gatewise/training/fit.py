@@ -64,6 +64,7 @@ def fit(
     reset_states: str = "epoch",
     checkpoint: str | Path | None = None,
     devices: int | None = None,
+    lengths: Any = None,
 ) -> History:
     """Train a compiled Keras model, all of it in one compiled program.
 
@@ -72,7 +73,8 @@ def fit(
 
     Args:
         model: A built and compiled Keras model.
-        x: Inputs ``(rows, …)``, or a list or dict of them.
+        x: Inputs ``(rows, …)``, or a list or dict of them. For a model with one input also a list of rows of different
+            lengths, each ``(time, …)``: they are padded at the end and masked.
         y: Targets ``(rows, …)``, or a list or dict of them.
         batch_size: Rows of a step; the last step of an epoch takes what is left. Default: 32, or all rows where there are
             fewer; for a stateful model the batch of its state.
@@ -82,8 +84,8 @@ def fit(
             ModelCheckpoint(save_best_only=True) become part of the program; with any other one the program comes back
             after every epoch and the callback is called as by Keras.
         validation_split: Share of the rows, the last ones, kept for validation: from 0 to 1.
-        validation_data: ``(x, y)`` or ``(x, y, sample_weight)``.
-        shuffle: Whether every epoch has an order of its own.
+        validation_data: ``(x, y)``, ``(x, y, sample_weight)`` or ``(x, y, sample_weight, lengths)``.
+        shuffle: Whether every epoch has an order of its own. With False the rows stay as given, whatever their lengths.
         class_weight: Class number → weight.
         sample_weight: Weights ``(rows,)``.
         initial_epoch: Number of the first epoch of this call.
@@ -95,6 +97,8 @@ def fit(
         reset_states: When the state carried by stateful layers is set to zero: ``"epoch"``, ``"batch"`` or ``"never"``.
         checkpoint: Folder to which the run is saved while it goes on, and from which it goes on if it is there.
         devices: Spread the rows of a batch over so many devices. Default: all accelerators; the cores of a CPU for large steps.
+        lengths: True length of each row of an array that is padded ``(rows,)``, or a `Lengths`, which says more: rows of
+            similar length meet in a batch, and the model is given a mask of the padding.
 
     Returns:
         The history, with ``compile_seconds`` and ``run_seconds`` besides.
@@ -129,7 +133,7 @@ def fit(
         steps_per_epoch,
         validation_steps,
     )
-    given = (x, y, sample_weight)
+    given = (x, y, sample_weight, lengths)
     data, validation, options = prepare(model, given, validation_data, validation_split, class_weight, wishes)
     build_metrics(model, data, options.batch_size)
     watchers = sort_callbacks(model, callbacks, rate_position(model))
@@ -178,6 +182,7 @@ def make_plan(
         members=members,
         member_data=member_data,
         mesh=mesh,
+        window=options.window if options.shuffle else None,
     )
 
 

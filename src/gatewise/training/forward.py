@@ -10,6 +10,7 @@ import numpy as np
 from gatewise.backend import import_keras
 from gatewise.recurrent import MEMBERS, lent_states, quick_cells, without_kernels
 from gatewise.training.inputs import UNFIT, unfit
+from gatewise.training.lengths import mask_argument
 
 keras = import_keras()
 
@@ -30,16 +31,22 @@ class Forward:
         self.carried = [variable for variable in keras.tree.flatten(self.states) if variable is not None]
         function = self._run
         self.members = members
-        self.program = jax.jit(jax.vmap(function, in_axes=(0, 0, None)) if members else function)
+        self.program = jax.jit(jax.vmap(function, in_axes=(0, 0, None, None)) if members else function)
 
-    def call(self, weights: list[Any], carried: list[Any], x: Any) -> tuple[Any, list[Any]]:
+    def call(self, weights: list[Any], carried: list[Any], x: Any, span: Any = None) -> tuple[Any, list[Any]]:
         """Run the model.
+
+        Args:
+            weights: From `read_weights`.
+            carried: The states.
+            x: Inputs ``(rows, …)``.
+            span: Which steps of each row are real ``(rows, 2)``, where the model is to be given a mask.
 
         Raises:
             ShapeError: With Keras's own words for what a layer cannot take.
         """
         try:
-            return self.program(weights, carried, x)
+            return self.program(weights, carried, x, span)
         except UNFIT as error:
             raise unfit(self.model, error, x=x) from error
 
@@ -56,7 +63,7 @@ class Forward:
         for variable, array in zip(self.carried, carried, strict=True):
             variable._value = array
 
-    def _run(self, weights: list[Any], carried: list[Any], x: Any) -> tuple[Any, list[Any]]:
+    def _run(self, weights: list[Any], carried: list[Any], x: Any, span: Any) -> tuple[Any, list[Any]]:
         mapping = [*zip(self.weights, weights, strict=True), *zip(self.carried, carried, strict=True)]
         arguments = {"training": False} if self.model._call_has_training_arg else {}
         # Kernels do the rows of one model.
@@ -67,7 +74,7 @@ class Forward:
             quick_cells(self.model),
             keras.StatelessScope(state_mapping=mapping) as scope,
         ):
-            outputs = self.model.call(x, **arguments)
+            outputs = self.model.call(x, **arguments, **mask_argument(x, span))
         return outputs, [scope.get_current_value(variable) for variable in self.carried]
 
 

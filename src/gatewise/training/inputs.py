@@ -70,7 +70,7 @@ def _by_input(model: Any, x: Any, name: str) -> list[tuple[str, Any]]:
     return leaves
 
 
-def _reader(model: Any, tensor: Any) -> Any:
+def reader(model: Any, tensor: Any) -> Any:
     """Return the layer that an input goes into, or None."""
     for layer in getattr(model, "layers", []):
         for node in getattr(layer, "_inbound_nodes", []):
@@ -80,7 +80,7 @@ def _reader(model: Any, tensor: Any) -> Any:
 
 
 def _reader_in_words(model: Any, tensor: Any) -> str:
-    layer = _reader(model, tensor)
+    layer = reader(model, tensor)
     return f"input {tensor.name!r}" if layer is None else f"layer {layer.name!r} ({type(layer).__name__})"
 
 
@@ -97,7 +97,7 @@ def _remedy(expected: tuple[Any, ...], found: tuple[int, ...], name: str) -> str
 
 def embeddings(model: Any) -> list[tuple[int, Any]]:
     """Return the Embedding layers that read an input directly, each with the position of that input."""
-    readers = [(index, _reader(model, tensor)) for index, tensor in enumerate(getattr(model, "inputs", None) or [])]
+    readers = [(index, reader(model, tensor)) for index, tensor in enumerate(getattr(model, "inputs", None) or [])]
     return [(index, layer) for index, layer in readers if isinstance(layer, keras.layers.Embedding)]
 
 

@@ -18,7 +18,10 @@ from gatewise.training.checks import check_verbose, check_whole, check_whole_bat
 from gatewise.training.forward import Forward, fetched, padded_to_power_of_two
 from gatewise.training.history import EnsembleHistory
 from gatewise.training.inputs import check_indices, check_inputs, embeddings
-from gatewise.training.predict import ROWS_PER_DISPATCH, run_batches
+from gatewise.training.lengths import as_spec, back_in_order
+from gatewise.training.predict import ROWS_PER_DISPATCH, run_batches, sorted_inputs
+from gatewise.training.preparation import lengths_of_rows
+from gatewise.training.rows import padded_rows
 from gatewise.training.state import ModelValues, model_variables, write_values
 
 keras = import_keras()
@@ -55,14 +58,17 @@ class Ensemble:
     def __len__(self) -> int:
         return self.members
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = "auto") -> Any:
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: str | int = "auto", *, lengths: Any = None
+    ) -> Any:
         """Run every member on the same data.
 
         Args:
-            x: Inputs ``(rows, …)``.
+            x: Inputs ``(rows, …)``, or a list of rows, as in `gatewise.predict`.
             batch_size: As in `gatewise.predict`, the fewer by default the more members there are; stateful members carry
                 their state on.
             verbose: As in `gatewise.predict`.
+            lengths: As in `gatewise.predict`.
 
         Returns:
             The outputs ``(members, rows, …)``.
@@ -71,11 +77,15 @@ class Ensemble:
             ShapeError: The model expects another shape.
         """
         check_verbose(verbose)
+        spec = as_spec(lengths)
+        x, own = padded_rows(self.model, x)
+        spec = spec if own is None else lengths_of_rows(spec, own)
         x = as_inputs(x)
         check_inputs(self.model, x)
         check_indices(self.model, x, embeddings(self.model))
         if batch_size is not None:
             check_whole("batch_size", batch_size)
+        x, order, span = (x, None, None) if spec is None else sorted_inputs(self.model, x, spec)
         rows, stateful = rows_of(x), is_stateful(self.model)
         size = batch_size or state_rows(self.model) or _rows_per_dispatch(self.members)
         if stateful:
@@ -83,14 +93,15 @@ class Ensemble:
             check_whole_batches(rows, size, "use another batch_size", lambda stop: cut(names, None, stop))
         forward, weights, carried = self._forward(size)
         if not stateful and rows <= size:
-            outputs, _ = forward.call(weights, carried, padded_to_power_of_two(x, rows, size))
-            return fetched(outputs, (slice(None), slice(rows)))
-        call = lambda state, part: forward.call(weights, state, part)  # noqa: E731
-        outputs, carried = run_batches(call, carried, x, size, verbose, axis=1)
+            outputs, _ = forward.call(weights, carried, *padded_to_power_of_two((x, span), rows, size))
+            outputs = fetched(outputs, (slice(None), slice(rows)))
+            return outputs if order is None else back_in_order(outputs, order, axis=1)
+        call = lambda state, part: forward.call(weights, state, *part)  # noqa: E731
+        outputs, carried = run_batches(call, carried, (x, span), size, verbose, axis=1)
         self._forwards[size] = (forward, weights, carried)
         if stateful and size == state_rows(self.model):
             self.values = self.values._replace(recurrent=[np.asarray(array) for array in carried])
-        return outputs
+        return outputs if order is None else back_in_order(outputs, order, axis=1)
 
     def _forward(self, rows: int) -> tuple[Forward, list[Any], list[Any]]:
         """Return the compiled forward pass at a batch size, with all weights and with the state carried at that size."""

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Key, UInt32
 
-_ORDER, _DROPOUT = 0, 1
+_ORDER, _DROPOUT, _BATCHES = 0, 1, 2
 
 
 class Steps(NamedTuple):
@@ -58,6 +58,30 @@ def epoch_order(key: Key[Array, ""], epoch: Int[Array, ""], rows: int) -> Int[Ar
     """
     bits = jax.random.bits(jax.random.fold_in(jax.random.fold_in(key, _ORDER), epoch), (rows,))
     return jnp.argsort(bits)
+
+
+def windowed_order(
+    key: Key[Array, ""], epoch: Int[Array, ""], lengths: Int[Array, "rows"], steps: Steps, window: int
+) -> Int[Array, "rows"]:
+    """Return an order in which rows of similar length meet in a batch, each exactly once.
+
+    The rows are shuffled, cut into windows, sorted by length in each window and cut into batches, and the batches are
+    shuffled. The last, shorter step gets rows as they come: always the longest of a window, it would not be fair.
+
+    Args:
+        key: The run's key.
+        epoch: Its number.
+        lengths: The length of each row.
+        steps: How the rows are cut into batches.
+        window: Rows of a window, a multiple of the batch.
+    """
+    order = epoch_order(key, epoch, steps.rows)
+    whole = steps.full * steps.batch
+    first = order[:whole]
+    windows = jnp.arange(whole) // window
+    batches = first[jnp.lexsort((lengths[first], windows))].reshape(steps.full, steps.batch)
+    bits = jax.random.bits(jax.random.fold_in(jax.random.fold_in(key, _BATCHES), epoch), (steps.full,))
+    return jnp.concatenate([batches[jnp.argsort(bits)].reshape(whole), order[whole:]])
 
 
 def dropout_seeds(

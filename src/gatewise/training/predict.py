@@ -19,11 +19,13 @@ from gatewise.training.checks import (
     cut,
 )
 from gatewise.training.compiled import ProgramStore, model_facts, shapes
-from gatewise.training.data import Data, as_data, check_finite
+from gatewise.training.data import Data, check_finite
 from gatewise.training.forward import Forward, fetched, joined, padded_to_power_of_two
 from gatewise.training.inputs import UNFIT, check_indices, check_inputs, embeddings, unfit
-from gatewise.training.preparation import USUAL_BATCH, build_metrics, check_against_model
+from gatewise.training.lengths import Lengths, as_spec, back_in_order, by_length, measured
+from gatewise.training.preparation import USUAL_BATCH, build_metrics, lengths_of_rows, read_data, take
 from gatewise.training.progress import Progress
+from gatewise.training.rows import padded_rows
 from gatewise.training.state import read_values
 from gatewise.training.step import Step
 
@@ -35,7 +37,9 @@ ROWS_PER_DISPATCH = 1024
 _PREDICTORS = "_gatewise_predictors"
 
 
-def predict(model: Any, x: Any, batch_size: int | None = None, verbose: str | int = "auto") -> Any:
+def predict(
+    model: Any, x: Any, batch_size: int | None = None, verbose: str | int = "auto", *, lengths: Any = None
+) -> Any:
     """Run a model on data.
 
     The state of stateful layers is carried from batch to batch and from call to call; `gatewise.reset_states` sets it
@@ -43,13 +47,16 @@ def predict(model: Any, x: Any, batch_size: int | None = None, verbose: str | in
 
     Args:
         model: A built Keras model.
-        x: Inputs ``(rows, …)``, or a list or dict of them.
+        x: Inputs ``(rows, …)``, or a list or dict of them. For a model with one input also a list of rows of different
+            lengths, each ``(time, …)``: they are padded at the end and masked.
         batch_size: Rows of a batch. Default: the batch of a stateful model's state, else as fits. A stateful model may
             be run at any batch size; each size has a state of its own.
         verbose: ``"auto"`` or 1 for a progress bar on work over a second, 0 for silence.
+        lengths: True length of each row of an array that is padded ``(rows,)``, or a `Lengths`: rows of similar length are
+            computed together, and the model is given a mask of the padding.
 
     Returns:
-        The outputs ``(rows, …)`` as NumPy arrays, nested as the model's.
+        The outputs ``(rows, …)`` as NumPy arrays, nested as the model's, in the order of the rows in x.
 
     Raises:
         ShapeError: The model expects another shape.
@@ -63,7 +70,7 @@ def predict(model: Any, x: Any, batch_size: int | None = None, verbose: str | in
     predictor = predictors.get(key)
     if predictor is None:
         predictor = predictors[key] = _Predictor(model, batch_size)
-    return predictor(x, verbose)
+    return predictor(x, verbose, lengths)
 
 
 class _Predictor:
@@ -81,9 +88,9 @@ class _Predictor:
         self.embeddings = embeddings(model)
         self.checked: set[Any] = set()
 
-    def __call__(self, x: Any, verbose: str | int) -> Any:
+    def __call__(self, x: Any, verbose: str | int, lengths: Any) -> Any:
         check_verbose(verbose)
-        x = self._inputs(x)
+        x, order, span = self._inputs(x, lengths)
         rows = rows_of(x)
         forward = self.forward
         weights = forward.read_weights()
@@ -91,18 +98,24 @@ class _Predictor:
         if self.stateful:
             _check_whole_batches(x, rows, self.rows)
         if rows <= self.rows:
-            outputs, carried = forward.call(weights, carried, padded_to_power_of_two(x, rows, self.rows))
+            outputs, carried = forward.call(weights, carried, *padded_to_power_of_two((x, span), rows, self.rows))
             outputs = fetched(outputs, slice(rows))
         else:
-            run = lambda state, part: forward.call(weights, state, part)  # noqa: E731
-            outputs, carried = run_batches(run, carried, x, self.rows, verbose)
+            run = lambda state, part: forward.call(weights, state, *part)  # noqa: E731
+            outputs, carried = run_batches(run, carried, (x, span), self.rows, verbose)
         forward.keep(carried)
-        return outputs
+        return outputs if order is None else back_in_order(outputs, order)
 
-    def _inputs(self, x: Any) -> Any:
-        """Return `x` as arrays that fit the model; one array of floats of a known shape is the quick way through."""
+    def _inputs(self, x: Any, lengths: Any) -> tuple[Any, Any, Any]:
+        """Return `x` as arrays that fit the model, with lengths in their order, and the span of each row that is real.
+
+        One array of floats of a known shape is the quick way through.
+        """
+        spec = as_spec(lengths)
         quick = type(x) is np.ndarray and x.dtype == self.float_type and x.shape[1:] in self.checked and x.size
         if not quick:
+            x, own = padded_rows(self.model, x)
+            spec = spec if own is None else lengths_of_rows(spec, own)
             x = as_inputs(x)
             check_inputs(self.model, x)
             check_indices(self.model, x, self.embeddings)
@@ -112,7 +125,18 @@ class _Predictor:
             # It would stay in the state, and in every output from here on.
             for name, array in named_leaves(x, "x"):
                 check_finite(array, name)
-        return x
+        return (x, None, None) if spec is None else sorted_inputs(self.model, x, spec)
+
+
+def sorted_inputs(model: Any, x: Any, spec: Lengths) -> tuple[Any, Any, Any]:
+    """Sort inputs by length.
+
+    Returns:
+        The inputs, the order in which they are now, and the span of each row that is real, or None.
+    """
+    lengths, span = measured(model, x, spec)
+    order = by_length(lengths)
+    return jax.tree.map(lambda array: array[order], x), order, None if span is None else span[order]
 
 
 def _check_whole_batches(x: Any, rows: int, size: int) -> None:
@@ -165,18 +189,20 @@ def evaluate(
     sample_weight: Any = None,
     *,
     return_dict: bool = False,
+    lengths: Any = None,
 ) -> Any:
     """Compute the loss and the metrics of a compiled model on data.
 
     Args:
         model: A built and compiled Keras model.
-        x: Inputs ``(rows, …)``, or a list or dict of them.
+        x: Inputs ``(rows, …)``, or a list or dict of them, or a list of rows as in `fit`.
         y: Targets ``(rows, …)``, or a list or dict of them.
         batch_size: Rows of a batch; the last one takes what is left. Default: the batch of a stateful model's state, which
             is carried on from batch to batch, else 32.
         verbose: ``"auto"`` or 1 for a progress bar on work over a second, 0 for silence.
         sample_weight: Weights ``(rows,)``.
         return_dict: Whether to return a dict by name.
+        lengths: As in `predict`. Rows are computed in the order of their lengths.
 
     Returns:
         The loss, or a list of loss and metrics, or a dict of them, as ``model.evaluate`` returns them.
@@ -189,18 +215,15 @@ def evaluate(
     check_verbose(verbose)
     if batch_size is not None:
         check_whole("batch_size", batch_size)
-    data = as_data(x, y, sample_weight)
+    data = read_data(model, (x, y, sample_weight, lengths))
     rows = rows_of(data.x)
-    check_against_model(model, data)
+    if data.lengths is not None:
+        data = take(data, by_length(data.lengths))
     if batch_size is None:
         batch_size = state_rows(model) or USUAL_BATCH
     if is_stateful(model):
         check_state(model, batch_size)
-        names = [
-            leaf
-            for part, name in zip(data, ("x", "y", "sample_weight"), strict=True)
-            for leaf, _ in named_leaves(part, name)
-        ]
+        names = [leaf for leaf, _ in data.named()]
         check_whole_batches(
             rows, batch_size, "build the model for another batch size", lambda stop: cut(names, None, stop)
         )

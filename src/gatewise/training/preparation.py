@@ -1,7 +1,7 @@
 """The arguments of `fit` and `fit_ensemble`, checked together: arrays converted and split, numbers that fit them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -9,7 +9,7 @@ import numpy as np
 
 from gatewise.errors import UsageError
 from gatewise.recurrent import state_rows
-from gatewise.training.arrays import named_leaves, rows_of
+from gatewise.training.arrays import rows_of
 from gatewise.training.checks import (
     check_batch_size,
     check_flag,
@@ -29,10 +29,10 @@ from gatewise.training.data import (
     split_rows,
 )
 from gatewise.training.inputs import UNFIT, check_indices, check_inputs, embeddings, unfit
+from gatewise.training.lengths import Lengths, as_spec, by_length, measured, window_rows
+from gatewise.training.rows import padded_rows
 from gatewise.training.targets import check_targets, classes_of
 from gatewise.training.wording import a_or_an
-
-_ARGUMENTS = {"x": "x", "y": "y", "weight": "sample_weight"}
 
 # Rows of a step where nobody says otherwise: Keras's own default.
 USUAL_BATCH = 32
@@ -83,6 +83,7 @@ class Options:
         shuffle: Whether every epoch has an order of its own.
         reset_states: When the carried state is reset.
         validation_freq: Validate every so many epochs, or in the epochs listed (counted from 1).
+        window: How many rows of an epoch's order are sorted by length together; None where there are no lengths.
     """
 
     batch_size: int
@@ -92,6 +93,7 @@ class Options:
     shuffle: bool
     reset_states: str
     validation_freq: int | tuple[int, ...]
+    window: int | None = None
 
 
 def frequency(value: Any) -> int | tuple[int, ...]:
@@ -110,7 +112,7 @@ def frequency(value: Any) -> int | tuple[int, ...]:
 
 def prepare(
     model: Any,
-    training: tuple[Any, Any, Any],
+    training: tuple[Any, Any, Any, Any],
     validation_data: Any,
     validation_split: float,
     class_weight: Mapping[int, float] | None,
@@ -121,7 +123,7 @@ def prepare(
 
     Args:
         model: A compiled model.
-        training: x, y and sample_weight.
+        training: x, y, sample_weight and lengths.
         validation_data: As passed.
         validation_split: As passed.
         class_weight: As passed.
@@ -134,8 +136,7 @@ def prepare(
     wishes.check()
     frequencies = frequency(wishes.validation_freq)
     axis = 0 if members is None else 1
-    data = as_data(*training, members=members)
-    check_against_model(model, data, axis + 1)
+    data = read_data(model, training, members)
     if class_weight is not None:
         if members is not None:
             raise UsageError(
@@ -145,25 +146,85 @@ def prepare(
         check_class_weight(class_weight, data, classes_of(model, data.x, data.y))
     whole, validation = data, None
     if validation_data is not None:
-        validation = _as_validation(validation_data, members)
-        check_against_model(model, validation, axis + 1, "validation ")
+        validation = _as_validation(model, validation_data, data, training[3], members)
     elif validation_split:
         data, validation = split_rows(data, validation_split, axis)
     if class_weight is not None:
         # Only now: as in Keras, the rows kept for validation are not weighted by their class.
         data = data._replace(weight=class_weights_as_sample_weights(data.y, class_weight, data.weight))
     options = _options(wishes, model, rows_of(data.x, axis), frequencies)
+    if data.lengths is not None:
+        spec = as_spec(training[3])
+        window = window_rows(spec.window if spec else None, options.batch_size, rows_of(data.x, axis))
+        options = replace(options, window=window)
     arrays = Arrays(whole, options, axis, split=None if validation is None or validation_data is not None else data)
     _check_sizes(model, options, arrays, data, validation)
+    if validation is not None and validation.lengths is not None and members is None:
+        validation = take(validation, by_length(validation.lengths))
     return data, validation, options
 
 
-def _as_validation(validation_data: Any, members: int | None) -> Data:
-    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+def read_data(model: Any, given: tuple[Any, Any, Any, Any], members: int | None = None, where: str = "") -> Data:
+    """Convert and check what belongs to each other and to the model.
+
+    Args:
+        model: A compiled model.
+        given: x, y, sample_weight and lengths, as passed.
+        members: How many members have data of their own; None where all share them.
+        where: What to say before their names, such as ``"validation "``.
+
+    Raises:
+        GatewiseError: Naming the first thing that cannot be meant.
+    """
+    x, y, weight, lengths = given
+    spec = as_spec(lengths)
+    x, own = padded_rows(model, x, f"{where}x") if members is None else (x, None)
+    if own is not None:
+        spec = lengths_of_rows(spec, own, where)
+    data = as_data(x, y, weight, members, where)
+    check_against_model(model, data, 1 if members is None else 2, where)
+    if spec is None:
+        return data
+    lengths, span = measured(model, data.x, spec, members, where)
+    return data._replace(lengths=lengths, span=span)
+
+
+def lengths_of_rows(spec: Lengths | None, own: Any, where: str = "") -> Lengths:
+    """Return the lengths that a list of rows has by itself.
+
+    Raises:
+        UsageError: There are others besides.
+    """
+    if spec is not None:
+        raise UsageError(
+            f"{where}x is a list of rows, which has lengths of its own, and {where}lengths are given besides: leave them "
+            "out, or pass x as one padded array."
+        )
+    return Lengths(own)
+
+
+def take(data: Data, order: Any) -> Data:
+    """Put the rows of all arrays into an order."""
+    return Data(*jax.tree.map(lambda array: array[order], tuple(data)))
+
+
+def _as_validation(model: Any, validation_data: Any, training: Data, lengths: Any, members: int | None) -> Data:
+    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3, 4):
         parts = f" of {len(validation_data)} parts" if isinstance(validation_data, (tuple, list)) else ""
-        raise UsageError(f"validation_data is {a_or_an(validation_data)}{parts}: pass (x, y) or (x, y, sample_weight).")
-    x, y, *weight = validation_data
-    return as_data(x, y, weight[0] if weight else None, members, where="validation ")
+        raise UsageError(
+            f"validation_data is {a_or_an(validation_data)}{parts}: pass (x, y), (x, y, sample_weight) or (x, y, "
+            "sample_weight, lengths)."
+        )
+    x, y, weight, own = (*validation_data, None, None)[:4]
+    if own is not None and not isinstance(own, Lengths) and isinstance(lengths, Lengths):
+        own = replace(lengths, values=own)
+    validation = read_data(model, (x, y, weight, own), members, "validation ")
+    if lengths is not None and own is None and training.span is not None and validation.span is None:
+        raise UsageError(
+            "lengths are given for x and not for validation x, which would be computed without a mask: pass validation_data="
+            "(x, y, sample_weight, lengths), with None where there is no sample_weight."
+        )
+    return validation
 
 
 def _options(wishes: Wishes, model: Any, rows: int, frequencies: int | tuple[int, ...]) -> Options:
@@ -197,9 +258,7 @@ class Arrays:
 
     def fewer(self, stop: int) -> str:
         """Say how to pass whole batches only: the first rows, or two parts where the arrays are split."""
-        names = [
-            leaf for name, part in self.given._asdict().items() for leaf, _ in named_leaves(part, _ARGUMENTS[name])
-        ]
+        names = [leaf for leaf, _ in self.given.named()]
         if self.split is None:
             return cut(names, None, stop, self.axis)
         total, border = rows_of(self.given.x, self.axis), rows_of(self.split.x, self.axis)
@@ -222,7 +281,7 @@ def _check_sizes(model: Any, options: Options, arrays: Arrays, data: Data, valid
     check_batch_size(rows, options.batch_size, rows_of(arrays.given.x, arrays.axis) - rows if split else 0)
     if stateful and validation is not None:
         check_state(model, options.validation_batch_size, "validation_batch_size")
-        own = [leaf for at, part in enumerate(validation) for leaf, _ in named_leaves(part, f"validation_data[{at}]")]
+        own = [leaf for leaf, _ in validation.named(*(f"validation_data[{at}]" for at in range(3)))]
         kept = arrays.fewer if split else lambda stop: cut(own, None, stop, arrays.axis)
         check_whole_batches(
             rows_of(validation.x, arrays.axis), options.validation_batch_size, remedy, kept, "validation rows"

@@ -21,7 +21,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from gatewise.recurrent import DEVICES, MEMBERS, without_kernels
 from gatewise.training.arrays import rows_of
 from gatewise.training.data import Data
-from gatewise.training.order import Steps, dropout_seeds, epoch_order, slice_rows, take_rows
+from gatewise.training.order import Steps, dropout_seeds, epoch_order, slice_rows, take_rows, windowed_order
 from gatewise.training.small_products import with_small_products_written_out
 from gatewise.training.state import ModelValues
 from gatewise.training.step import Step
@@ -112,6 +112,7 @@ class Plan:
         members: Size of the members axis, or None for a single model.
         member_data: Whether the data have a members axis as well.
         mesh: Devices over which the rows of a batch are spread, or None.
+        window: How many rows of an epoch's order are sorted by length together, or None.
     """
 
     steps: Steps
@@ -126,6 +127,7 @@ class Plan:
     members: int | None
     member_data: bool
     mesh: Any = None
+    window: int | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return the plan by the names of the arguments that it came from, to tell one program from another."""
@@ -139,6 +141,7 @@ class Plan:
             "members": self.members,
             "member_data": self.member_data,
             "devices": self.mesh,
+            "lengths": self.window,
         }
 
     def validates(self, epoch: Any) -> Any:
@@ -278,8 +281,14 @@ class Program:
         plan = self.plan
         if not plan.shuffle:
             return slice_rows, data
-        order = self.lift(lambda key: epoch_order(key, state.epoch, plan.steps.rows), 0)(state.key)
         data_axis = 0 if plan.member_data else None
+
+        def ordered(key: Any, lengths: Any) -> Any:
+            if plan.window is None:
+                return epoch_order(key, state.epoch, plan.steps.rows)
+            return windowed_order(key, state.epoch, lengths, plan.steps, plan.window)
+
+        order = self.lift(ordered, 0, data_axis)(state.key, data.lengths)
         size = sum(array.nbytes for array in jax.tree.leaves(data))
         copies = 1 if plan.member_data else plan.members or 1
         if size * copies <= SHUFFLED_COPY_UP_TO:

@@ -18,6 +18,7 @@ from gatewise.recurrent import quick_cells
 from gatewise.training.arrays import rows_of
 from gatewise.training.data import Data
 from gatewise.training.flat import flat_optimizer
+from gatewise.training.lengths import mask_argument
 from gatewise.training.state import ModelValues, model_variables
 
 keras = import_keras()
@@ -76,7 +77,7 @@ class Step:
         arguments = {"training": training} if model._call_has_training_arg else {}
         with quick_cells(model), keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
             model._clear_losses()
-            predictions = model.call(data.x, **arguments)
+            predictions = model.call(data.x, **arguments, **mask_argument(data.x, data.span))
             loss = model._compute_loss(data.x, data.y, predictions, data.weight, training=training)
             model._clear_losses()
         # A group of variables after the scope: what the layers assigned, or what went in.

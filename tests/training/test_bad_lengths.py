@@ -5,7 +5,7 @@ import pytest
 
 import gatewise as gw
 from gatewise.errors import DataError, NotCompilableError, ShapeError, UsageError
-from training.bad_calls import (  # noqa: F401
+from training.bad_calls import (
     BOTH,
     TARGETS,
     Bad,
@@ -21,9 +21,7 @@ from training.bad_calls import (  # noqa: F401
     reader,
     refusals,
     stateful,
-    tagger,
     two_inputs,
-    unbuilt,
 )
 
 # Rows of one, two and three steps in turn, padded at the end.
@@ -47,7 +45,10 @@ def masked():
     return model
 
 
-PRE = "correct the lengths or the padding, or pass gw.Lengths(lengths, mask=...) with 'pre' for rows padded in front, or None for no mask at all."
+PRE = (
+    "correct the lengths or the padding, or pass gw.Lengths(lengths, mask=...) with 'pre' for rows padded in front, or None "
+    "for no mask at all."
+)
 AS_IT_IS = "pass gw.Lengths(..., mask=None) to compute padded rows as they are."
 
 VALUES = [
@@ -100,7 +101,8 @@ VALUES = [
         "of another side",
         lambda: gw.fit(net(), PADDED[:, ::-1], Y, lengths=LENGTHS),
         DataError,
-        f"x holds 0.00840336 at step 2 of row 1, which is padding by its length of 2, and padding is the same value everywhere: {PRE}",
+        "x holds 0.0252101 at step 2 of row 1, which is padding by its length of 2, and padding is the same value "
+        f"everywhere: {PRE}",
     ),
     Bad(
         "other padding than the model's",
@@ -171,7 +173,7 @@ ROWS = [
     ),
     Bad(
         "words that the model does not know",
-        lambda: gw.predict(reader(), [[1, 2], [9]], lengths=None),
+        lambda: gw.predict(reader(), [[1, 2], [9]]),
         DataError,
         "x holds the index 9 at (1, 0), and layer 'words' has 5 rows, numbered 0 to 4: give it a larger input_dim, or "
         "replace rare words.",

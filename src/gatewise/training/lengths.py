@@ -125,8 +125,9 @@ def _checked(values: Any, x: Any, members: int | None, where: str) -> np.ndarray
     bad = (array < 0) | (array > time)
     if bad.any():
         first = first_index(bad)
+        place = first if axis else first[0]
         raise DataError(
-            f"{name} holds {array[first]} at index {first if axis else first[0]}, and the rows of {where}x have {counted(time, 'time step')}: a "
+            f"{name} holds {array[first]} at index {place}, and the rows of {where}x have {counted(time, 'time step')}: a "
             f"length is from 0 to {time}."
         )
     return array.astype("int32")
@@ -186,7 +187,7 @@ def mask_of(span: Int[Array, "rows two"], time: int) -> Bool[Array, "rows time"]
 
 def mask_argument(x: Any, span: Any) -> dict[str, Any]:
     """Return the arguments that tell a model's ``call`` of the padding in a batch; none where there is no span."""
-    return {} if span is None else {"mask": mask_of(span, jax.tree.leaves(x)[0].shape[1])}
+    return {} if span is None else {"mask": mask_of(jnp.asarray(span), jax.tree.leaves(x)[0].shape[1])}
 
 
 def by_length(lengths: np.ndarray) -> np.ndarray:

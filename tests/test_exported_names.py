@@ -24,6 +24,7 @@ PUBLIC = {
     "load",
     "member_seed",
     "predict",
+    "read_corpus",
     "recipe",
     "reset_states",
     "save",

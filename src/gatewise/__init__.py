@@ -31,6 +31,7 @@ _DOORS = {
     "load": "gatewise.training.saving",
     "member_seed": "gatewise.training.initial",
     "predict": "gatewise.training.predict",
+    "read_corpus": "gatewise.datasets",
     "recipe": "gatewise.recipes",
     "reset_states": "gatewise.recurrent",
     "save": "gatewise.training.saving",
@@ -45,6 +46,7 @@ __all__ = ["__version__", *_DOORS]  # noqa: PLE0604
 if TYPE_CHECKING:
     from gatewise import datasets as datasets
     from gatewise import errors as errors
+    from gatewise.datasets import read_corpus as read_corpus
     from gatewise.datasets.windows import windows as windows
     from gatewise.recipes import recipe as recipe
     from gatewise.recurrent import reset_states as reset_states

@@ -5,6 +5,7 @@ In: an archive, a folder, a table. Out: a `Corpus`, and token numbers of its tex
 
 from gatewise.datasets.text.corpus import Corpus as Corpus
 from gatewise.datasets.text.ranked import RankedWords as RankedWords
+from gatewise.datasets.text.reading import read_corpus as read_corpus
 from gatewise.datasets.text.reviews import imdb as imdb
 from gatewise.datasets.text.sequences import Sequences as Sequences
 from gatewise.datasets.text.splits import split_corpus as split_corpus

@@ -1,0 +1,159 @@
+"""The lines of a text file, decoded one by one, so that a byte that is no text is named with its line and offset.
+
+At most one line is in memory at a time, whatever the size of the file.
+"""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Literal, cast
+
+from gatewise.datasets.text.wording import counted, lines
+from gatewise.errors import DataError
+
+Errors = Literal["strict", "replace"]
+
+_LONGEST_LINE = 2**26
+_HEAD = 2**12
+
+# First bytes of files that are no text -> what they are, and what to do.
+_FOREIGN = {
+    b"PK\x03\x04": "is a zip archive or an .xlsx file: unpack it, or save the table as CSV",
+    b"%PDF": "is a PDF document: save its table as CSV",
+    b"\xd0\xcf\x11\xe0": "is a spreadsheet in the old .xls format: save the table as CSV",
+    b"BZh": "is compressed with bzip2: unpack it",
+    b"\xfd7zXZ": "is compressed with xz: unpack it",
+    b"\x28\xb5\x2f\xfd": "is compressed with zstd: unpack it",
+    b"SQLite format 3": "is an SQLite database: save its table as CSV",
+    b"\x80\x04": "is a pickle, which could hold code: save the table as CSV or JSON lines",
+    b"\x80\x05": "is a pickle, which could hold code: save the table as CSV or JSON lines",
+    b"\xff\xfe\0\0": "is UTF-32 text: save it as UTF-8",
+    b"\0\0\xfe\xff": "is UTF-32 text: save it as UTF-8",
+    b"version https://git-lfs": "is a pointer of Git LFS and not the file itself: fetch it with 'git lfs pull'",
+}
+_LONE_RETURN = re.compile(rb"(?<=\r)(?!\n)")
+
+
+@dataclass
+class TextFile:
+    """A file of text lines.
+
+    Attributes:
+        path: Where it is.
+        errors: ``"strict"`` refuses bytes that are not UTF-8; ``"replace"`` puts � in their place and counts them.
+        replaced: The lines in which something was replaced, found while they are read.
+    """
+
+    path: Path
+    errors: Errors = "strict"
+    replaced: list[int] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The file as sentences name it."""
+        return repr(str(self.path))
+
+    def head(self) -> bytes:
+        """Return the first bytes, without a byte order mark, decompressed.
+
+        Raises:
+            DataError: The file cannot be read, is empty, or is of a kind that is not read here.
+        """
+        with self._open() as file:
+            head = self._told(lambda: file.read(_HEAD))
+        for magic, what in _FOREIGN.items():
+            if head.startswith(magic):
+                raise DataError(f"{self.name} {what}.")
+        if not head.strip():
+            raise DataError(f"{self.name} is empty: give a file with texts and labels.")
+        if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+            raise DataError(f"{self.name} is HTML or XML, perhaps an error page: fetch the file itself.")
+        return head.removeprefix(b"\xef\xbb\xbf")
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        """Go through the lines with their numbers, from 1; each with its end.
+
+        Raises:
+            DataError: A line is not text, or longer than 64 MB.
+        """
+        offset = 0
+        number = 0
+        with self._open() as file:
+            if self._told(lambda: file.read(2)) in (b"\xff\xfe", b"\xfe\xff"):
+                file.seek(0)
+                yield from self._utf16(self._told(file.read))
+                return
+            file.seek(0)
+            while raw := self._told(lambda: file.readline(_LONGEST_LINE)):
+                if len(raw) == _LONGEST_LINE:
+                    raise DataError(f"{self.name}, line {number + 1} is longer than 64 MB: give texts line by line.")
+                # Old files end their lines with a carriage return alone.
+                for piece in _LONE_RETURN.split(raw) if b"\r" in raw[:-2] else (raw,):
+                    if piece:
+                        number += 1
+                        text = self._decoded(piece, number, offset)
+                        offset += len(piece)
+                        yield number, text.removeprefix("\ufeff") if number == 1 else text
+
+    def note(self) -> list[str]:
+        """Return what was replaced, as a note."""
+        if not self.replaced:
+            return []
+        return [f"Bytes that are not UTF-8 were replaced by � in {lines(self.replaced)} of {self.name}."]
+
+    def _decoded(self, raw: bytes, number: int, offset: int) -> str:
+        if b"\0" in raw:
+            raise DataError(
+                f"{self.name}, line {number} holds a NUL byte (byte {offset + raw.index(0):,} of the file), which is no "
+                "text: remove it."
+            )
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            if self.errors == "replace":
+                self.replaced.append(number)
+                return raw.decode("utf-8", "replace")
+            raise DataError(
+                f"{self.name}, line {number} is not UTF-8 text (0x{raw[error.start]:02x}, byte "
+                f"{offset + error.start:,} of the file): save it as UTF-8, or pass errors='replace'."
+            ) from None
+
+    def _utf16(self, raw: bytes) -> Iterator[tuple[int, str]]:
+        try:
+            text = raw.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{self.name} is not UTF-16 text, as its first bytes say (byte {error.start:,}): save it as UTF-8."
+            ) from None
+        yield from enumerate(io.StringIO(text, newline=""), start=1)
+
+    def _open(self) -> IO[bytes]:
+        try:
+            file = open(self.path, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            raise DataError(f"There is no file {self.name}: give the path of a file or folder.") from None
+        except OSError as error:
+            raise DataError(f"{self.name} cannot be read ({error.strerror}): give the path of a file.") from error
+        if file.peek(2).startswith(b"\x1f\x8b"):
+            file.close()
+            return cast(IO[bytes], gzip.open(self.path))
+        return file
+
+    def _told(self, read: Callable[[], bytes]) -> bytes:
+        try:
+            return read()
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(
+                f"{self.name} is a gzip file that is damaged or cut short ({error}): fetch it anew."
+            ) from None
+        except OSError as error:
+            raise DataError(f"{self.name} cannot be read ({error.strerror or error}): give a readable file.") from error
+
+
+def blank_note(count: int) -> list[str]:
+    """Return how many blank lines were skipped, as a note."""
+    return [f"{counted(count, 'blank line')} {'was' if count == 1 else 'were'} skipped."] if count else []

@@ -1,0 +1,53 @@
+"""What a corpus should not be trained on without knowing: classes out of balance, repeated texts, leaks."""
+
+from itertools import pairwise
+
+from gatewise.datasets.text.corpus import Corpus
+from gatewise.datasets.text.splits import shared_between
+from gatewise.datasets.text.wording import counted, listed, short
+
+_OUT_OF_BALANCE = 10
+
+
+def remarks(corpus: Corpus) -> list[str]:
+    """Return what is worth knowing of the classes and texts."""
+    found = []
+    counts = sorted(corpus.train.counts().items(), key=lambda item: (item[1], item[0]))
+    (least, few), (most, many) = counts[0], counts[-1]
+    if many >= _OUT_OF_BALANCE * max(few, 1):
+        times = f"{many / few:,.0f} times as many texts as" if few else f"{many:,} texts and no text has"
+        found.append(f"Classes are out of balance: {short(most)} has {times} {short(least)} ({many:,} and {few:,}).")
+    lower = sorted(corpus.classes, key=lambda name: (name.casefold(), name))
+    alike = [pair for pair in pairwise(lower) if pair[0].casefold() == pair[1].casefold()]
+    if alike:
+        found.append(f"Classes {listed(alike[0])} differ in nothing but upper and lower case, and are two classes.")
+    repeated = len(corpus) - len(set(corpus.texts.raw()))
+    if repeated:
+        found.append(f"{counted(repeated, 'text')} {'repeats' if repeated == 1 else 'repeat'} another, word for word.")
+    return found
+
+
+def contradictions(corpus: Corpus) -> list[str]:
+    """Return how many texts are there with different labels."""
+    labels: dict[bytes, bytes] = {}
+    different: dict[bytes, None] = {}
+    for text, label in zip(corpus.texts.raw(), corpus.labels, strict=True):
+        if labels.setdefault(text, label.tobytes()) != label.tobytes():
+            different[text] = None
+    if not different:
+        return []
+    first = short(next(iter(different)).decode("utf-8"))
+    were = "is" if len(different) == 1 else "are"
+    return [f"{counted(len(different), 'text')} {were} there with different labels, the first {first}: decide for one."]
+
+
+def leaks(corpus: Corpus) -> list[str]:
+    """Return how many texts of the other parts are training texts as well."""
+    shared = shared_between(corpus)
+    if not shared:
+        return []
+    also = "is a training text" if shared == 1 else "are training texts"
+    return [
+        f"{counted(shared, 'text')} outside of the training part {also} as well, word for word, so that scores will be too "
+        "good: remove them from one of the parts, or make new parts with gw.datasets.split_corpus."
+    ]

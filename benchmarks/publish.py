@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import growth_plot
+import growth_tables
+import layer_tables
 from gatewise.errors import DataError
 from gatewise.recipes.speed import RUNNERS, WORKLOADS, Results
 from gatewise.recipes.speed.tables import HEADER, as_markdown, machine_line, number, remarks, rows, times
@@ -162,34 +165,18 @@ def docs_block(folder: Path) -> str:
         "### Against the targets",
         as_markdown(VERDICT_HEADER, verdicts(results)),
     ]
-    layers, airline, latency = (_load(folder / f"{name}.json") for name in ("layers", "airline", "latency"))
+    layers, growth, airline, latency = (
+        _load(folder / f"{name}.json") for name in ("layers", "growth", "airline", "latency")
+    )
     if layers is not None:
-        parts += ["## One training step of a recurrent layer", as_markdown(*layers_table(layers))]
-        parts.append(
-            "Milliseconds, the fastest of several runs by `benchmarks/layers.py`; `scan` is gatewise without kernels."
-        )
+        parts += layer_tables.parts(layers["rows"])
+    if growth is not None:
+        parts += growth_tables.parts(growth["rows"])
     if airline is not None:
         parts += ["## All airline recipes", as_markdown(AIRLINE_HEADER, airline_rows(airline))]
     if latency is not None:
         parts += ["## Latency", as_markdown(LATENCY_HEADER, latency_rows(latency))]
     return "\n\n".join(parts)
-
-
-def layers_table(content: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows for layers: the fastest run of everyone, and how many times faster the kernel is than the best."""
-    fastest: dict[str, dict[str, float]] = {}
-    for cell in content["cells"]:
-        if cell["milliseconds"]:
-            fastest.setdefault(cell["title"], {})[cell["runner"]] = min(cell["milliseconds"])
-    names = [name for name in dict.fromkeys(cell["runner"] for cell in content["cells"]) if name != "gatewise"]
-    titles = [RUNNERS[name].title if name in RUNNERS else name.removeprefix("gatewise-") for name in names]
-    table = []
-    for title, times_of in fastest.items():
-        peers = [value for name, value in times_of.items() if not name.startswith("gatewise")]
-        best = times(min(peers) / times_of["gatewise"]) if peers else "–"
-        others = [number(times_of[name]) if name in times_of else "–" for name in names]
-        table.append([title, number(times_of["gatewise"]), *others, best])
-    return ["layer", "gatewise", *titles, "against the best peer"], table
 
 
 AIRLINE_HEADER = ["gatewise recipes airline", "seconds", "runs", "peak MiB", "wanted", "verdict"]
@@ -253,13 +240,17 @@ def with_block(text: str, block: str, name: str) -> str:
 
 
 def pages(root: Path, folder: Path) -> dict[Path, str]:
-    """Return each page that has a generated block with the text it has to have."""
+    """Return each page that has a generated block, and the plot, with the text it has to have."""
     blocks = {
         root / "README.md": readme_block(folder, "en"),
         root / "README.zh-CN.md": readme_block(folder, "zh"),
         root / "docs" / "benchmarks.md": docs_block(folder),
     }
-    return {path: with_block(path.read_text(encoding="utf-8"), block, path.name) for path, block in blocks.items()}
+    found = {path: with_block(path.read_text(encoding="utf-8"), block, path.name) for path, block in blocks.items()}
+    growth = _load(folder / "growth.json")
+    if growth is not None:
+        found[root / "docs" / "growth.svg"] = growth_plot.svg(growth["rows"])
+    return found
 
 
 def update(root: Path = ROOT, folder: Path = RESULTS) -> None:
@@ -270,7 +261,8 @@ def update(root: Path = ROOT, folder: Path = RESULTS) -> None:
 
 def stale(root: Path = ROOT, folder: Path = RESULTS) -> list[str]:
     """Return the names of the pages whose generated block does not agree with the JSON."""
-    return [path.name for path, text in pages(root, folder).items() if path.read_text(encoding="utf-8") != text]
+    found = pages(root, folder)
+    return [path.name for path, text in found.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
 
 
 def check() -> int:

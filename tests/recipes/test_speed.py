@@ -29,13 +29,15 @@ AIRLINE = ["mlp-window", "lstm-time-steps", "lstm-stacked-stateful"]
 
 @pytest.fixture(scope="module")
 def publish():
-    """benchmarks/publish.py, which is no part of the package."""
+    """benchmarks/publish.py, which is no part of the package, and neither are its neighbours."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
     specification = importlib.util.spec_from_file_location("publish", ROOT / "benchmarks" / "publish.py")
     module = importlib.util.module_from_spec(specification)
     sys.modules["publish"] = module
     specification.loader.exec_module(module)
     yield module
     del sys.modules["publish"]
+    sys.path.remove(str(ROOT / "benchmarks"))
 
 
 def timings(workload, runner, microseconds, steps=1000):
@@ -356,10 +358,70 @@ def test_peer_is_told_when_keras_loses_the_state(tmp_path):
     assert one.message == "the state is lost: every batch starts from zero"
 
 
-def test_layers_are_compared_with_the_best_peer(publish):
-    runs = {"gatewise": [2.0, 1.0], "gatewise-scan": [3.0], "keras-jax": [5.0], "torch": [4.0], "keras-tensorflow": []}
-    cells = [{"title": "LSTM(4)", "runner": name, "milliseconds": values} for name, values in runs.items()]
-    assert publish.layers_table({"cells": cells}) == (
-        ["layer", "gatewise", "scan", "Keras · JAX", "PyTorch loop", "Keras · TensorFlow", "against the best peer"],
-        [["LSTM(4)", "1.00", "3.00", "5.00", "4.00", "–", "4.00×"]],
+def row(name, peaks, **milliseconds):
+    """A row of results/layers.json or growth.json."""
+    cells = [
+        {
+            "runner": runner.replace("_", "-"),
+            "message": None if values else "not installed: it",
+            "milliseconds": values,
+            "first_seconds": [1.5] if values else [],
+            "step_bytes": [3 * 2**20] if values else [],
+            "others": [0.01] if values else [],
+        }
+        for runner, values in milliseconds.items()
+    ]
+    peaks = {title: {"best": values, "others": [0.0]} for title, values in peaks.items()}
+    return {"name": name, "date": "2026-01-31", "rounds": 1, "peaks": peaks, "cells": cells}
+
+
+def test_layers_are_judged(publish):
+    peaks = {"NumPy": [150.0, 200.0], "XLA": [190.0], "copy": [500.0]}
+    times = {"gatewise": [62.0, 64.0, 60.0], "keras_jax": [211.0], "torch": [150.0], "keras_tensorflow": []}
+    tables = publish.layer_tables
+    rows = [row("imdb-lstm", peaks, gatewise_scan=[120.0], **times)]
+    # 3 × 2 × 64 × 500 × (32 + 100) × 400 = 10.1 GFLOP in 60 ms are 169 GFLOP/s, of the 200 that NumPy reached.
+    assert tables.times_table(rows) == (
+        ["ms a step", "gatewise", "scan", "Keras · JAX", "PyTorch loop", "against the best peer", "of sgemm"],
+        [["imdb-lstm", "60.0 (62.0)", "120 (120)", "211 (211)", "150 (150)", "2.50×", "84 %"]],
     )
+    assert [line[1:] for line in tables.verdicts_table(rows)[1]] == [
+        ["Keras · TensorFlow", "≥ 2.20×", "–", "not measured"],
+        ["PyTorch loop", "≥ 2.70×", "2.50×", "not reached"],
+        ["Keras · JAX", "≥ 3.50×", "3.52×", "reached"],
+        ["the machine's sgemm", "≥ 75 %", "84 %", "reached"],
+    ]
+    assert tables.notes(rows) == ["imdb-lstm, Keras · TensorFlow: not installed: it"]
+    assert "10.1 GFLOP of products: 51 ms at the 200 GFLOP/s that NumPy" in tables.roofline(rows[0])
+
+
+def test_growth_faster_than_the_work_is_found(publish):
+    tables = publish.growth_tables
+    rows = [row(f"time-{size}", {}, gatewise=[size / 10]) for size in (50, 150, 500, 1500, 5000)]
+    assert tables.findings(rows)[0].startswith("gatewise: from T 150 to 5,000 the time grows with the power 1.00 of T,")
+    assert tables.findings(rows)[1].startswith("Nowhere does gatewise's time grow")
+    rows[-1]["cells"][0]["milliseconds"] = [900.0]
+    assert (
+        tables.findings(rows)[1] == "From time 1,500 to 5,000 gatewise's time grows 6.00 times, and its work only 3.33."
+    )
+    assert publish.growth_plot.svg(rows).count('<circle class="dot-gatewise"') == 2 + 2 * 5
+
+
+def test_rows_are_kept_only_if_they_can_be_compared(publish, tmp_path):
+    from measuring import keep
+
+    path, works = tmp_path / "results" / "layers.json", publish.layer_tables.WORKS
+    runners = {name.replace("-", "_"): [9.0] for name in works["imdb-gru"].runners}
+    whole, part = row("imdb-gru", {}, **runners), row("imdb-lstm", {}, gatewise=[1.0])
+    assert keep(path, works, [part, whole]) == ["imdb-lstm"]
+    later = row("imdb-gru", {}, **{**runners, "gatewise": [3.0]})
+    assert keep(path, works, [later]) == []
+    assert json.loads(path.read_text()) == {"format": 2, "rows": [later]}
+
+
+def test_reviews_are_as_long_as_reviews(publish):
+    work = publish.layer_tables.WORKS["imdb-lstm-lengths"]
+    lengths = publish.layer_tables.review_lengths(work.rows, work.time)
+    assert abs(lengths.mean() - 217) < 2
+    assert abs(np.median(lengths) - 178) < 2
+    assert 0.08 < (lengths == 500).mean() < 0.10

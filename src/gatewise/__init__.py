@@ -2,8 +2,8 @@
 
 The rooms, from the front door down: `gatewise.cli` (the command line), `gatewise.report` (results to HTML),
 `gatewise.recipes` (the classic recipes by name), `gatewise.training` (the compiled training program and its doors),
-`gatewise.recurrent` (recurrent state), `gatewise.datasets` (data that ships, tables), `gatewise.artifact`
-(model files), `gatewise.backend` and `gatewise.errors`.
+`gatewise.recurrent` (recurrent layers and their state; its layers as `gatewise.layers`), `gatewise.datasets` (data that
+ships, tables), `gatewise.artifact` (model files), `gatewise.backend` and `gatewise.errors`.
 
 Importing gatewise is cheap: a name is loaded when it is first used. Import it before Keras; it puts Keras on JAX.
 """
@@ -21,6 +21,7 @@ _DOORS = {
     "History": "gatewise.training.history",
     "Lengths": "gatewise.training.lengths",
     "Stream": "gatewise.training.stream",
+    "accelerate": "gatewise.recurrent",
     "datasets": "gatewise.datasets",
     "errors": "gatewise.errors",
     "evaluate": "gatewise.training.predict",
@@ -28,6 +29,7 @@ _DOORS = {
     "fit_ensemble": "gatewise.training.ensemble",
     "from_keras": "gatewise.training.saving",
     "initialize": "gatewise.training.initial",
+    "layers": "gatewise.layers",
     "load": "gatewise.training.saving",
     "member_seed": "gatewise.training.initial",
     "predict": "gatewise.training.predict",
@@ -46,9 +48,11 @@ __all__ = ["__version__", *_DOORS]  # noqa: PLE0604
 if TYPE_CHECKING:
     from gatewise import datasets as datasets
     from gatewise import errors as errors
+    from gatewise import layers as layers
     from gatewise.datasets import read_corpus as read_corpus
     from gatewise.datasets.windows import windows as windows
     from gatewise.recipes import recipe as recipe
+    from gatewise.recurrent import accelerate as accelerate
     from gatewise.recurrent import reset_states as reset_states
     from gatewise.recurrent import show_backend as show_backend
     from gatewise.training.ensemble import fit_ensemble as fit_ensemble

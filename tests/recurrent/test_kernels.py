@@ -324,7 +324,7 @@ def test_show_backend_knows_of_masks_and_of_what_bidirectional_layers_read():
         ]
     )
     reasons = [str(one).partition(": ")[2] for one in gw.show_backend(model).layers]
-    assert reasons == ["Keras (the sequence is masked)"] * 3
+    assert reasons == ["scan (kernels do not know masks)"] * 3
     short = keras.Sequential([keras.Input((5, 8)), layers.Bidirectional(layers.GRU(64))])
     assert [one.why for one in gw.show_backend(short).layers] == ["5 time steps"] * 2
 

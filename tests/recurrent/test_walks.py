@@ -1,10 +1,8 @@
 """Law: a cell walked along a sequence gives the numbers and the gradients of its slow twins.
 
-The twins are JAX's own derivative of the same step written out in Python, finite differences in float64, and Keras's
-layers; the outputs are compared with the loop in NumPy by `test_state_laws`, whose longer sequences come this way.
+The twins are JAX's own derivative of the same step written out in Python, and finite differences in float64. `test_layers`
+compares with Keras's layers, `test_state_laws` with the loop in NumPy, whose longer sequences come this way.
 """
-
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -12,15 +10,9 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-import gatewise as gw
-from gatewise.backend import import_keras
 from gatewise.recurrent import equations
 from gatewise.recurrent.equations import Inputs, Weights
-from gatewise.recurrent.layer_walk import walk_layer, why_not
 from gatewise.recurrent.scans import walk
-
-keras = import_keras()
-layers = keras.layers
 
 # Equations, gates, states, and whether the recurrence has a bias of its own.
 CELLS = {
@@ -170,97 +162,3 @@ def test_inputs_are_projected_gate_by_gate(dropped):
     arrays = [jnp.asarray(array, "float32") for array in (sequence, kernel, bias, dropout)]
     inputs = Inputs(arrays[0], Weights(arrays[1], arrays[2], arrays[3] if dropped else None))
     np.testing.assert_allclose(inputs.projected(), np.concatenate(by_hand, axis=-1) + bias, rtol=1e-5, atol=1e-5)
-
-
-# -- as Keras's layers ------------------------------------------------------------------------------------------------
-
-BATCH, TIME, FEATURES = 3, 9, 2
-
-LAYERS = {
-    "lstm": lambda **more: layers.LSTM(4, **more),
-    "gru": lambda **more: layers.GRU(4, **more),
-    "gru-reset-before": lambda **more: layers.GRU(4, reset_after=False, **more),
-    "simple": lambda **more: layers.SimpleRNN(4, **more),
-}
-OPTIONS = {
-    "plain": {},
-    "sequence": {"return_sequences": True},
-    "backwards": {"go_backwards": True},
-    "backwards-sequence": {"go_backwards": True, "return_sequences": True},
-    "without-bias": {"use_bias": False, "return_sequences": True},
-    "dropout": {"dropout": 0.4, "seed": 3},
-}
-
-
-def walked(layer, x, states, training):
-    layer._maybe_config_dropout_masks(layer.cell, x[:, 0, :], states)
-    last, outputs, after = walk_layer(layer, x, states, training)
-    layer._maybe_reset_dropout_masks(layer.cell)
-    return outputs if layer.return_sequences else last, after
-
-
-def as_keras(layer, x, states, training):
-    output, *after = layer(x, initial_state=states, training=training)
-    return output, after
-
-
-@pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_walked_layer_is_the_layer(name, option):
-    layer = LAYERS[name](return_state=True, bias_initializer="normal", **OPTIONS[option])
-    layer.build((BATCH, TIME, FEATURES))
-    assert why_not(layer, None) is None
-    draw = np.random.default_rng(4).normal
-    x = jnp.asarray(draw(size=(BATCH, TIME, FEATURES)), "float32")
-    states = [jnp.asarray(draw(size=(BATCH, 4)), "float32") for _ in keras.tree.flatten(layer.get_initial_state(1))]
-    variables = layer.trainable_variables
-    seeds = layer.non_trainable_variables
-
-    def run(function, values, x, states):
-        mapping = [*zip(variables, values, strict=True), *((seed, seed.value) for seed in seeds)]
-        with keras.StatelessScope(state_mapping=mapping):
-            output, after = function(layer, x, states, training=True)
-        return [output, *after]
-
-    def scalar(function, *arguments):
-        return sum(jnp.sum(jnp.sin(leaf * (1 + k))) for k, leaf in enumerate(run(function, *arguments)))
-
-    given = [variable.value for variable in variables], x, states
-    assert_close(run(walked, *given), run(as_keras, *given), 1e-6)
-    gradients = [jax.grad(functools.partial(scalar, way), argnums=(0, 1, 2))(*given) for way in (walked, as_keras)]
-    assert_close(*gradients, 1e-5)
-
-
-class Sevens(layers.LSTM):
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        last, outputs, states = super().inner_loop(sequences, initial_state, mask, training)
-        return 0 * last + 7, outputs, states
-
-
-def test_a_loop_of_ones_own_is_used():
-    model = keras.Sequential([keras.Input((TIME, FEATURES)), Sevens(2)])
-    assert gw.predict(model, np.ones((BATCH, TIME, FEATURES))).tolist() == [[7.0, 7.0]] * BATCH
-
-
-@pytest.mark.parametrize(
-    ("layer", "reason"),
-    [
-        (lambda: Sevens(2), "Sevens has a loop of its own"),
-        (lambda: layers.LSTM(2, activation="relu"), "activations other than tanh and sigmoid"),
-        (lambda: layers.GRU(2, recurrent_activation="hard_sigmoid"), "activations other than tanh and sigmoid"),
-        (lambda: layers.LSTM(2, recurrent_dropout=0.1), "recurrent_dropout"),
-        (lambda: layers.GRU(2, unroll=True), "unroll=True"),
-        (lambda: layers.RNN(layers.StackedRNNCells([layers.GRUCell(2)])), "the cell is a StackedRNNCells"),
-        (lambda: layers.GRU(2, dtype="mixed_bfloat16"), "the dtype policy mixed_bfloat16"),
-        (
-            lambda: layers.GRU(2, dropout=0.1, implementation=1),
-            "dropout with implementation=1, which draws a mask for each gate",
-        ),
-    ],
-)
-def test_what_is_left_to_keras_and_why(layer, reason):
-    assert why_not(layer(), None) == reason
-
-
-def test_a_masked_sequence_is_left_to_keras():
-    assert why_not(layers.LSTM(2), jnp.ones((1, 2), bool)) == "the sequence is masked"

@@ -1,9 +1,12 @@
 """Recurrent layers and their state: what every room above needs to know about recurrence, and nothing of training.
 
-In: Keras models with recurrent layers. Out: their states as variables, ways to reset, lend and unroll.
+In: Keras models with recurrent layers. Out: layers that are quicker; states as variables, ways to reset and lend them.
 May be imported by training and everything above it.
 """
 
+from gatewise.recurrent.exchange import (
+    accelerate as accelerate,
+)
 from gatewise.recurrent.paths import (
     DEVICES as DEVICES,
 )

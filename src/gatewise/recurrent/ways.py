@@ -7,9 +7,9 @@ import jax
 
 from gatewise.backend import cores, import_keras
 from gatewise.errors import UsageError
-from gatewise.recurrent.layer_walk import equation_of, why_not
+from gatewise.recurrent.layer_walk import drops_gate_by_gate, equation_of, why_not
 from gatewise.recurrent.paths import Needs, extent_of, threads_for, why_not_kernel
-from gatewise.recurrent.quick import UNROLL_UP_TO
+from gatewise.recurrent.quick import is_written_out, loop_of_its_own
 from gatewise.recurrent.states import recurrent_layers
 
 keras = import_keras()
@@ -100,19 +100,27 @@ def _ways(model: Any, batch: int, time: int | None) -> list[LayerWay]:
 
 def _way_of(layer: Any, read: Any, batch: int, time: int | None) -> LayerWay:
     steps = (None if read is None or len(read.shape) < 2 else read.shape[1]) or time or 100
-    if steps <= UNROLL_UP_TO:
+    mask = getattr(read, "_keras_mask", None)
+    own = loop_of_its_own(layer)
+    if own is None and is_written_out(layer, steps, mask):
         return LayerWay(layer.name, WRITTEN_OUT, f"{steps} time step{'' if steps == 1 else 's'}")
-    reason = why_not(layer, getattr(read, "_keras_mask", None))
+    reason = own or why_not(layer, mask)
     if reason is not None:
         return LayerWay(layer.name, KERAS, reason)
     cell, (features, columns) = layer.cell, layer.cell.kernel.shape
     equation = equation_of(cell)
     extent = extent_of(equation, (steps, batch, features), cell.units, columns)
-    reason = why_not_kernel(equation, extent, Needs(cell.compute_dtype))
+    needs = Needs(cell.compute_dtype, mask=mask is not None, dropout=_in_gates(cell))
+    reason = why_not_kernel(equation, extent, needs)
     if reason is not None:
         return LayerWay(layer.name, SCAN, reason)
     threads = threads_for(extent)
     return LayerWay(layer.name, KERNEL, f"on {threads} thread{'' if threads == 1 else 's'}")
+
+
+def _in_gates(cell: Any) -> bool:
+    """Say whether dropout, when a cell is trained, is a matter of the walk and not of what it walks along."""
+    return bool(cell.recurrent_dropout) or drops_gate_by_gate(cell)
 
 
 def kernels_do_it(model: Any, batch: int, time: int) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-import gatewise.recurrent.activations  # noqa: F401  registers the activations that a saved model may name
+import gatewise.recurrent.activations
+import gatewise.recurrent.layers  # noqa: F401  both register what a saved model may name
 from gatewise.artifact import check_target, keras_file, read_folder, rebuild, write_folder
 from gatewise.artifact.folder import WEIGHTS
 from gatewise.artifact.manifest import NAME, refusal, short

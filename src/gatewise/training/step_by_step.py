@@ -12,6 +12,7 @@ import numpy as np
 
 from gatewise.backend import import_keras
 from gatewise.errors import ShapeError, UsageError
+from gatewise.recurrent import layers as own
 from gatewise.training.forward import Forward
 
 keras = import_keras()
@@ -25,6 +26,10 @@ _ONE_STEP = {
     layers.GRU,
     layers.SimpleRNN,
     layers.RNN,
+    own.LSTM,
+    own.GRU,
+    own.SimpleRNN,
+    own.RNN,
     layers.Dense,
     layers.Embedding,
     layers.Dropout,

@@ -1,9 +1,9 @@
 """`stream`: one observation in, one output out, the state kept in between."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from gatewise.artifact import read_folder, write_folder
@@ -14,7 +14,10 @@ from gatewise.training.arrays import as_arrays
 from gatewise.training.checks import check_built, check_whole
 from gatewise.training.data import check_finite
 from gatewise.training.forward import Forward, fetched
+from gatewise.training.inputs import check_indices, embeddings
 from gatewise.training.step_by_step import check_step_by_step
+from gatewise.training.step_chain import NoChain
+from gatewise.training.step_plan import Plan, plan
 
 keras = import_keras()
 
@@ -56,6 +59,7 @@ class Stream:
     Attributes:
         model: The model; its weights are read at every step.
         batch_size: How many sequences are fed side by side.
+        way: How a step is computed: ``"NumPy"``, or ``"compiled: "`` and the reason why it is not NumPy.
     """
 
     def __init__(self, model: Any, batch_size: int = 1) -> None:
@@ -74,10 +78,18 @@ class Stream:
                 )
         self.model = model
         self.batch_size = int(batch_size)
-        self._forward = Forward(model, [fresh_states(layer, batch_size) for layer in layers])
-        self._state = [np.zeros(variable.shape, variable.value.dtype) for variable in self._forward.carried]
         self._frame, self._kind = _frame(model)
-        check_step_by_step(model, self._forward, self._state, self._frame, self._kind)
+        self._embeddings = embeddings(model)
+        self._steps: Plan | Compiled
+        try:
+            self._steps = plan(model, self.batch_size)
+            self.way = "NumPy"
+        except NoChain as reason:
+            forward = Forward(model, [fresh_states(layer, batch_size) for layer in layers])
+            self._steps = Compiled(forward)
+            self.way = f"compiled: {reason}"
+            check_step_by_step(model, forward, self._steps.state, self._frame, self._kind)
+        self._zeros = self._steps.state
 
     def step(self, x: Any) -> np.ndarray:
         """Feed one observation and return the output that follows it.
@@ -94,11 +106,12 @@ class Stream:
             ShapeError: Another number of features or sequences.
             DataError: Values that are no numbers, NaN or infinity: they would stay in the state.
         """
-        x = as_arrays(x, "x") if type(x) is not np.ndarray or x.dtype != self._kind else x
-        if x is None:
-            raise UsageError("x is None: pass one observation.")
-        if x.dtype != self._kind:
-            x = x.astype(self._kind)
+        if type(x) is not np.ndarray:
+            x = self._converted(x)
+        output = self._steps.quick_step(x)
+        if output is not None:
+            return output
+        x = self._converted(x)
         single, given = x.ndim == len(self._frame), x.shape
         if single:
             x = x[None, None]
@@ -108,9 +121,15 @@ class Stream:
         if not fits or any(wanted not in (None, size) for wanted, size in zip(self._frame, x.shape[2:], strict=True)):
             raise self._other_shape(given)
         check_finite(x.reshape(given), "x")
-        # Taken over only when the step has succeeded: an error leaves the stream where it was.
-        outputs, self._state = self._forward.call(self._forward.read_weights(), self._state, x)
-        return fetched(outputs, 0 if single else ...)
+        check_indices(self.model, x.reshape(given), self._embeddings)
+        outputs = self._steps.steps(x)
+        return jax.tree.map(lambda array: array[0], outputs) if single else outputs
+
+    def _converted(self, x: Any) -> np.ndarray:
+        x = as_arrays(x, "x")
+        if x is None:
+            raise UsageError("x is None: pass one observation.")
+        return x.astype(self._kind, copy=False)
 
     def _other_shape(self, shape: tuple[int, ...]) -> ShapeError:
         frame = ["features" if size is None else str(size) for size in self._frame]
@@ -123,29 +142,33 @@ class Stream:
     @property
     def state(self) -> list[np.ndarray]:
         """The state: ``h`` and ``c`` of every LSTM, ``h`` of any other, each ``(batch, units)``, in layer order."""
-        return [np.array(array) for array in self._state]
+        return self._steps.state
 
     @state.setter
     def state(self, arrays: list[np.ndarray]) -> None:
         if arrays is None:
             raise UsageError("The state is None: pass a list of arrays, or call reset() to begin at zero.")
-        wanted = [tuple(variable.shape) for variable in self._forward.carried]
+        wanted = [array.shape for array in self._zeros]
         given = as_arrays(list(arrays) if isinstance(arrays, (list, tuple)) else [arrays], "state")
         shapes = [np.shape(array) for array in given]
         if wanted != shapes:
             raise ShapeError(f"The state of this stream has the shapes {wanted}, and {shapes} were given.")
-        types = [variable.value.dtype for variable in self._forward.carried]
-        self._state = [np.array(array, dtype=kind) for array, kind in zip(given, types, strict=True)]
+        self._steps.state = [np.array(array, dtype=zeros.dtype) for array, zeros in zip(given, self._zeros, strict=True)]
 
     def reset(self) -> None:
         """Set the state to zero."""
-        self._state = [np.zeros_like(np.asarray(array)) for array in self._state]
+        self._steps.state = self._zeros
 
     def fork(self) -> "Stream":
         """Return a second stream that goes on from here by itself."""
-        other = copy.copy(self)
-        other._state = list(self._state)
+        other = Stream.__new__(Stream)
+        other.__dict__.update(self.__dict__)
+        other._steps = self._steps.fork()
         return other
+
+    def __reduce__(self) -> Any:
+        # copy.copy is a fork; copy.deepcopy and pickle take the model along.
+        return _restored, (self.model, self.batch_size, self.state)
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write the state (not the model) to a folder.
@@ -170,7 +193,45 @@ class Stream:
             raise ModelFileError(f"{path} holds the state of another model: {error}") from error
 
     def __repr__(self) -> str:
-        return f"<Stream of model {self.model.name!r}: {self.batch_size} sequences, {len(self._state)} state arrays>"
+        return (
+            f"<Stream of model {self.model.name!r}: {self.batch_size} sequences, {len(self._zeros)} state arrays; {self.way}>"
+        )
+
+
+class Compiled:
+    """The steps of any model, as a compiled program; the same methods as `Plan`."""
+
+    def __init__(self, forward: Forward, state: list[Any] | None = None) -> None:
+        self._forward = forward
+        self._state = state or [np.zeros(variable.shape, variable.value.dtype) for variable in forward.carried]
+
+    @property
+    def state(self) -> list[np.ndarray]:
+        """Copies of the states."""
+        return [np.array(array) for array in self._state]
+
+    @state.setter
+    def state(self, arrays: list[np.ndarray]) -> None:
+        self._state = list(arrays)
+
+    def fork(self) -> "Compiled":
+        """Return a second one that goes on from here."""
+        return Compiled(self._forward, list(self._state))
+
+    def quick_step(self, x: np.ndarray) -> None:
+        """Leave everything to `steps`."""
+
+    def steps(self, x: np.ndarray) -> Any:
+        """Feed ``(batch, time, …)`` and return the outputs."""
+        # Taken over only when the step has succeeded: an error leaves the stream where it was.
+        outputs, self._state = self._forward.call(self._forward.read_weights(), self._state, x)
+        return fetched(outputs, ...)
+
+
+def _restored(model: Any, batch_size: int, state: list[np.ndarray]) -> Stream:
+    stream = Stream(model, batch_size)
+    stream.state = state
+    return stream
 
 
 def _frame(model: Any) -> tuple[tuple[Any, ...], Any]:

@@ -14,7 +14,16 @@ from functools import partial
 
 REPEATS = 7
 UNITS = (4, 64)
-PARTS = {"gatewise": (), "keras-jax": (), "keras-tensorflow": ("tensorflow",), "keras-torch": ("torch",)}
+# The last one has nearly as many multiplications as a step that NumPy is left to do.
+STREAMED = (("LSTM", 4), ("LSTM", 64), ("GRU", 64), ("LSTM", 1024))
+PARTS = {
+    "gatewise": (),
+    "numpy": (),
+    "torch": ("torch",),
+    "keras-jax": (),
+    "keras-tensorflow": ("tensorflow",),
+    "keras-torch": ("torch",),
+}
 COMMANDS = {
     'python -c "pass"': ("python", ["-c", "pass"]),
     'python -c "import gatewise"': ("gatewise", ["-c", "import gatewise"]),
@@ -35,12 +44,12 @@ def microseconds(call, calls):
     return values
 
 
-def model_and_sample(units):
-    """Return LSTM → Dense and one sample of three steps ``(1, time, features)``."""
+def model_and_sample(units, cell="LSTM"):
+    """Return a recurrent layer → Dense and one sample of three steps ``(1, time, features)``."""
     import keras
     import numpy as np
 
-    layers = [keras.Input((3, 1)), keras.layers.LSTM(units), keras.layers.Dense(1)]
+    layers = [keras.Input((3, 1)), getattr(keras.layers, cell)(units), keras.layers.Dense(1)]
     model = keras.Sequential(layers)
     model.compile("adam", "mse")
     return model, np.linspace(0, 1, 3, dtype="float32")[None, :, None]
@@ -48,12 +57,67 @@ def model_and_sample(units):
 
 def part_gatewise():
     import gatewise as gw
+    from gatewise.recurrent import fresh_states, recurrent_layers
+    from gatewise.training.forward import Forward
+    from gatewise.training.stream import Compiled
 
     for units in UNITS:
         model, sample = model_and_sample(units)
-        stream, step = gw.stream(model), sample[:, 0]
         yield f"one sample through gw.predict, LSTM {units}", microseconds(partial(gw.predict, model, sample), 1000)
-        yield f"one streamed step, LSTM {units}", microseconds(partial(stream.step, step), 1000)
+    for cell, units in STREAMED:
+        model, sample = model_and_sample(units, cell)
+        stream, step = gw.stream(model), sample[:, 0]
+        if stream.way != "NumPy":
+            raise SystemExit(f"{stream} was to be NumPy")
+        yield f"one streamed step, {cell} {units}", microseconds(partial(stream.step, step), 1000)
+        compiled = Compiled(Forward(model, [fresh_states(layer, 1) for layer in recurrent_layers(model)]))
+        calls = partial(compiled.steps, step[:, None])
+        yield f"one streamed step, compiled, {cell} {units}", microseconds(calls, 1000)
+
+
+def part_numpy():
+    """Steps as one writes them from the equations."""
+    import numpy as np
+
+    def sigmoid(v):
+        return 1 / (1 + np.exp(-v))
+
+    def lstm(x, h, c):
+        i, f, g, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=-1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        return h @ dense, h, c
+
+    def gru(x, h, c):
+        xz, xr, xn = np.split(x @ kernel + bias, 3, axis=-1)
+        hz, hr, hn = np.split(h @ recurrent + bias, 3, axis=-1)
+        z, r = sigmoid(xz + hz), sigmoid(xr + hr)
+        h = z * h + (1 - z) * np.tanh(xn + r * hn)
+        return h @ dense, h, c
+
+    for cell, units in STREAMED:
+        step, gates = (lstm, 4) if cell == "LSTM" else (gru, 3)
+        generator = np.random.default_rng(0)
+        shapes = (1, gates * units), (units, gates * units), (gates * units,), (units, 1)
+        kernel, recurrent, bias, dense = (generator.normal(0, 0.1, shape).astype("float32") for shape in shapes)
+        x, state = np.ones((1, 1), "float32"), np.zeros((1, units), "float32")
+        yield f"one streamed step, {cell} {units}", microseconds(partial(step, x, state, state), 1000)
+
+
+def part_torch():
+    import torch
+
+    for cell, units in STREAMED:
+        recurrent, dense = getattr(torch.nn, f"{cell}Cell")(1, units), torch.nn.Linear(units, 1)
+        x, state = torch.ones(1, 1), torch.zeros(1, units)
+        state = (state, state) if cell == "LSTM" else state
+
+        @torch.inference_mode()
+        def step(recurrent=recurrent, dense=dense, x=x, state=state):
+            new = recurrent(x, state)
+            return dense(new[0] if isinstance(new, tuple) else new), new
+
+        yield f"one streamed step, {cell} {units}", microseconds(step, 1000)
 
 
 def part_keras():
@@ -70,7 +134,8 @@ def run_part(name):
     missing = [module for module in PARTS[name] if importlib.util.find_spec(module) is None]
     if missing:
         message = f"not installed: {', '.join(missing)}"
-        return [{"name": "one sample through predict", "runner": name, "microseconds": [], "message": message}]
+        what = "one streamed step" if name == "torch" else "one sample through predict"
+        return [{"name": what, "runner": name, "microseconds": [], "message": message}]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment.pop("JAX_NUM_CPU_DEVICES", None)  # Set by the import of gatewise in this process.
     environment["KERAS_BACKEND"] = name.removeprefix("keras-") if name.startswith("keras-") else "jax"
@@ -96,7 +161,8 @@ def main():
     parser.add_argument("--part", choices=list(PARTS), help="measure one part in this process and print it as JSON")
     arguments = parser.parse_args()
     if arguments.part:
-        timed = part_gatewise() if arguments.part == "gatewise" else part_keras()
+        own = {"gatewise": part_gatewise, "numpy": part_numpy, "torch": part_torch}
+        timed = own.get(arguments.part, part_keras)()
         print(json.dumps([{"name": name, "runner": arguments.part, "microseconds": values} for name, values in timed]))
         return 0
     cells = run_commands()

@@ -264,6 +264,8 @@ BAD: list[tuple[Any, str]] = [
         np.array([1.0, None]),
         "x holds objects: convert them to numbers first, for example with np.asarray(x, dtype='float32').",
     ),
+    ([X[0, 0]], "x is a list of arrays, and a step takes one array: np.stack makes one of rows."),
+    ({"x": X[0, 0]}, "x is a dict of arrays, and a step takes one array: np.stack makes one of rows."),
     (
         np.zeros((2, 2), "float32"),
         "x has the shape (2, 2), and a step of this stream needs (1, 2): one row for each sequence, one column for each "

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatewise.backend import import_keras
-from gatewise.training import step_operations
+from gatewise.training import step_cells, step_operations
 from gatewise.training.step_operations import ACTIVATIONS, Part
 
 keras = import_keras()
@@ -21,8 +21,8 @@ _NOTHING = {
 }
 _RECURRENT = {layers.LSTM, layers.GRU, layers.SimpleRNN, layers.RNN}
 
-# A step with more multiplications in its matrix products than this is compiled. With 4.2 million, LSTM(1024), it is still
-# slower so than in NumPy (benchmarks/latency.py); above that nothing was measured.
+# A step with more multiplications in its matrix products than this is compiled. The largest that benchmarks/latency.py
+# times, an LSTM(1024) with 4.2 million, is still faster in NumPy; nothing above it was measured.
 MOST_MULTIPLICATIONS = 5_000_000
 
 
@@ -50,12 +50,9 @@ def parts_of(model: Any, batch_size: int) -> list[Part]:
     parts: list[Part] = []
     features = 0 if words else tensor.shape[-1]
     for number, layer in enumerate(chain):
-        if type(layer) is layers.TimeDistributed and type(layer.layer) in (layers.Dense, layers.Activation):
-            layer = layer.layer
-        if type(layer) in _NOTHING:
-            continue
-        parts.append(_part(layer, features, first=number == 0))
-        features = parts[-1].units
+        if type(layer) not in _NOTHING:
+            parts.append(_part(_each_step(layer), features, first=number == 0))
+            features = parts[-1].units
     multiplications = batch_size * sum(part.multiplications for part in parts)
     if multiplications > MOST_MULTIPLICATIONS:
         raise NoChain(f"{multiplications:,} multiplications a step, above {MOST_MULTIPLICATIONS:,}")
@@ -103,6 +100,12 @@ def _structure(model: Any) -> Any:
     return (getattr(model, "_functional", None) or model)._outputs_struct
 
 
+def _each_step(layer: Any) -> Any:
+    """Return what a TimeDistributed does with every time step; any other layer itself."""
+    distributed = type(layer) is layers.TimeDistributed and type(layer.layer) in (layers.Dense, layers.Activation)
+    return layer.layer if distributed else layer
+
+
 def _part(layer: Any, features: int, first: bool) -> Part:
     """Return a layer as a part of a step, or say why it is none."""
     kind = _kind(layer, first)
@@ -117,8 +120,8 @@ def _part(layer: Any, features: int, first: bool) -> Part:
 def _kind(layer: Any, first: bool) -> type[Part] | None:
     if type(layer) in _RECURRENT:
         if type(layer.cell) is layers.GRUCell:
-            return step_operations.GRU if layer.cell.reset_after else step_operations.GRUResetBefore
-        cells = {layers.LSTMCell: step_operations.LSTM, layers.SimpleRNNCell: step_operations.SimpleRNN}
+            return step_cells.GRU if layer.cell.reset_after else step_cells.GRUResetBefore
+        cells = {layers.LSTMCell: step_cells.LSTM, layers.SimpleRNNCell: step_cells.SimpleRNN}
         return cells.get(type(layer.cell))
     if type(layer) is layers.Embedding:
         return step_operations.Embedding if first else None

@@ -1,6 +1,7 @@
 """The step of a stream as a plan: a list of NumPy operations that is run for every observation.
 
-A compiled program costs 25 to 60 µs a call, whatever it does; the dozen operations of a small network take less together.
+A call of a compiled program takes about 20 µs, whatever it does; the dozen operations of a small network together take a
+third of that (benchmarks/latency.py).
 """
 
 import threading

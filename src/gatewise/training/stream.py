@@ -107,11 +107,11 @@ class Stream:
             DataError: Values that are no numbers, NaN or infinity: they would stay in the state.
         """
         if type(x) is not np.ndarray:
-            x = self._converted(x)
+            x = _array(x)
         output = self._steps.quick_step(x)
         if output is not None:
             return output
-        x = self._converted(x)
+        x = _array(x).astype(self._kind, copy=False)
         single, given = x.ndim == len(self._frame), x.shape
         if single:
             x = x[None, None]
@@ -124,12 +124,6 @@ class Stream:
         check_indices(self.model, x.reshape(given), self._embeddings)
         outputs = self._steps.steps(x)
         return jax.tree.map(lambda array: array[0], outputs) if single else outputs
-
-    def _converted(self, x: Any) -> np.ndarray:
-        x = as_arrays(x, "x")
-        if x is None:
-            raise UsageError("x is None: pass one observation.")
-        return x.astype(self._kind, copy=False)
 
     def _other_shape(self, shape: tuple[int, ...]) -> ShapeError:
         frame = ["features" if size is None else str(size) for size in self._frame]
@@ -153,7 +147,9 @@ class Stream:
         shapes = [np.shape(array) for array in given]
         if wanted != shapes:
             raise ShapeError(f"The state of this stream has the shapes {wanted}, and {shapes} were given.")
-        self._steps.state = [np.array(array, dtype=zeros.dtype) for array, zeros in zip(given, self._zeros, strict=True)]
+        self._steps.state = [
+            np.array(array, dtype=zeros.dtype) for array, zeros in zip(given, self._zeros, strict=True)
+        ]
 
     def reset(self) -> None:
         """Set the state to zero."""
@@ -193,9 +189,8 @@ class Stream:
             raise ModelFileError(f"{path} holds the state of another model: {error}") from error
 
     def __repr__(self) -> str:
-        return (
-            f"<Stream of model {self.model.name!r}: {self.batch_size} sequences, {len(self._zeros)} state arrays; {self.way}>"
-        )
+        sizes = f"{self.batch_size} sequences, {len(self._zeros)} state arrays"
+        return f"<Stream of model {self.model.name!r}: {sizes}; {self.way}>"
 
 
 class Compiled:
@@ -232,6 +227,15 @@ def _restored(model: Any, batch_size: int, state: list[np.ndarray]) -> Stream:
     stream = Stream(model, batch_size)
     stream.state = state
     return stream
+
+
+def _array(x: Any) -> np.ndarray:
+    x = as_arrays(x, "x")
+    if x is None:
+        raise UsageError("x is None: pass one observation.")
+    if not isinstance(x, np.ndarray):
+        raise ShapeError(f"x is a {type(x).__name__} of arrays, and a step takes one array: np.stack makes one of rows.")
+    return x
 
 
 def _frame(model: Any) -> tuple[tuple[Any, ...], Any]:

@@ -55,6 +55,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "SimpleRNN": lambda: in_a_row(layers.SimpleRNN(20), layers.Dense(1, "softplus")),
     "SimpleRNN with sigmoid, without bias": lambda: in_a_row(layers.SimpleRNN(4, "sigmoid", use_bias=False)),
     "cells": lambda: in_a_row(layers.RNN(layers.GRUCell(3), return_sequences=True), layers.RNN(layers.LSTMCell(2))),
+    "layers of gatewise": lambda: in_a_row(gw.layers.LSTM(3, return_sequences=True), gw.layers.GRU(2)),
     "stack": lambda: in_a_row(
         layers.Dense(3, "elu"),
         layers.SimpleRNN(4, return_sequences=True),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gatewise.backend import import_keras
+from gatewise.recurrent import layers as quick_layers
 from gatewise.training import step_cells, step_operations
 from gatewise.training.step_operations import ACTIVATIONS, Part
 
@@ -19,7 +20,8 @@ _NOTHING = {
     layers.ActivityRegularization,
     layers.Identity,
 }
-_RECURRENT = {layers.LSTM, layers.GRU, layers.SimpleRNN, layers.RNN}
+_KERAS = {layers.LSTM, layers.GRU, layers.SimpleRNN, layers.RNN}
+_RECURRENT = _KERAS | {quick_layers.LSTM, quick_layers.GRU, quick_layers.SimpleRNN, quick_layers.RNN}
 
 # A step with more multiplications in its matrix products than this is compiled. The largest that benchmarks/latency.py
 # times, an LSTM(1024) with 4.2 million, is still faster in NumPy; nothing above it was measured.

@@ -234,7 +234,9 @@ def _array(x: Any) -> np.ndarray:
     if x is None:
         raise UsageError("x is None: pass one observation.")
     if not isinstance(x, np.ndarray):
-        raise ShapeError(f"x is a {type(x).__name__} of arrays, and a step takes one array: np.stack makes one of rows.")
+        raise ShapeError(
+            f"x is a {type(x).__name__} of arrays, and a step takes one array: np.stack makes one of rows."
+        )
     return x
 
 

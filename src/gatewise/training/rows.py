@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.datasets import Sequences
 from gatewise.errors import ShapeError
 from gatewise.training.arrays import as_arrays, converted
 from gatewise.training.masking import filling
@@ -19,8 +20,8 @@ def padded_rows(model: Any, x: Any, name: str = "x") -> tuple[Any, Any]:
 
     Args:
         model: A built model.
-        x: Inputs as passed: a list, tuple, column of a table or array of objects that holds a row at each place, or
-            anything else.
+        x: Inputs as passed: a list, tuple, column of a table or array of objects that holds a row at each place, the token
+            numbers of texts, or anything else.
         name: What the caller calls `x`.
 
     Returns:
@@ -35,13 +36,13 @@ def padded_rows(model: Any, x: Any, name: str = "x") -> tuple[Any, Any]:
         _check_no_rows(x, name)
     if not inputs or len(inputs) > 1 or not _is_listed(x):
         return x, None
-    rank = len(inputs[0].shape) - 1
-    if rank < 1 or not any(_rank(row) == rank for row in x):
+    rank, rows = len(inputs[0].shape) - 1, list(x)
+    if rank < 1 or not any(_rank(row) == rank for row in rows):
         return x, None
-    if not any(hasattr(row, "shape") for row in x) and len({len(row) for row in x if hasattr(row, "__len__")}) == 1:
+    if not any(hasattr(row, "shape") for row in rows) and len({len(row) for row in rows if hasattr(row, "__len__")}) == 1:
         # Numbers in lists that make an array without any padding.
         return x, None
-    rows = [row if type(row) is np.ndarray else converted(row, f"{name}[{index}]") for index, row in enumerate(x)]
+    rows = [row if type(row) is np.ndarray else converted(row, f"{name}[{index}]") for index, row in enumerate(rows)]
     frame = next(row.shape[1:] for row in rows if row.ndim == rank)
     for index, row in enumerate(rows):
         if (row.ndim != rank or row.shape[1:] != frame) and row.size:
@@ -82,7 +83,7 @@ def _in_words(frame: tuple[int, ...]) -> str:
 
 def _is_listed(x: Any) -> bool:
     """Say whether something holds one object after the other: a list, a column of objects or an array of them."""
-    if isinstance(x, (list, tuple)):
+    if isinstance(x, (list, tuple, Sequences)):
         return len(x) > 0 and not hasattr(x, "_fields")
     return getattr(getattr(x, "dtype", None), "kind", "") == "O" and getattr(x, "ndim", 0) == 1 and len(x) > 0
 

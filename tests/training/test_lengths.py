@@ -143,7 +143,12 @@ def test_a_list_of_rows_is_a_padded_array_with_lengths_is_each_row_alone(build, 
         alone = model.predict(padded(rows), verbose=0)
     listed = gw.predict(model, rows)
     assert distance(alone, listed) < CLOSE
-    for given in (tuple(rows), np.array([*rows, None], dtype=object)[:-1], [row.tolist() for row in rows], *_texts(rows)):
+    for given in (
+        tuple(rows),
+        np.array([*rows, None], dtype=object)[:-1],
+        [row.tolist() for row in rows],
+        *_texts(rows),
+    ):
         np.testing.assert_array_equal(gw.predict(model, given), listed)
     for side in ("post", "pre") if build is not reader else ("post",):
         lengths = gw.Lengths(LENGTHS, mask=side)

@@ -39,7 +39,10 @@ def padded_rows(model: Any, x: Any, name: str = "x") -> tuple[Any, Any]:
     rank, rows = len(inputs[0].shape) - 1, list(x)
     if rank < 1 or not any(_rank(row) == rank for row in rows):
         return x, None
-    if not any(hasattr(row, "shape") for row in rows) and len({len(row) for row in rows if hasattr(row, "__len__")}) == 1:
+    if (
+        not any(hasattr(row, "shape") for row in rows)
+        and len({len(row) for row in rows if hasattr(row, "__len__")}) == 1
+    ):
         # Numbers in lists that make an array without any padding.
         return x, None
     rows = [row if type(row) is np.ndarray else converted(row, f"{name}[{index}]") for index, row in enumerate(rows)]

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -43,6 +42,8 @@ PEAKS = {"NumPy": ("numpy", ()), "PyTorch": ("torch", ("torch",)), "XLA": ("jax"
 
 def busy_seconds():
     """Return the seconds for which cores have been busy with anything, and those that this process's children took."""
+    import resource  # Not on Windows, where publish.py imports this module.
+
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
     own = [resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]

@@ -17,6 +17,7 @@ MODULES = [
     "gatewise.recipes.samples",
     "gatewise.recurrent.equations",
     "gatewise.recurrent.scans",
+    "gatewise.tables",
     "gatewise.training.lengths",
     "gatewise.training.order",
     "gatewise.training.stopping",

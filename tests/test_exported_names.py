@@ -27,6 +27,7 @@ PUBLIC = {
     "member_seed",
     "predict",
     "read_corpus",
+    "read_series",
     "recipe",
     "reset_states",
     "save",

@@ -13,6 +13,8 @@ HEAVY = [
     "numpy",
     "pandas",
     "plotly",
+    "polars",
+    "pyarrow",
     "scipy",
     "h5py",
     "rich",
@@ -55,3 +57,9 @@ def test_recipes_are_listed_without_keras():
         "pandas",
         "plotly",
     }
+
+
+def test_a_list_is_read_without_keras():
+    loaded = _loaded_after("import gatewise; gatewise.read_series([1.0, 2.0])")
+    assert not loaded & {"jax", "keras", "plotly", "polars"}
+    assert "pandas" in loaded

@@ -3,7 +3,8 @@
 The rooms, from the front door down: `gatewise.cli` (the command line), `gatewise.report` (results to HTML),
 `gatewise.recipes` (the classic recipes by name), `gatewise.training` (the compiled training program and its doors),
 `gatewise.recurrent` (recurrent layers and their state; its layers as `gatewise.layers`), `gatewise.datasets` (data that
-ships, tables), `gatewise.artifact` (model files), `gatewise.backend` and `gatewise.errors`.
+ships, labelled texts, windows), `gatewise.tables` (files and frames to series), `gatewise.artifact` (model files),
+`gatewise.backend` and `gatewise.errors`.
 
 Importing gatewise is cheap: a name is loaded when it is first used. Import it before Keras; it puts Keras on JAX.
 """
@@ -34,6 +35,7 @@ _DOORS = {
     "member_seed": "gatewise.training.initial",
     "predict": "gatewise.training.predict",
     "read_corpus": "gatewise.datasets",
+    "read_series": "gatewise.tables",
     "recipe": "gatewise.recipes",
     "reset_states": "gatewise.recurrent",
     "save": "gatewise.training.saving",
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from gatewise.recurrent import accelerate as accelerate
     from gatewise.recurrent import reset_states as reset_states
     from gatewise.recurrent import show_backend as show_backend
+    from gatewise.tables import read_series as read_series
     from gatewise.training.ensemble import fit_ensemble as fit_ensemble
     from gatewise.training.fit import fit as fit
     from gatewise.training.history import History as History

@@ -8,6 +8,7 @@ import jax
 from gatewise.backend import import_keras, kernels_wanted
 from gatewise.recurrent import equations
 from gatewise.recurrent.equations import Inputs, Weights
+from gatewise.recurrent.pads import beginning_of, walk_from_pads, worth_sharing
 from gatewise.recurrent.paths import walk
 from gatewise.recurrent.scans import Returns
 
@@ -70,8 +71,11 @@ def walk_layer(layer: Any, sequences: Any, initial_state: Any, mask: Any, traini
     equation, inputs, weights = _pieces(layer, sequences, mask, training)
     states = tuple(initial_state) if keras.tree.is_nested(initial_state) else (initial_state,)
     returns: Returns = "outputs" if layer.return_sequences else "last"
+    beginning = beginning_of(layer, sequences, initial_state, mask, training)
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((inputs, weights, states)))
-    if traced:
+    if beginning is not None and worth_sharing(equation, inputs, weights):
+        along, states = walk_from_pads(equation, returns, inputs, weights, states, beginning)
+    elif traced:
         along, states = walk(equation, returns, inputs, weights, states)
     else:
         along, states = _compiled_walk(equation, returns, kernels_wanted(), inputs, weights, states)

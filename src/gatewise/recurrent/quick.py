@@ -12,6 +12,7 @@ from typing import Any
 
 from gatewise.backend import import_keras, unroll_up_to
 from gatewise.recurrent.layer_walk import CELLS, drops_gate_by_gate, walk_layer, why_not
+from gatewise.recurrent.pads import noted
 from gatewise.recurrent.states import TRACING, recurrent_layers, replaced
 
 keras = import_keras()
@@ -43,10 +44,12 @@ _KNOWN_LOOPS = [kind.inner_loop for kind in (layers.RNN, layers.LSTM, layers.GRU
 def quick_cells(model: Any) -> Iterator[None]:
     """While tracing: let the recurrent layers of a model be walked by `quick_loop`, unless a class has a loop of its own.
 
+    What its Embeddings look up is noted, so that the walk knows of tokens.
+
     Args:
         model: A Keras model about to be traced.
     """
-    with TRACING, ExitStack() as stack:
+    with TRACING, noted(model), ExitStack() as stack:
         for layer in recurrent_layers(model):
             if loop_of_its_own(layer) is None:
                 loop = partial(quick_loop, layer, partial(type(layer).inner_loop, layer))

@@ -1,6 +1,6 @@
 """Which way each recurrent layer of a model takes, before anything is traced: for people to read, and for `fit` to plan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -13,6 +13,8 @@ from gatewise.recurrent.quick import is_written_out, loop_of_its_own
 from gatewise.recurrent.states import recurrent_layers
 
 keras = import_keras()
+
+_DROPOUT = (keras.layers.Dropout, keras.layers.SpatialDropout1D)
 
 KERNEL, SCAN, WRITTEN_OUT, KERAS = "kernel", "scan", "written out", "Keras"
 
@@ -115,7 +117,21 @@ def _way_of(layer: Any, read: Any, batch: int, time: int | None) -> LayerWay:
     if reason is not None:
         return LayerWay(layer.name, SCAN, reason)
     threads = threads_for(extent)
-    return LayerWay(layer.name, KERNEL, f"on {threads} thread{'' if threads == 1 else 's'}")
+    pads = _shared_pads(layer, read) if why_not_kernel(equation, extent, replace(needs, mask=True)) is None else ""
+    return LayerWay(layer.name, KERNEL, f"on {threads} thread{'' if threads == 1 else 's'}{pads}")
+
+
+def _shared_pads(layer: Any, read: Any) -> str:
+    """Say when the pads in front of text are walked once for all rows: see `gatewise.recurrent.pads`."""
+    only_in_prediction = bool(layer.cell.dropout or layer.cell.recurrent_dropout)
+    source = None if read is None else read._keras_history.operation
+    while isinstance(source, _DROPOUT):
+        only_in_prediction = only_in_prediction or source.rate > 0
+        source = source.input._keras_history.operation
+    if source is None or type(source) is not keras.layers.Embedding or source.mask_zero or layer.stateful:
+        return ""
+    where = "behind" if layer.go_backwards else "in front"
+    return f"; pads {where} are walked once for all rows{' in prediction' if only_in_prediction else ''}"
 
 
 def _in_gates(cell: Any) -> bool:

@@ -10,3 +10,5 @@ from gatewise.datasets.text.reviews import imdb as imdb
 from gatewise.datasets.text.sequences import Sequences as Sequences
 from gatewise.datasets.text.splits import split_corpus as split_corpus
 from gatewise.datasets.text.texts import Texts as Texts
+from gatewise.datasets.text.tokens import tokenize as tokenize
+from gatewise.datasets.text.vocabulary import Vocabulary as Vocabulary

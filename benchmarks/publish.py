@@ -171,6 +171,7 @@ def docs_block(folder: Path) -> str:
     layers, growth, airline, latency = (
         _load(folder / f"{name}.json") for name in ("layers", "growth", "airline", "latency")
     )
+    texts = _load(folder / "texts.json")
     if layers is not None:
         parts += layer_tables.parts(layers["rows"])
     if growth is not None:
@@ -179,6 +180,8 @@ def docs_block(folder: Path) -> str:
         parts += ["## All airline recipes", as_markdown(AIRLINE_HEADER, airline_rows(airline))]
     if latency is not None:
         parts += ["## Latency", as_markdown(LATENCY_HEADER, latency_rows(latency))]
+    if texts is not None:
+        parts += ["## Texts", as_markdown(TEXTS_HEADER, texts_rows(texts))]
     return "\n\n".join(parts)
 
 
@@ -197,6 +200,23 @@ def airline_rows(content: dict[str, Any]) -> list[list[str]]:
         label = f"12 recipes × {members} members, {words}"
         spread = f"{number(min(seconds))} – {number(max(seconds))}"
         table.append([label, spread, str(len(seconds)), peak, f"≤ {wanted:.0f} s", verdict])
+    return table
+
+
+TEXTS_HEADER = ["what", "who", "seconds", "processor seconds"]
+
+
+def texts_rows(content: dict[str, Any]) -> list[list[str]]:
+    """Return a row for each way of texts into numbers: the fastest repeat."""
+    table = []
+    for cell in content["cells"]:
+        if "ratio" in cell:
+            table.append([cell["name"], cell["runner"], f"{cell['ratio']:.2f} times", "–"])
+        elif cell["seconds"]:
+            wall, processor = min(cell["seconds"])
+            table.append([cell["name"], cell["runner"], f"{wall:.2f}", f"{processor:.2f}"])
+        else:
+            table.append([cell["name"], cell["runner"], "–", cell["message"]])
     return table
 
 

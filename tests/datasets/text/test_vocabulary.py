@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zlib
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -57,8 +58,7 @@ def test_pairs_of_words_have_the_numbers_of_the_formula(texts, buckets):
         expected = []
         for text in texts:
             tokens = tokenize(text)
-            pairs = zip(tokens[:-1], tokens[1:], strict=True)
-            expected.append(([0] if tokens else []) + [pair_number(*pair, buckets) for pair in pairs])
+            expected.append(([0] if tokens else []) + [pair_number(*pair, buckets) for pair in pairwise(tokens)])
     if not {"a", "b"} & {token for text in texts for token in tokenize(text)}:
         texts, expected = [*texts, "a"], [*expected, [0]]
     encoded = vocabulary.encode(texts)

@@ -10,6 +10,7 @@ from gatewise.backend import import_keras
 from gatewise.recurrent import equations, layer_walk, pads, scans, ways
 from gatewise.recurrent.equations import Inputs, Weights
 from gatewise.recurrent.pads import Beginning, walk_from_pads
+from gatewise.recurrent.paths import Extent
 
 keras = import_keras()
 layers = keras.layers
@@ -171,15 +172,19 @@ def test_a_first_state_of_ones_own_shares_nothing(shared):
 )
 def test_show_backend(between, layer, sentence, monkeypatch):
     monkeypatch.setattr(ways, "why_not_kernel", lambda *_: None)
+    monkeypatch.setattr(ways, "worth_sharing", lambda *_: True)
     model = keras.Sequential([keras.Input((60,)), layers.Embedding(WORDS, 8), *(make() for make in between), layer()])
     assert gw.show_backend(model).layers[0].why.partition(" thread")[2].lstrip("s") == sentence
 
 
-def test_only_kernels_make_it_worth_it(monkeypatch):
-    inputs = Inputs(jnp.ones((100, 64, 32)), Weights(jnp.ones((32, 400))))
-    asked = []
-    monkeypatch.setattr(pads, "why_not_kernel", lambda cell, extent, needs: asked.append((extent, needs)) or "no")
-    assert not pads.worth_sharing(CELLS["lstm"][0], inputs, Weights(jnp.ones((100, 400))))
-    monkeypatch.setattr(pads, "why_not_kernel", lambda *_: None)
-    assert pads.worth_sharing(CELLS["lstm"][0], inputs, Weights(jnp.ones((100, 400))))
-    assert (asked[0][0].time, asked[0][0].batch, asked[0][1].mask) == (100, 64, True)
+@pytest.mark.parametrize(("masked", "row", "worth"), [(None, None, True), ("no", None, False), (None, "no", False)])
+def test_only_kernels_make_it_worth_it(masked, row, worth, monkeypatch):
+    extent = Extent(100, 64, 32, 100, 4)
+
+    def answer(cell, extent, needs):
+        assert needs.mask
+        assert needs.states == (extent.batch == 1)
+        return row if extent.batch == 1 else masked
+
+    monkeypatch.setattr(pads, "why_not_kernel", answer)
+    assert pads.worth_sharing(CELLS["lstm"][0], extent, "float32") == worth

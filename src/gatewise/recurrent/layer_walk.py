@@ -9,7 +9,7 @@ from gatewise.backend import import_keras, kernels_wanted
 from gatewise.recurrent import equations
 from gatewise.recurrent.equations import Inputs, Weights
 from gatewise.recurrent.pads import beginning_of, walk_from_pads, worth_sharing
-from gatewise.recurrent.paths import walk
+from gatewise.recurrent.paths import extent_of, walk
 from gatewise.recurrent.scans import Returns
 
 keras = import_keras()
@@ -73,7 +73,8 @@ def walk_layer(layer: Any, sequences: Any, initial_state: Any, mask: Any, traini
     returns: Returns = "outputs" if layer.return_sequences else "last"
     beginning = beginning_of(layer, sequences, initial_state, mask, training)
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((inputs, weights, states)))
-    if beginning is not None and worth_sharing(equation, inputs, weights):
+    extent = extent_of(equation, inputs.sequence.shape, *weights.kernel.shape)
+    if beginning is not None and worth_sharing(equation, extent, layer.cell.compute_dtype):
         along, states = walk_from_pads(equation, returns, inputs, weights, states, beginning)
     elif traced:
         along, states = walk(equation, returns, inputs, weights, states)

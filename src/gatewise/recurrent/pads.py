@@ -11,6 +11,7 @@ traced, `noted` keeps for each array that comes from an Embedding what it was ma
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 
 from gatewise.backend import import_keras
 from gatewise.recurrent.equations import Cell, Inputs, States, Weights
-from gatewise.recurrent.paths import Needs, extent_of, walk, why_not_kernel
+from gatewise.recurrent.paths import Extent, Needs, walk, why_not_kernel
 from gatewise.recurrent.scans import Returns
 from gatewise.recurrent.states import recurrent_layers, replaced
 
@@ -112,10 +113,20 @@ def beginning_of(layer: Any, sequences: Any, states: Any, mask: Any, training: b
     return notes.beginning(sequences, states, layer.go_backwards)
 
 
-def worth_sharing(cell: Cell, inputs: Inputs, weights: Weights) -> bool:
-    """Say whether a walk is quicker where pads are masked: the kernels leave masked rows out, the scan does them all."""
-    extent = extent_of(cell, inputs.sequence.shape, *weights.kernel.shape)
-    return why_not_kernel(cell, extent, Needs(str(inputs.sequence.dtype), mask=True)) is None
+def worth_sharing(cell: Cell, extent: Extent, dtype: str) -> bool:
+    """Say whether a walk is quicker with its pads masked, and one row of pads beside it.
+
+    It is where kernels do both: they leave out what is masked. A scan does not, and a row that is too little work for a
+    kernel would take its scan as long as many rows take theirs.
+
+    Args:
+        cell: The equations.
+        extent: How large the walk is.
+        dtype: Of inputs, weights and states.
+    """
+    needs = Needs(dtype, mask=True)
+    one_row = replace(extent, batch=1)
+    return not (why_not_kernel(cell, extent, needs) or why_not_kernel(cell, one_row, replace(needs, states=True)))
 
 
 def walk_from_pads(

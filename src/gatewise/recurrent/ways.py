@@ -1,6 +1,6 @@
 """Which way each recurrent layer of a model takes, before anything is traced: for people to read, and for `fit` to plan."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -8,6 +8,7 @@ import jax
 from gatewise.backend import cores, import_keras
 from gatewise.errors import UsageError
 from gatewise.recurrent.layer_walk import drops_gate_by_gate, equation_of, why_not
+from gatewise.recurrent.pads import worth_sharing
 from gatewise.recurrent.paths import Needs, extent_of, threads_for, why_not_kernel
 from gatewise.recurrent.quick import is_written_out, loop_of_its_own
 from gatewise.recurrent.states import recurrent_layers
@@ -117,7 +118,7 @@ def _way_of(layer: Any, read: Any, batch: int, time: int | None) -> LayerWay:
     if reason is not None:
         return LayerWay(layer.name, SCAN, reason)
     threads = threads_for(extent)
-    pads = _shared_pads(layer, read) if why_not_kernel(equation, extent, replace(needs, mask=True)) is None else ""
+    pads = _shared_pads(layer, read) if worth_sharing(equation, extent, cell.compute_dtype) else ""
     return LayerWay(layer.name, KERNEL, f"on {threads} thread{'' if threads == 1 else 's'}{pads}")
 
 

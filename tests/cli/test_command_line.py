@@ -80,7 +80,7 @@ def test_json_and_report(typed, tmp_path):
 
 def test_every_option_reaches_the_run(typed, tmp_path):
     (tmp_path / "mine.csv").write_text("t;a;b\n" + "".join(f"x;{k};{k * k % 17}\n" for k in range(60)) + "end\n")
-    options = ["--data", "mine.csv", "--column", "b", "--skip-footer", "1", "--look-back", "4", "--units", "3"]
+    options = ["--data", "mine.csv", "--column", "b", "--fix", "footer", "--look-back", "4", "--units", "3"]
     options += ["--dialect", "keras3", "--leak", "--seed", "9", "--json"]
     one = json.loads(typed(*FAST, *options)[1])["recipes"][0]
     assert (one["look_back"], one["units"], one["epochs"], one["members"]) == (4, [3], 1, 2)
@@ -91,7 +91,8 @@ def test_every_option_reaches_the_run(typed, tmp_path):
 
 def test_own_data_is_not_leaked_unless_asked(typed, tmp_path):
     (tmp_path / "mine.csv").write_text("".join(f"{k * k % 17}\n" for k in range(60)))
-    assert json.loads(typed(*FAST, "--data", "mine.csv", "--json")[1])["recipes"][0]["leak"] is False
+    own = ["--data", "mine.csv", "--format", "header=False"]
+    assert json.loads(typed(*FAST, *own, "--json")[1])["recipes"][0]["leak"] is False
     assert json.loads(typed(*FAST, "--json")[1])["recipes"][0]["leak"] is True
     assert json.loads(typed(*FAST, "--no-leak", "--json")[1])["recipes"][0]["leak"] is False
 
@@ -139,9 +140,9 @@ def test_own_data_is_not_leaked_unless_asked(typed, tmp_path):
         (
             ["recipes", "airline", "--column", "y"],
             2,
-            "--column and --skip-footer are about a file of your own: give it with --data FILE.",
+            "--column, --fix and --format are about a file of your own: give it with --data FILE.",
         ),
-        (["recipes", "airline", "--data", "no.csv"], 3, "There is no file 'no.csv': give the path of a CSV file."),
+        (["recipes", "airline", "--data", "no.csv"], 3, "There is no file 'no.csv': give the path of a table."),
         (
             ["recipes", "airline", "--look-back", "60"],
             3,

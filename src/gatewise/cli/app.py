@@ -15,6 +15,7 @@ from gatewise.backend import check_switches
 from gatewise.cli.bench import bench
 from gatewise.cli.cache import cache
 from gatewise.cli.recipes import recipes
+from gatewise.cli.series import series
 from gatewise.cli.warmup import warmup
 from gatewise.errors import EnvironmentFault, GatewiseError, GatewiseWarning, Interrupted, UsageError
 from gatewise.version import __version__
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 # One line a command: add yours here.
 app.command("recipes")(recipes)
+app.command("series")(series)
 app.command("bench")(bench)
 app.command("warmup")(warmup)
 app.add_typer(cache, name="cache")

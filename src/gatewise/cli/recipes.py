@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gatewise.cli.options import Debug, Force, Json, Quiet, Seed
+from gatewise.cli.table_options import Fixes, Formats, format_of
 from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,14 +34,13 @@ def recipes(
     ] = None,
     data: Annotated[
         str,
-        typer.Option("--data", metavar="FILE", help="A CSV file with one series, instead of the airline passengers."),
+        typer.Option("--data", metavar="FILE", help="A file with one series, instead of the airline passengers."),
     ] = "airline",
     column: Annotated[
         str | None, typer.Option("--column", metavar="NAME", help="The file's column of values, by name or number.")
     ] = None,
-    skip_footer: Annotated[
-        int, typer.Option("--skip-footer", metavar="N", help="Lines at the end of the file that are not data.")
-    ] = 0,
+    fix: Fixes = None,
+    form: Formats = None,
     recipe: Annotated[
         list[str] | None, typer.Option("--recipe", metavar="NAME", help="Run only this recipe; may be given again.")
     ] = None,
@@ -101,7 +101,7 @@ def recipes(
 
         check_target(report, force)
     options = room.RunOptions(
-        values=_values(data, column, skip_footer),
+        values=_values(data, column, fix, form),
         members=members,
         seed=seed,
         dialect=dialect.value,
@@ -155,15 +155,15 @@ def _check_family(family: str) -> None:
     raise UsageError(f"There are no recipes {family!r}: {remedy}")
 
 
-def _values(data: str, column: str | None, skip_footer: int) -> Any:
+def _values(data: str, column: str | None, fix: list[str] | None, form: list[str] | None) -> Any:
     """Return the series of the user's file, or None for the shipped one."""
     if data == "airline" and not Path(data).exists():
-        if column is not None or skip_footer:
-            raise UsageError("--column and --skip-footer are about a file of your own: give it with --data FILE.")
+        if column is not None or fix or form:
+            raise UsageError("--column, --fix and --format are about a file of your own: give it with --data FILE.")
         return None
-    from gatewise.datasets import read_values
+    from gatewise.tables import read_values
 
-    return read_values(data, column=column, skip_footer=skip_footer).values
+    return read_values(data, column=column, fix=fix or (), format=format_of(form)).values  # type: ignore[arg-type]
 
 
 def _run(chosen: "list[Recipe]", options: "RunOptions", quiet: bool) -> "list[RecipeResult]":

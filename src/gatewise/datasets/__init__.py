@@ -5,8 +5,6 @@ room above may import it.
 """
 
 from gatewise.datasets.airline import load_airline as load_airline
-from gatewise.datasets.columns import ValueColumn as ValueColumn
-from gatewise.datasets.columns import read_values as read_values
 from gatewise.datasets.text import Corpus as Corpus
 from gatewise.datasets.text import RankedWords as RankedWords
 from gatewise.datasets.text import Sequences as Sequences

@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 import numpy as np
 from jaxtyping import Float64
 
-from gatewise.datasets.columns import read_values
+from gatewise.tables import read_values
 
 
 def load_airline() -> Float64[np.ndarray, " time"]:

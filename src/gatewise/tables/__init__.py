@@ -9,10 +9,13 @@
     unfolding  table -> rows of one value each          frequency, steps   the step between two times
     assembly   rows -> series on a regular grid         remarks    what is remarkable about them
     reading    all of it: `read_series`                 series_table       the result
+    columns    one column of numbers: `read_values`
 
 In: a table in any of these forms. Out: a `SeriesTable`. Nothing here knows Keras.
 """
 
+from gatewise.tables.columns import ValueColumn as ValueColumn
+from gatewise.tables.columns import read_values as read_values
 from gatewise.tables.form import Covariates as Covariates
 from gatewise.tables.form import Fix as Fix
 from gatewise.tables.form import TableFormat as TableFormat

@@ -69,7 +69,7 @@ def read_series(
     """
     form, fixes, explaining = checked_format(format), checked_fixes(fix), checked_covariates(covariates)
     with ExitStack() as closing:
-        sheet = _sheet(source, form, fixes, closing)
+        sheet = open_sheet(source, form, fixes, closing)
         roles = find_roles(sheet, id_col, time_col, target_col, explaining, form.get("layout"))
         rows = unfold(sheet, roles, form, fixes)
     name = "times" if roles.time is None else sheet.dialect.names[roles.time]
@@ -91,10 +91,10 @@ def read_series(
     return remarked(replace(table, columns=columns, notes=notes), sheet.name)
 
 
-def _sheet(
+def open_sheet(
     source: Any, form: TableFormat, fixes: frozenset[str], closing: ExitStack
 ) -> DelimitedSheet | frames.FrameSheet:
-    """Open whatever the series are in."""
+    """Open a file, a frame or a list as a table, which `closing` closes in the end."""
     if not isinstance(source, str | os.PathLike):
         frame, name = frames.frame_of(source)
         return frames.FrameSheet(frame, name, form)

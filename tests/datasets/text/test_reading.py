@@ -1,7 +1,9 @@
 """read_corpus: every kind of source gives the same corpus, and the notes say what was understood."""
 
+import csv
 import gzip
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import gatewise as gw
 from gatewise.datasets import Texts
@@ -77,6 +81,39 @@ def test_texts_and_labels_may_come_apart(texts, labels):
     corpus = gw.read_corpus(texts, label=labels)
     assert list(corpus.texts) == TEXTS
     assert corpus.labels.tolist() == [1, 0, 1, 0]
+
+
+# No control characters, in which csv.writer and a reader of lines may differ by design (NUL, line ends are tested below).
+SOME_TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\n\t\r,;|\"'"), max_size=12)
+ROWS = st.lists(st.tuples(SOME_TEXT.filter(str.strip), st.sampled_from(["a", "b b", "c;d"])), min_size=4, max_size=8)
+
+
+@settings(deadline=None)
+@given(ROWS, st.sampled_from(",;\t|"))
+def test_whatever_csv_holds_comes_back(tmp_path_factory, rows, separator):
+    rows = [("first text", "a"), ("second text", "b b"), *rows]
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=separator)
+        writer.writerow(["text", "label"])
+        writer.writerows(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GatewiseWarning)
+        corpus = gw.read_corpus(path, label="label", text="text")
+    assert list(corpus.texts) == [text for text, _ in rows]
+    assert [corpus.classes[label] for label in corpus.labels] == [label for _, label in rows]
+
+
+@settings(deadline=None)
+@given(ROWS)
+def test_whatever_json_holds_comes_back(tmp_path_factory, rows):
+    rows = [("first text", "a"), ("second text", "b b"), *rows]
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GatewiseWarning)
+        corpus = gw.read_corpus(path)
+    assert list(corpus.texts) == [text for text, _ in rows]
 
 
 def test_old_line_ends_are_line_ends(tmp_path):

@@ -11,7 +11,7 @@ import gatewise as gw
 from gatewise import backend
 from gatewise.datasets.text import download as downloads
 from gatewise.datasets.text import review_files, reviews
-from gatewise.errors import DataError, EnvironmentFault, UsageError
+from gatewise.errors import DataError, EnvironmentFault, GatewiseWarning, UsageError
 
 REVIEWS = {
     "train/neg/0_1.txt": "Bad.",
@@ -80,6 +80,16 @@ def test_reviews_are_read_from_whatever_holds_them(tmp_path, kind):
         "1 test review can also be read among the training reviews, word for word.",
     )
     assert repr(corpus) == "<Corpus of 7 texts in 2 classes: 5 train, 2 test>"
+
+
+def test_read_corpus_reads_the_same_out_of_the_folder(tmp_path):
+    top = folder(tmp_path / "aclImdb", {**BESIDE, **REVIEWS})
+    with pytest.warns(GatewiseWarning, match="1 text outside of the training part is a training text as well"):
+        corpus = gw.read_corpus(top)
+    reviews = gw.datasets.imdb(top)
+    assert (corpus.texts, corpus.classes) == (reviews.texts, reviews.classes)
+    np.testing.assert_array_equal(corpus.labels, reviews.labels)
+    np.testing.assert_array_equal(corpus.split, reviews.split)
 
 
 def test_stars_are_kept_and_films_need_a_complete_list(tmp_path):

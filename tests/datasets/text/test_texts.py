@@ -22,6 +22,10 @@ def test_it_is_the_sequence_that_was_given(strings, data):
     rows = data.draw(st.lists(st.integers(0, len(strings) - 1), max_size=5) if strings else st.just([]))
     assert list(texts.select(rows)) == [strings[row] for row in rows]
     assert texts == Texts.of(tuple(strings))
+    marks = list(texts.fingerprints())
+    assert [[one == other for one in strings] for other in strings] == [
+        [one == other for one in marks] for other in marks
+    ]
     assert texts != Texts.of([*strings, "more"])
     assert Texts(*texts.packed()) == texts
 

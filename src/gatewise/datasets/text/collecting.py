@@ -1,6 +1,6 @@
 """Texts, labels, groups and parts out of the columns of a table, row by row; what is no text is refused with its place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,7 +59,6 @@ def collect(table: Table, roles: Roles, separator: str | None) -> Collected:
     labels = read_labels(table, roles, separator)
     groups = None if roles.group is None else _groups(table, roles.group)
     parts = np.zeros(len(kept), np.int8) if roles.split is None else _parts(table, roles.split)
-    # The rows hold every text a second time.
     table.rows = []
     return Collected(table, roles, texts, labels, groups, parts, roles.split is not None, table.places)
 
@@ -72,32 +71,36 @@ def numbered(names: Sequence[str]) -> Int32[np.ndarray, " samples"]:
 
 def _texts(table: Table, column: int) -> tuple[Texts, list[int], list[Any]]:
     """Return the texts, the rows that have one, and the places of those that have none."""
-    texts = []
-    kept = []
-    empty = []
-    long = []
-    for row, (cells, place) in enumerate(zip(table.rows, table.places, strict=True)):
-        text = cells[column]
-        if is_missing(text) or (isinstance(text, str) and not text.strip()):
-            empty.append(place)
-            continue
-        if not isinstance(text, str):
-            raise DataError(
-                f"{table.where(place)} holds {short(text)} in column {table.columns[column]!r}, which is no text: name the "
-                "column of the texts, text=…, or put it in quotes."
-            )
-        _refuse_what_no_file_holds(table, place, text)
-        if len(text) > LONGEST_TEXT:
-            long.append(place)
-            text = text[:LONGEST_TEXT]
-        texts.append(text)
-        kept.append(row)
+    kept: list[int] = []
+    empty: list[Any] = []
+    long: list[Any] = []
+
+    def checked() -> Iterator[str]:
+        for row, (cells, place) in enumerate(zip(table.rows, table.places, strict=True)):
+            text = cells[column]
+            if is_missing(text) or (isinstance(text, str) and not text.strip()):
+                empty.append(place)
+                continue
+            if not isinstance(text, str):
+                raise DataError(
+                    f"{table.where(place)} holds {short(text)} in column {table.columns[column]!r}, which is no text: name "
+                    "the column of the texts, text=…, or put it in quotes."
+                )
+            _refuse_what_no_file_holds(table, place, text)
+            if len(text) > LONGEST_TEXT:
+                long.append(place)
+            kept.append(row)
+            # One text less in the table for each one more in the corpus.
+            cells[column] = None
+            yield text[:LONGEST_TEXT]
+
+    texts = Texts.of(checked())
     if long:
         were = "was" if len(long) == 1 else "were"
         table.notes.append(
             f"{counted(len(long), 'text')} {were} cut after {LONGEST_TEXT:,} characters ({table.several(long)})."
         )
-    return Texts.of(texts), kept, empty
+    return texts, kept, empty
 
 
 def _refuse_what_no_file_holds(table: Table, place: Any, text: str) -> None:

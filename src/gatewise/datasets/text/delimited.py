@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple
 
 from gatewise.datasets.text.lines import TextFile, blank_note
@@ -33,19 +34,18 @@ def read_delimited(file: TextFile, wanted: set[str]) -> Table:
     Raises:
         DataError: It is not delimited text, or a row has another number of cells than the first.
     """
-    numbered = list(file)
     with _long_cells():
-        separator = _separator([line for _, line in numbered[:_SAMPLE]])
+        separator = _separator([line for _, line in islice(file, _SAMPLE)])
         quotes = True
         try:
-            records, blank = _records(file, numbered, separator, quotes)
+            records, blank = _records(file, separator, quotes)
             _check_widths(file, records)
         except DataError:
             # Many TSV files have quotes that mean nothing: then every line is a row.
-            if separator != "\t" or len({line.count("\t") for _, line in numbered if line.strip()}) != 1:
+            if separator != "\t" or len({line.count("\t") for _, line in file if line.strip()}) != 1:
                 raise
             quotes = False
-            records, blank = _records(file, numbered, separator, quotes)
+            records, blank = _records(file, separator, quotes)
     has_header = _is_header(records, wanted)
     names = [cell.strip() for cell in records[0].cells] if has_header else []
     body = records[1:] if has_header else records
@@ -92,11 +92,9 @@ def _separator(sample: list[str]) -> str:
     return best if agreement(best) else ","
 
 
-def _records(
-    file: TextFile, numbered: list[tuple[int, str]], separator: str, quotes: bool
-) -> tuple[list[_Record], int]:
+def _records(file: TextFile, separator: str, quotes: bool) -> tuple[list[_Record], int]:
     """Return the rows that are not blank, each with the line in which it begins, and how many lines were blank."""
-    lines_only = (line for _, line in numbered)
+    lines_only = (line for _, line in file)
     if quotes:
         reader = csv.reader(lines_only, delimiter=separator, strict=True)
     else:

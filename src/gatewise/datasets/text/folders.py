@@ -31,7 +31,8 @@ def read_folder(folder: Path, errors: Errors) -> Table:
     parts = {path: PART_NAMES[path.name.lower()] for path in inside if path.name.lower() in PART_NAMES}
     notes: list[str] = []
     if PARTS[0] in parts.values():
-        classes = [(path, str(part)) for top, part in parts.items() for path in _folders(top)]
+        in_order = sorted(parts.items(), key=lambda item: PARTS.index(item[1]))
+        classes = [(path, str(part)) for top, part in in_order for path in _folders(top)]
         others = [path.name for path in inside if path not in parts]
         notes += [f"Passed over beside the parts: {listed(others)}."] if others else []
     else:

@@ -82,6 +82,7 @@ class TextFile:
         """
         offset = 0
         number = 0
+        self.replaced.clear()
         with self._open() as file:
             if self._told(lambda: file.read(2)) in (b"\xff\xfe", b"\xfe\xff"):
                 file.seek(0)

@@ -21,7 +21,7 @@ def remarks(corpus: Corpus) -> list[str]:
     alike = [pair for pair in pairwise(lower) if pair[0].casefold() == pair[1].casefold()]
     if alike:
         found.append(f"Classes {listed(alike[0])} differ in nothing but upper and lower case, and are two classes.")
-    repeated = len(corpus) - len(set(corpus.texts.raw()))
+    repeated = len(corpus) - len(set(corpus.texts.fingerprints()))
     if repeated:
         found.append(f"{counted(repeated, 'text')} {'repeats' if repeated == 1 else 'repeat'} another, word for word.")
     return found
@@ -30,13 +30,13 @@ def remarks(corpus: Corpus) -> list[str]:
 def contradictions(corpus: Corpus) -> list[str]:
     """Return how many texts are there with different labels."""
     labels: dict[bytes, bytes] = {}
-    different: dict[bytes, None] = {}
-    for text, label in zip(corpus.texts.raw(), corpus.labels, strict=True):
+    different: dict[bytes, int] = {}
+    for position, (text, label) in enumerate(zip(corpus.texts.fingerprints(), corpus.labels, strict=True)):
         if labels.setdefault(text, label.tobytes()) != label.tobytes():
-            different[text] = None
+            different.setdefault(text, position)
     if not different:
         return []
-    first = short(next(iter(different)).decode("utf-8"))
+    first = short(corpus.texts[next(iter(different.values()))])
     were = "is" if len(different) == 1 else "are"
     return [f"{counted(len(different), 'text')} {were} there with different labels, the first {first}: decide for one."]
 

@@ -59,14 +59,15 @@ def shared_between(corpus: Corpus) -> int:
     """Return how many texts of the validation and test part are, word for word, in the training part as well."""
     if corpus.split is None:
         return 0
-    train = {text for text, part in zip(corpus.texts.raw(), corpus.split.tolist(), strict=True) if part == 0}
-    return sum(part > 0 and text in train for text, part in zip(corpus.texts.raw(), corpus.split.tolist(), strict=True))
+    texts, parts = list(corpus.texts.fingerprints()), corpus.split.tolist()
+    train = {text for text, part in zip(texts, parts, strict=True) if part == 0}
+    return sum(part > 0 and text in train for text, part in zip(texts, parts, strict=True))
 
 
 def inseparable(corpus: Corpus) -> Int64[np.ndarray, " samples"]:
     """Number what has to stay together: equal texts, and texts of one group, also through one another."""
     first: dict[bytes, int] = {}
-    same_text = np.array([first.setdefault(text, len(first)) for text in corpus.texts.raw()], np.int64)
+    same_text = np.array([first.setdefault(text, len(first)) for text in corpus.texts.fingerprints()], np.int64)
     if corpus.groups is None or not len(corpus):
         return same_text
     from scipy.sparse import coo_array

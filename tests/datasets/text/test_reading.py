@@ -163,6 +163,16 @@ def test_a_header_is_found_also_where_labels_are_numbers(tmp_path):
     )
 
 
+@pytest.mark.parametrize("header", ["v1,v2,,", "v1,v2,v3,v3"])
+def test_a_header_may_have_blank_or_double_names(tmp_path, header):
+    path = written(
+        tmp_path / "a.csv", f"{header}\nham,see you later then,,\nspam,you have won a prize,,\nham,so late,,\n"
+    )
+    corpus = gw.read_corpus(path)
+    assert list(corpus.texts) == ["see you later then", "you have won a prize", "so late"]
+    assert corpus.classes == ("ham", "spam")
+
+
 def test_quotes_that_mean_nothing_are_taken_as_they_stand(tmp_path):
     path = written(tmp_path / "a.tsv", 'text\tlabel\n"Alien" is good\t1\n"Aliens is bad\t0\n')
     corpus = gw.read_corpus(path)
@@ -189,7 +199,7 @@ def folder(top, files):
 
 
 def test_a_folder_for_each_class(tmp_path):
-    files = {"pos/2.txt": "good", "pos/10.txt": "great", "neg/1.txt": "bad", "neg/notes.md": "?", "README": "x"}
+    files = {"pos/2.txt": "good", "pos/10.txt": "great", "neg/1": "bad", "neg/notes.md": "?", "README": "x"}
     corpus = gw.read_corpus(folder(tmp_path / "it", files))
     assert list(corpus.texts) == ["bad", "good", "great"]
     assert corpus.labels.tolist() == [0, 1, 1]

@@ -1,7 +1,6 @@
 """Files of delimited cells, CSV and TSV: separator, quotes and header are found out, rows that do not fit refused."""
 
 import csv
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +72,7 @@ def read_delimited(file: TextFile, wanted: set[str]) -> Table:
 @contextmanager
 def _long_cells() -> Iterator[None]:
     """Let the csv module read long texts, for a while: its limit of 131,072 characters is one of the whole process."""
-    before = csv.field_size_limit(sys.maxsize)
+    before = csv.field_size_limit(2**31 - 1)
     try:
         yield
     finally:
@@ -137,9 +136,11 @@ def _is_header(records: list[_Record], wanted: set[str]) -> bool:
     first = [cell.strip() for cell in records[0].cells]
     if wanted & set(first):
         return True
-    if len(set(first)) < len(first) or any(len(cell) > _LONGEST_NAME or not cell for cell in first):
+    if any(len(cell) > _LONGEST_NAME for cell in first):
         return False
     for position, cell in enumerate(first):
+        if not cell:
+            continue
         below = [record.cells[position].strip() for record in records[1:]]
         if _is_number(cell) and all(map(_is_number, below)):
             return False

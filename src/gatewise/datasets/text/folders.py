@@ -22,7 +22,7 @@ _LARGEST_FILE = 2**26
 
 
 def read_folder(folder: Path, errors: Errors) -> Table:
-    """Read ``CLASS/*.txt``, or ``train|validation|test / CLASS / *.txt``.
+    """Read ``CLASS/*.txt``, or ``train|validation|test / CLASS / *.txt``; files without an ending are texts, too.
 
     Raises:
         DataError: There are no such folders, or a file is no text.
@@ -47,7 +47,7 @@ def read_folder(folder: Path, errors: Errors) -> Table:
         for file in sorted(path.iterdir(), key=_in_order):
             if file.is_symlink() or not file.is_file():
                 passed["links and folders"] += 1
-            elif file.suffix.lower() != ".txt":
+            elif file.suffix.lower() not in ("", ".txt"):
                 passed["files other than .txt"] += 1
             else:
                 rows.append([_text(file, errors), path.name, part])

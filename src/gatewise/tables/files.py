@@ -15,7 +15,7 @@ from gatewise.errors import DataError
 from gatewise.tables.form import nearest
 
 # First bytes of a file -> what it is and what to do, where it is no table that is read here.
-_FOREIGN = {
+FOREIGN = {
     b"%PDF": "is a PDF document: export its table as CSV",
     b"\xd0\xcf\x11\xe0": "is a spreadsheet in the old .xls format: save it as .xlsx or CSV",
     b"SQLite format 3": "is an SQLite database: export its table as CSV",
@@ -143,7 +143,7 @@ def _is_workbook(archive: BinaryIO) -> bool:
 def _refuse_foreign(name: str, head: bytes) -> None:
     if not head:
         raise DataError(f"{name} is empty: give a table with a header and rows.")
-    for magic, what in _FOREIGN.items():
+    for magic, what in FOREIGN.items():
         if head.startswith(magic):
             raise DataError(f"{name} {what}.")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()

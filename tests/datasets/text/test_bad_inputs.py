@@ -248,14 +248,14 @@ FILES = {
         "a.csv",
         b"\x80\x04\x95...",
         {},
-        "{} is a pickle, which could hold code: save the table as CSV or JSON lines.",
+        "{} is a pickle, which could hold code: save the table as CSV or Parquet.",
     ),
     "HTML": ("a.csv", "<!DOCTYPE html><p>404", {}, "{} is HTML or XML, perhaps an error page: fetch the file itself."),
     "Git LFS": (
         "a.csv",
         "version https://git-lfs.github.com/spec/v1\n",
         {},
-        "{} is a pointer of Git LFS and not the file itself: fetch it with 'git lfs pull'.",
+        "{} is a pointer of Git LFS, not the file itself: fetch it with 'git lfs pull'.",
     ),
     "damaged gzip": (
         "a.csv.gz",

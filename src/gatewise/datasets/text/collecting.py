@@ -12,8 +12,9 @@ from gatewise.datasets.text.frames import is_missing
 from gatewise.datasets.text.labels import label_name, read_labels
 from gatewise.datasets.text.table import Roles, Table
 from gatewise.datasets.text.texts import Texts
-from gatewise.datasets.text.wording import counted, short
+from gatewise.datasets.text.wording import short
 from gatewise.errors import DataError
+from gatewise.tables.form import count
 
 LONGEST_TEXT = 1_000_000
 
@@ -51,7 +52,7 @@ def collect(table: Table, roles: Roles, separator: str | None) -> Collected:
     texts, kept, empty = _texts(table, roles.text)
     if empty:
         were = "was" if len(empty) == 1 else "were"
-        table.notes.append(f"{counted(len(empty), 'row')} without a text {were} left out ({table.several(empty)}).")
+        table.notes.append(f"{count(len(empty), 'row')} without a text {were} left out ({table.several(empty)}).")
     if not kept:
         raise DataError(f"{table.name} holds no texts in column {table.columns[roles.text]!r}: give texts with labels.")
     table.rows = [table.rows[row] for row in kept]
@@ -98,7 +99,7 @@ def _texts(table: Table, column: int) -> tuple[Texts, list[int], list[Any]]:
     if long:
         were = "was" if len(long) == 1 else "were"
         table.notes.append(
-            f"{counted(len(long), 'text')} {were} cut after {LONGEST_TEXT:,} characters ({table.several(long)})."
+            f"{count(len(long), 'text')} {were} cut after {LONGEST_TEXT:,} characters ({table.several(long)})."
         )
     return texts, kept, empty
 

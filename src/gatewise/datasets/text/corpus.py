@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Int8, Int32
 
 from gatewise.datasets.text.texts import Texts
-from gatewise.datasets.text.wording import counted
 from gatewise.errors import UsageError
+from gatewise.tables.form import count
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -90,9 +90,9 @@ class Corpus:
         return len(self.texts)
 
     def __repr__(self) -> str:
-        classes = counted(len(self.classes), "class", "classes")
+        classes = count(len(self.classes), "class", "classes")
         parts = ""
         if self.split is not None:
             sizes = np.bincount(self.split, minlength=len(PARTS)).tolist()
             parts = ": " + ", ".join(f"{size:,} {name}" for name, size in zip(PARTS, sizes, strict=True) if size)
-        return f"<Corpus of {counted(len(self), 'text')} in {classes}{parts}>"
+        return f"<Corpus of {count(len(self), 'text')} in {classes}{parts}>"

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from gatewise.datasets.text.lines import TextFile, blank_note
 from gatewise.datasets.text.table import Table
-from gatewise.datasets.text.wording import counted, lines
+from gatewise.datasets.text.wording import lines
 from gatewise.errors import DataError
+from gatewise.tables.form import count
 
 _SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas"}
 _SAMPLE = 1000
@@ -126,7 +127,7 @@ def _check_widths(file: TextFile, records: list[_Record]) -> None:
     if odd:
         more = f", and so {'has' if len(odd) == 2 else 'have'} {len(odd) - 1:,} more" if len(odd) > 1 else ""
         raise DataError(
-            f"{file.name}, line {odd[0].line} has {counted(len(odd[0].cells), 'cell')} where the first row has {width}"
+            f"{file.name}, line {odd[0].line} has {count(len(odd[0].cells), 'cell')} where the first row has {width}"
             f"{more}: put a text that holds the separator in quotes."
         )
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from gatewise.datasets.text.corpus import PARTS
 from gatewise.datasets.text.lines import Errors
 from gatewise.datasets.text.table import Roles, Table
-from gatewise.datasets.text.wording import counted, listed, short
+from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import DataError
+from gatewise.tables.form import count
 
 # Names of a part, as they are met.
 PART_NAMES = {
@@ -65,7 +66,7 @@ def read_folder(folder: Path, errors: Errors) -> Table:
         rows,
         places,
         lambda place: repr(str(place)),
-        lambda many: f"{counted(len(many), 'file')} ({listed([str(place) for place in many])})",
+        lambda many: f"{count(len(many), 'file')} ({listed([str(place) for place in many])})",
         notes,
         Roles(0, (1,), None, 2 if parts else None),
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.datasets.text.table import Roles, Table
-from gatewise.datasets.text.wording import counted, lines, short
+from gatewise.datasets.text.wording import lines, short
 from gatewise.errors import DataError, EnvironmentFault, UsageError
+from gatewise.tables.form import count
 
 _Values = list[Any]
 
@@ -47,8 +48,8 @@ def from_memory(source: Any, label: Any) -> Table:
     labels = _values(label)
     if len(labels) != len(values):
         raise DataError(
-            f"There {'is' if len(values) == 1 else 'are'} {counted(len(values), 'text')} and "
-            f"{counted(len(labels), 'label')}: give one label for each text."
+            f"There {'is' if len(values) == 1 else 'are'} {count(len(values), 'text')} and "
+            f"{count(len(labels), 'label')}: give one label for each text."
         )
     return _table("The list", {"text": values, "label": labels}, Roles(0, (1,)))
 

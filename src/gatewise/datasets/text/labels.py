@@ -10,8 +10,9 @@ from jaxtyping import Bool, Int32
 from gatewise.datasets.text.frames import is_missing
 from gatewise.datasets.text.roles import MOST_CLASSES
 from gatewise.datasets.text.table import Roles, Table
-from gatewise.datasets.text.wording import counted, listed, short
+from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import DataError, UsageError
+from gatewise.tables.form import count
 
 _WHOLE = re.compile(r"([+-]?\d{1,15})\.0+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
@@ -102,7 +103,7 @@ def classes_of(table: Table, labels: Sequence[tuple[str, ...]], roles: Roles, se
     column = table.columns[roles.labels[0]]
     if not several and _like_ids(len(names), len(labels)):
         raise DataError(
-            f"{table.name}, column {column!r} holds {len(names):,} different labels in {counted(len(labels), 'row')} "
+            f"{table.name}, column {column!r} holds {len(names):,} different labels in {count(len(labels), 'row')} "
             f"({listed(sorted(names)[:3])}, …): it seems to be an identifier or a text; name the column of the classes, "
             "label=…."
         )
@@ -126,7 +127,7 @@ def as_array(table: Table, labels: Sequence[tuple[str, ...]], classes: Classes, 
         new = sorted({name for i in unknown for name in labels[i] if name not in position})
         raise DataError(
             f"{table.where(places[unknown[0]])} has the label {short(new[0])}, which no training text has; "
-            f"{counted(len(unknown), 'text')} {'has' if len(unknown) == 1 else 'have'} labels that are new ({listed(new)}), "
+            f"{count(len(unknown), 'text')} {'has' if len(unknown) == 1 else 'have'} labels that are new ({listed(new)}), "
             f"and the classes are {listed(classes.names)}: correct them, or add such texts to the training part."
         )
     if classes.multi:

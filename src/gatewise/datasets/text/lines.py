@@ -12,28 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, cast
 
-from gatewise.datasets.text.wording import counted, lines
+from gatewise.datasets.text.wording import lines
 from gatewise.errors import DataError
+from gatewise.tables.files import FOREIGN
+from gatewise.tables.form import count
 
 Errors = Literal["strict", "replace"]
 
 _LONGEST_LINE = 2**26
 _HEAD = 2**12
 
-# First bytes of files that are no text -> what they are, and what to do.
+# First bytes of more files that are no text -> what they are, and what to do.
 _FOREIGN = {
+    **FOREIGN,
     b"PK\x03\x04": "is a zip archive or an .xlsx file: unpack it, or save the table as CSV",
-    b"%PDF": "is a PDF document: save its table as CSV",
-    b"\xd0\xcf\x11\xe0": "is a spreadsheet in the old .xls format: save the table as CSV",
-    b"BZh": "is compressed with bzip2: unpack it",
-    b"\xfd7zXZ": "is compressed with xz: unpack it",
-    b"\x28\xb5\x2f\xfd": "is compressed with zstd: unpack it",
-    b"SQLite format 3": "is an SQLite database: save its table as CSV",
-    b"\x80\x04": "is a pickle, which could hold code: save the table as CSV or JSON lines",
-    b"\x80\x05": "is a pickle, which could hold code: save the table as CSV or JSON lines",
     b"\xff\xfe\0\0": "is UTF-32 text: save it as UTF-8",
     b"\0\0\xfe\xff": "is UTF-32 text: save it as UTF-8",
-    b"version https://git-lfs": "is a pointer of Git LFS and not the file itself: fetch it with 'git lfs pull'",
 }
 _LONE_RETURN = re.compile(rb"(?<=\r)(?!\n)")
 
@@ -155,6 +149,6 @@ class TextFile:
             raise DataError(f"{self.name} cannot be read ({error.strerror or error}): give a readable file.") from error
 
 
-def blank_note(count: int) -> list[str]:
+def blank_note(blank: int) -> list[str]:
     """Return how many blank lines were skipped, as a note."""
-    return [f"{counted(count, 'blank line')} {'was' if count == 1 else 'were'} skipped."] if count else []
+    return [f"{count(blank, 'blank line')} {'was' if blank == 1 else 'were'} skipped."] if blank else []

@@ -22,8 +22,9 @@ from gatewise.datasets.text.review_files import as_path
 from gatewise.datasets.text.roles import Name, find_roles
 from gatewise.datasets.text.table import Roles, Table
 from gatewise.datasets.text.texts import Texts
-from gatewise.datasets.text.wording import counted, short
+from gatewise.datasets.text.wording import short
 from gatewise.errors import DataError, GatewiseWarning, UsageError
+from gatewise.tables.form import count
 
 
 def read_corpus(
@@ -161,5 +162,5 @@ def _corpus(found: Collected, classes: Classes) -> Corpus:
     groups = None if found.groups is None else numbered(found.groups)
     labels = as_array(found.table, found.labels, classes, found.places)
     kind = "a text may have several" if classes.multi else "each text has one"
-    said = f"{counted(len(labels), 'text')}, {counted(len(classes.names), 'class', 'classes')}, of which {kind}."
+    said = f"{count(len(labels), 'text')}, {count(len(classes.names), 'class', 'classes')}, of which {kind}."
     return Corpus(found.texts, labels, classes.names, groups, split, (*found.table.notes, said))

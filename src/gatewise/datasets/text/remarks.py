@@ -4,7 +4,8 @@ from itertools import pairwise
 
 from gatewise.datasets.text.corpus import Corpus
 from gatewise.datasets.text.splits import shared_between
-from gatewise.datasets.text.wording import counted, listed, short
+from gatewise.datasets.text.wording import listed, short
+from gatewise.tables.form import count
 
 _OUT_OF_BALANCE = 10
 
@@ -23,7 +24,7 @@ def remarks(corpus: Corpus) -> list[str]:
         found.append(f"Classes {listed(alike[0])} differ in nothing but upper and lower case, and are two classes.")
     repeated = len(corpus) - len(set(corpus.texts.fingerprints()))
     if repeated:
-        found.append(f"{counted(repeated, 'text')} {'repeats' if repeated == 1 else 'repeat'} another, word for word.")
+        found.append(f"{count(repeated, 'text')} {'repeats' if repeated == 1 else 'repeat'} another, word for word.")
     return found
 
 
@@ -38,7 +39,7 @@ def contradictions(corpus: Corpus) -> list[str]:
         return []
     first = short(corpus.texts[next(iter(different.values()))])
     were = "is" if len(different) == 1 else "are"
-    return [f"{counted(len(different), 'text')} {were} there with different labels, the first {first}: decide for one."]
+    return [f"{count(len(different), 'text')} {were} there with different labels, the first {first}: decide for one."]
 
 
 def leaks(corpus: Corpus) -> list[str]:
@@ -48,6 +49,6 @@ def leaks(corpus: Corpus) -> list[str]:
         return []
     also = "is a training text" if shared == 1 else "are training texts"
     return [
-        f"{counted(shared, 'text')} outside of the training part {also} as well, word for word, so that scores will be too "
+        f"{count(shared, 'text')} outside of the training part {also} as well, word for word, so that scores will be too "
         "good: remove them from one of the parts, or make new parts with gw.datasets.split_corpus."
     ]

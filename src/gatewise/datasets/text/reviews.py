@@ -19,8 +19,8 @@ from gatewise.datasets.text.corpus import PARTS, Corpus
 from gatewise.datasets.text.download import download
 from gatewise.datasets.text.review_files import CLASSES, Reviews
 from gatewise.datasets.text.splits import shared_between
-from gatewise.datasets.text.wording import counted
 from gatewise.errors import UsageError
+from gatewise.tables.form import count
 
 ADDRESS = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 # As it is checked by TensorFlow Datasets and others.
@@ -68,7 +68,7 @@ def imdb(path: str | os.PathLike[str] | None = None, split: Split = "official") 
         corpus = _published(corpus)
     shared = shared_between(corpus)
     if shared:
-        note = f"{counted(shared, 'test review')} can also be read among the training reviews, word for word."
+        note = f"{count(shared, 'test review')} can also be read among the training reviews, word for word."
         corpus = replace(corpus, notes=(*corpus.notes, note))
     return corpus
 
@@ -94,7 +94,7 @@ def _downloaded() -> Reviews:
 
 
 def _corpus(reviews: Reviews) -> Corpus:
-    notes = [f"{counted(len(reviews.texts), 'movie review')} from {reviews.source}."]
+    notes = [f"{count(len(reviews.texts), 'movie review')} from {reviews.source}."]
     sizes = np.bincount(2 * reviews.parts + reviews.labels, minlength=4).tolist()
     if sizes != [_OFFICIAL] * 4:
         found = ", ".join(

@@ -1,6 +1,5 @@
 """Which column of a table holds the texts, which the labels: as named by the user, by the header, or by what is in them."""
 
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from gatewise.datasets.text.frames import is_missing
 from gatewise.datasets.text.table import Roles, Table
 from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import DataError, UsageError
+from gatewise.tables.form import nearest
 
 _TEXT_NAMES = ("text", "review", "sentence", "content", "comment", "message", "document", "tweet", "body")
 _LABEL_NAMES = ("label", "labels", "class", "category", "target", "sentiment", "polarity", "topic", "intent")
@@ -139,8 +139,8 @@ def _place(table: Table, role: str, name: Name) -> int:
         return int(number) - 1
     if not isinstance(name, str | int) or isinstance(name, bool):
         raise UsageError(f"{role} is {short(name)}: give the name of a column, or its number from 1.")
-    near = difflib.get_close_matches(str(name), table.columns, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {_shown(table)}."
+    near = nearest(str(name), table.columns)
+    hint = f"did you mean {near!r}?" if near else f"choose one of {_shown(table)}."
     raise DataError(f"{table.name} has no column {name!r}: {hint}")
 
 

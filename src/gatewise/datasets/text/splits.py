@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int64
 
 from gatewise.datasets.text.corpus import PARTS, Corpus
-from gatewise.datasets.text.wording import counted, short
+from gatewise.datasets.text.wording import short
 from gatewise.errors import DataError, UsageError
+from gatewise.tables.form import count
 
 
 def split_corpus(corpus: Corpus, test: float = 0.2, validation: float = 0.0, seed: int = 0) -> Corpus:
@@ -100,9 +101,9 @@ def _check_bundles(corpus: Corpus, bundles: Int64[np.ndarray, " samples"], parts
         texts = int(rows.sum())
         found = len(np.unique(bundles[rows]))
         if found < parts and not (corpus.multi_label and not texts):
-            together = "" if found == texts else f", which stay together in {counted(found, 'group')}"
+            together = "" if found == texts else f", which stay together in {count(found, 'group')}"
             raise DataError(
-                f"Class {short(name)} has {counted(texts, 'text')}{together}, and {parts} parts are to have it: add "
+                f"Class {short(name)} has {count(texts, 'text')}{together}, and {parts} parts are to have it: add "
                 f"texts of that class, or leave it out."
             )
 

@@ -15,8 +15,9 @@ from jaxtyping import Int32, Int64, UInt64
 
 from gatewise.datasets.text.sequences import Sequences
 from gatewise.datasets.text.tokens import tokenize
-from gatewise.datasets.text.wording import counted, listed, short
+from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import DataError, GatewiseWarning, ModelFileError, UsageError
+from gatewise.tables.form import count
 
 PAD = 0
 UNKNOWN = 1
@@ -62,9 +63,9 @@ class UnknownTokens(NamedTuple):
         return self.unknown / self.tokens if self.tokens else 0.0
 
     def __str__(self) -> str:
-        text = f"{self.share:.2%} of {counted(self.tokens, 'token')} unknown"
+        text = f"{self.share:.2%} of {count(self.tokens, 'token')} unknown"
         if self.texts:
-            text += f"; {counted(len(self.texts), 'text')} without any known token"
+            text += f"; {count(len(self.texts), 'text')} without any known token"
         if self.most_frequent:
             text += f"; most frequent: {listed([word for word, _ in self.most_frequent])}"
         return text + "."
@@ -115,13 +116,13 @@ class Vocabulary:
             counts.update(tokenize(text))
             texts_met += 1
         if not counts:
-            raise DataError(f"There are no words in {counted(texts_met, 'text')}: give texts of letters or digits.")
-        kept = sorted((word for word, count in counts.items() if count >= min_count), key=lambda w: (-counts[w], w))
+            raise DataError(f"There are no words in {count(texts_met, 'text')}: give texts of letters or digits.")
+        kept = sorted((word for word, times in counts.items() if times >= min_count), key=lambda w: (-counts[w], w))
         if not kept:
             word, most = counts.most_common(1)[0]
             raise DataError(
-                f"No word is met min_count={min_count} times in {counted(texts_met, 'text')} (the most frequent, "
-                f"{short(word)}, {counted(most, 'time')}): lower min_count, or give more texts."
+                f"No word is met min_count={min_count} times in {count(texts_met, 'text')} (the most frequent, "
+                f"{short(word)}, {count(most, 'time')}): lower min_count, or give more texts."
             )
         return cls(tuple(kept[:max_words]), int(bigram_buckets))
 
@@ -157,7 +158,7 @@ class Vocabulary:
         words = Sequences(np.array(ids, np.int32), np.array(lengths, np.int64))
         if len(words.ids) and (words.ids == UNKNOWN).all():
             warnings.warn(
-                f"Not one of {counted(len(words.ids), 'token')} in {counted(len(words), 'text')} is known to the "
+                f"Not one of {count(len(words.ids), 'token')} in {count(len(words), 'text')} is known to the "
                 "vocabulary, so that a model can only guess: give texts in the language of the training texts.",
                 GatewiseWarning,
                 stacklevel=2,

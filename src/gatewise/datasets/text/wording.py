@@ -28,15 +28,6 @@ def listed(values: Sequence[object]) -> str:
     return ", ".join(short(value) for value in values[:_MOST_LISTED]) + more
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """Return a number and its noun.
-
-    >>> counted(1, "review"), counted(25000, "review"), counted(2, "class", "classes")
-    ('1 review', '25,000 reviews', '2 classes')
-    """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def lines(numbers: Sequence[int], noun: str = "line") -> str:
     """Return the first places, as in "lines 3, 4 and 7"; the rest is counted.
 

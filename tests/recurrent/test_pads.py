@@ -100,7 +100,7 @@ MODELS = {
         ]
     ),
     "both-directions": lambda: keras.Sequential(
-        [keras.Input((TIME,)), layers.Embedding(WORDS, 3), layers.Bidirectional(layers.GRU(3)), layers.Dense(1)]
+        [keras.Input((TIME,)), layers.Embedding(WORDS, 3), gw.layers.Bidirectional(layers.GRU(3)), layers.Dense(1)]
     ),
     "dropout-between": lambda: keras.Sequential(
         [

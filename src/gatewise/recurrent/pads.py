@@ -83,7 +83,8 @@ def noted(model: Any) -> Iterator[None]:
     Args:
         model: A Keras model about to be traced.
     """
-    notes = _Notes()
+    # A layer that is traced by itself inside of a model has to know what the model has looked up.
+    notes = _notes.get() or _Notes()
     token = _notes.set(notes)
     try:
         with ExitStack() as stack:

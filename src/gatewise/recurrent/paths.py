@@ -15,7 +15,7 @@ from gatewise.recurrent import equations, scans
 from gatewise.recurrent.equations import Cell, Inputs, States, Weights
 from gatewise.recurrent.scans import Returns
 
-_WITH_KERNELS = (equations.LSTM, equations.GRU, equations.SimpleRNN)
+_WITH_KERNELS = (equations.LSTM, equations.GRU, equations.GRUResetBefore, equations.SimpleRNN)
 
 # All measured on two cores of a Zen 4 (AVX-512), in multiplications of one walk forward. Kernels win from the smallest
 # walks on (LSTM(4), 12 steps, batch 32, 4e4 multiplications: 18 µs a training step, the scan 57), but they take two or three
@@ -107,12 +107,11 @@ def _why_never(cell: Cell, needs: Needs) -> str | None:  # noqa: PLR0911  (a lis
     if not kernels_wanted():
         return "GATEWISE_KERNELS=0"
     if type(cell) not in _WITH_KERNELS:
-        return "there is no kernel for a GRU with reset_after=False"
+        return f"there is no kernel for a {type(cell).__name__}"
     if needs.dtype != "float32":
         return f"it computes in {needs.dtype}, kernels in float32"
-    kernels_lack = {"masks": needs.mask, "dropout for each gate": needs.dropout, "all states": needs.states}
-    if (lacking := next((what for what, needed in kernels_lack.items() if needed), None)) is not None:
-        return f"kernels do not know {lacking}"
+    if needs.dropout:
+        return "kernels do not know dropout for each gate"
     if jax.default_backend() != "cpu":
         return f"JAX runs on the {jax.default_backend()}"
     if sys.byteorder != "little" or sys.maxsize < 2**32:
@@ -177,11 +176,7 @@ def walk(
     if why_not_kernel(cell, extent, _needs(returns, inputs, weights, states)) is None:
         from gatewise.recurrent.kernels import calls
 
-        call = calls.Call(cell, returns == "outputs", threads_for(extent))
-        projection = inputs.weights
-        ours = calls.Inputs.of(inputs.sequence, projection.kernel, projection.bias)
-        outputs, after = calls.kernel_walk(call, ours, weights, states)
-        return () if outputs is None else (outputs,), after
+        return calls.kernel_walk(calls.Call(cell, returns, threads_for(extent)), inputs, weights, states)
     return scans.walk(cell, returns, inputs.projected(), inputs.mask, weights, states)
 
 

@@ -4,23 +4,26 @@ A kernel knows one batch of rows and the first derivative. Under `jax.vmap` (ens
 it does for second derivatives: each of the two calls, forward and back, is differentiated as the scan that it stands for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gatewise.recurrent import equations, scans
-from gatewise.recurrent.equations import Cell, States, Weights
-from gatewise.recurrent.kernels import target
-from gatewise.recurrent.kernels.library import target_name
-from gatewise.recurrent.kernels.products import packed_gates, packed_units, padded
+from gatewise.recurrent.equations import Cell, Inputs, States, Weights
+from gatewise.recurrent.kernels import arrays
 from gatewise.recurrent.kernels.steps import STEPS
+from gatewise.recurrent.scans import Along, Returns, returned
 
-_NAMES: dict[type, str] = {equations.LSTM: "lstm", equations.GRU: "gru", equations.SimpleRNN: "simple"}
+_NAMES: dict[type, str] = {
+    equations.LSTM: "lstm",
+    equations.GRU: "gru",
+    equations.GRUResetBefore: "gru_reset_before",
+    equations.SimpleRNN: "simple",
+}
 
 
 def kernel_name(cell: Cell) -> str | None:
@@ -28,34 +31,10 @@ def kernel_name(cell: Cell) -> str | None:
     return _NAMES.get(type(cell))
 
 
-class Inputs(NamedTuple):
-    """What the gates get from outside: ``sequence @ kernel``.
-
-    Attributes:
-        sequence: ``(time, batch, features)``; where the gates have a bias, the last feature is 1 everywhere.
-        kernel: ``(features, gates * units)``, the bias its last row.
-    """
-
-    sequence: Any
-    kernel: Any
-
-    @classmethod
-    def of(cls, sequence: Any, kernel: Any, bias: Any) -> "Inputs":
-        """Return the inputs with the bias, if there is one, made part of the kernel."""
-        if bias is None:
-            return cls(sequence, kernel)
-        ones = jnp.ones((*sequence.shape[:2], 1), sequence.dtype)
-        return cls(jnp.concatenate((sequence, ones), axis=-1), jnp.concatenate((kernel, bias[None])))
-
-    def projected(self) -> Any:
-        """Return ``x W + b`` of every step, as the scan wants it."""
-        return self.sequence @ self.kernel
-
-
 class _Kept(NamedTuple):
-    """What a walk forward keeps: the states after every step ``(time, batch, units)``, and what the steps add to it.
+    """What a walk forward keeps: the states after every step that was done, and what the steps add to it.
 
-    `saved` is ``(time, batch, parts * units)``, the parts side by side, or None for a cell that keeps nothing.
+    Its arrays are the kernels' own, laid out as `arrays` says; nobody else reads them.
     """
 
     states: States
@@ -68,22 +47,22 @@ class Call:
 
     Attributes:
         cell: The equations.
-        sequences: Whether the output of every step is wanted.
+        returns: What is returned of every step.
         threads: How many threads share the rows.
     """
 
     cell: Cell
-    sequences: bool
+    returns: Returns
     threads: int
 
     @property
-    def name(self) -> str:
-        """The name of the cell's kernels."""
-        return _NAMES[type(self.cell)]
+    def steps(self) -> Any:
+        """The equations as the kernels have them."""
+        return STEPS[_NAMES[type(self.cell)]]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def kernel_walk(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, States]:
+def kernel_walk(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Along, States]:
     """Walk a cell by its kernel.
 
     Args:
@@ -93,41 +72,43 @@ def kernel_walk(call: Call, inputs: Inputs, weights: Weights, states: States) ->
         states: The states before the first step, each ``(batch, units)``.
 
     Returns:
-        The outputs ``(time, batch, units)``, or None where they are not wanted; and the states after the last step.
+        As from `scans.walk`.
     """
-    return _with_twin(partial(_predict, call), partial(_predict_twin, call))(inputs, weights, states)
+    return _with_twin(partial(_predict, call), partial(_walk_twin, call))(inputs, weights, states)
 
 
 def _walk_forward(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, Any]:
     # Every leaf comes with the word whether anybody differentiates with respect to it.
-    asked = inputs.sequence.perturbed
+    asked = _is_perturbed(inputs.sequence)
     inputs, weights, states = jax.tree.map(lambda leaf: leaf.value, (inputs, weights, states), is_leaf=_has_value)
-    kept = _with_twin(partial(_forward, call), partial(_forward_twin, call))(inputs, weights, states)
-    outputs = kept.states[0] if call.sequences else None
+    forward = _with_twin(partial(_forward, call), partial(_forward_twin, call))
+    kept, after = forward(inputs, weights, states)
+    along = kept.states[: returned(call.returns, states)]
     # An empty tuple or None: residuals are nests of arrays, and what is no array has to be seen in their structure.
-    return (outputs, tuple(state[-1] for state in kept.states)), (() if asked else None, kept, inputs, weights, states)
+    return (along, after), (() if asked else None, kept, inputs, weights, states)
+
+
+def _is_perturbed(leaf: Any) -> bool:
+    return bool(leaf.perturbed)
 
 
 def _has_value(leaf: Any) -> bool:
     return hasattr(leaf, "perturbed")
 
 
-def _walk_back(call: Call, residuals: Any, gradients: tuple[Any, States]) -> tuple[Inputs, Weights, States]:
+def _walk_back(call: Call, residuals: Any, gradients: tuple[Along, States]) -> tuple[Inputs, Weights, States]:
     asked, kept, inputs, weights, first = residuals
-    gradients = jax.tree.map(_as_array, gradients, is_leaf=_is_zero)
+    d_along, d_after = gradients
+    # What comes from nobody is left out.
+    given = tuple(None if _is_zero(one) else one for one in d_along)
+    d_after = tuple(jnp.zeros(one.shape, one.dtype) if _is_zero(one) else one for one in d_after)
     back = _with_twin(partial(_back, call, asked is not None), partial(_back_twin, call, asked is not None))
-    d_sequence, d_kernel, d_weights, d_states = back(kept, inputs, weights, first, *gradients)
-    if d_sequence is None:
-        d_sequence = jnp.zeros_like(inputs.sequence)
-    return Inputs(d_sequence, d_kernel), d_weights, d_states
+    d_sequence, d_projection, d_weights, d_states = back(kept, inputs, weights, first, given, d_after)
+    return Inputs(d_sequence, d_projection, None), d_weights, d_states
 
 
 def _is_zero(leaf: Any) -> bool:
     return isinstance(leaf, jax.custom_derivatives.SymbolicZero)
-
-
-def _as_array(leaf: Any) -> Any:
-    return jnp.zeros(leaf.shape, leaf.dtype) if _is_zero(leaf) else leaf
 
 
 kernel_walk.defvjp(_walk_forward, _walk_back, symbolic_zeros=True)
@@ -154,41 +135,33 @@ def _with_twin(kernel: Callable[..., Any], twin: Callable[..., Any]) -> Callable
 # -- the three kernels ------------------------------------------------------------------------------------------------
 
 
-def _run(
-    call: Call, part: str, operands: list[Any], results: Sequence[tuple[int, ...]], aliases: dict[int, int]
-) -> list[Any]:
-    shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in results]
-    function = jax.ffi.ffi_call(target_name(call.name, part), shapes, input_output_aliases=aliases)
-    return list(function(*operands, threads=np.int64(call.threads)))
+def _forward_operands(call: Call, inputs: Inputs, weights: Weights, states: States) -> dict[str, Any]:
+    steps = call.steps
+    return {
+        "inputs": inputs.sequence,
+        **arrays.of_mask(inputs.mask, states[0].shape[0], call.threads),
+        "input_panels": arrays.panels(steps, inputs.weights.kernel),
+        "panels": arrays.panels(steps, weights.kernel),
+        "bias": arrays.bias(steps, inputs.weights),
+        "inner_bias": arrays.bias(steps, weights),
+        **{f"{name}_first": state for name, state in zip(steps.states, states, strict=True)},
+    }
 
 
-def _forward_operands(call: Call, inputs: Inputs, weights: Weights, states: States) -> list[Any]:
-    steps, shape = STEPS[call.name], target.shape()
-    gated = steps.gates > 1
-    kernels = (inputs.kernel, weights.kernel)
-    panels = [packed_gates(shape, kernel, steps.gates) if gated else packed_units(shape, kernel) for kernel in kernels]
-    bias = []
-    if steps.biased:
-        bias = [jnp.zeros(inputs.kernel.shape[1:], jnp.float32) if weights.bias is None else weights.bias]
-    return [inputs.sequence, *panels, *bias, *states]
-
-
-def _predict(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, States]:
-    time, (batch, units) = len(inputs.sequence), states[0].shape
-    # Where only the last output is wanted, two places are enough for h: before a step, and after it. c needs one.
-    slots = [time if call.sequences else 2, 1][: len(states)]
+def _predict(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Along, States]:
     operands = _forward_operands(call, inputs, weights, states)
-    after = _run(call, "predict", operands, [(slot, batch, units) for slot in slots], {})
-    last = tuple(state[(time - 1) % slot] for state, slot in zip(after, slots, strict=True))
-    return after[0] if call.sequences else None, last
+    count = returned(call.returns, states)
+    results = arrays.run(call, "predict", operands, arrays.forward_results(call.steps, operands, count, saving=False))
+    names = call.steps.states
+    return tuple(results[name] for name in names[:count]), tuple(results[f"{name}_last"] for name in names)
 
 
-def _forward(call: Call, inputs: Inputs, weights: Weights, states: States) -> _Kept:
-    time, (batch, units) = len(inputs.sequence), states[0].shape
-    parts = STEPS[call.name].saves
-    results = [*((time, batch, units) for _ in states), *([(time, batch, parts * units)] if parts else [])]
-    kept = _run(call, "forward", _forward_operands(call, inputs, weights, states), results, {})
-    return _Kept(tuple(kept[: len(states)]), kept[-1] if parts else None)
+def _forward(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[_Kept, States]:
+    operands, names = _forward_operands(call, inputs, weights, states), call.steps.states
+    shapes = arrays.forward_results(call.steps, operands, len(names), saving=True)
+    results = arrays.run(call, "forward", operands, shapes)
+    kept = _Kept(tuple(results[name] for name in names), results.get("saved"))
+    return kept, tuple(results[f"{name}_last"] for name in names)
 
 
 def _back(
@@ -198,51 +171,47 @@ def _back(
     inputs: Inputs,
     weights: Weights,
     first: States,
-    d_outputs: Any,
+    d_along: tuple[Any, ...],
     d_after: States,
-) -> tuple[Any, Any, Weights, States]:
-    steps, shape = STEPS[call.name], target.shape()
-    time, batch, units = kept.states[0].shape
-    features = inputs.sequence.shape[2]
-    if d_outputs is None:
-        d_outputs = jnp.zeros((1, batch, units), jnp.float32)
-    room = padded(shape, units)
-    # The gradient of h has room for whole vectors, which the products then write.
-    d_states = [jnp.pad(d_after[0], ((0, 0), (0, room - units))), *d_after[1:]]
-    columns = steps.gates * units
-    kernels = [jnp.zeros((call.threads, height, padded(shape, columns)), jnp.float32) for height in (units, features)]
-    both = [*kernels, *d_states]
-    around = [array for pair in zip(kept.states, first, strict=True) for array in pair]
-    saved = [] if kept.saved is None else [kept.saved]
-    # The gradient of the inputs has no steps where nobody asks for it.
-    input_panels = packed_units(shape, inputs.kernel.T) if asked else jnp.zeros(0, jnp.float32)
-    panels = packed_units(shape, weights.kernel.T)
-    operands = [inputs.sequence, panels, input_panels, d_outputs, *saved, *around, *both]
-    gradients = [(time, batch, columns), (time if asked else 0, batch, padded(shape, features))]
-    gradients += [(time, batch, columns)] if steps.own_inner_gradient else []
-    results = [*gradients, *(array.shape for array in both)]
-    aliases = {len(operands) - k: len(results) - k for k in range(len(both), 0, -1)}
-    d_projected, d_sequence, *rest = _run(call, "back", operands, results, aliases)
-    d_inner = rest.pop(0) if steps.own_inner_gradient else d_projected
-    # Each thread has added up its own rows.
-    d_kernel, d_input_kernel = (kernel.sum(0)[:, :columns] for kernel in rest[:2])
-    d_bias = None if weights.bias is None else d_inner.sum((0, 1))
-    d_sequence = d_sequence[..., :features] if asked else None
-    return d_sequence, d_input_kernel, Weights(d_kernel, d_bias), (rest[2][:, :units], *rest[3:])
+) -> tuple[Any, Weights, Weights, States]:
+    steps, (batch, units) = call.steps, first[0].shape
+    operands = {
+        "inputs": inputs.sequence,
+        **arrays.of_mask(inputs.mask, batch, call.threads),
+        **arrays.transposed_panels(steps, inputs.weights.kernel if asked else None, weights.kernel),
+        "saved": kept.saved,
+    }
+    nothing = jnp.zeros((0, batch, units), jnp.float32)
+    along = {name: one for name, one in zip(steps.states, d_along, strict=False) if one is not None}
+    for name, state, before, d_state in zip(steps.states, kept.states, first, d_after, strict=True):
+        operands |= {name: state, f"{name}_first": before, f"d_along_{name}": along.get(name, nothing)}
+        operands[f"d_{name}_passed"] = d_state
+    operands["d_hidden_passed"] = arrays.with_room(d_after[0])
+    shapes = arrays.back_results(steps, operands, asked, call.threads)
+    results = arrays.run(call, "back", operands, shapes)
+    of_inputs, of_state = arrays.gradients(steps, results, inputs.sequence.shape[2], units)
+    d_states = (results["d_hidden"][:, :units], *(results[f"d_{name}"] for name in steps.states[1:]))
+    d_sequence = results["d_inputs"][..., : inputs.sequence.shape[2]] if asked else None
+    return d_sequence, _as(inputs.weights, of_inputs), _as(weights, of_state), d_states
+
+
+def _as(weights: Weights, gradient: Weights) -> Weights:
+    """Return the gradient of what there is of some weights."""
+    return gradient._replace(bias=None) if weights.bias is None else gradient
 
 
 # -- their twins ------------------------------------------------------------------------------------------------------
 
 
-def _predict_twin(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Any, States]:
-    returns: scans.Returns = "outputs" if call.sequences else "last"
-    along, after = scans.walk(call.cell, returns, inputs.projected(), None, weights, states)
-    return along[0] if call.sequences else None, after
+def _walk_twin(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[Along, States]:
+    return scans.walk(call.cell, call.returns, inputs.projected(), inputs.mask, weights, states)
 
 
-def _forward_twin(call: Call, inputs: Inputs, weights: Weights, states: States) -> _Kept:
-    along, saved, _ = scans.forward(call.cell, inputs.projected(), None, weights, states)
-    return _Kept(along, jnp.concatenate(saved[: STEPS[call.name].saves], axis=-1) if saved else None)
+def _forward_twin(call: Call, inputs: Inputs, weights: Weights, states: States) -> tuple[_Kept, States]:
+    """Walk forward and keep the states alone: the twin of the walk back begins from the inputs."""
+    along, after = scans.walk(call.cell, "states", inputs.projected(), inputs.mask, weights, states)
+    shape = arrays.saved_shape(call.steps, *along[0].shape)
+    return _Kept(along, None if shape is None else jnp.zeros(shape, jnp.float32)), after
 
 
 def _back_twin(
@@ -252,18 +221,16 @@ def _back_twin(
     inputs: Inputs,
     weights: Weights,
     first: States,
-    d_outputs: Any,
+    d_along: tuple[Any, ...],
     d_after: States,
-) -> tuple[Any, Any, Weights, States]:
-    saved = () if kept.saved is None else tuple(jnp.split(kept.saved, STEPS[call.name].saves, axis=-1))
-    if call.name == "lstm":
-        cells = kept.states[1]
-        saved = (*saved, scans.before(cells, first[1]), jnp.tanh(cells))
-    outputs = kept.states[0]
-    kept_there = outputs, saved, None, weights, first[0]
-    d_along = () if d_outputs is None else (d_outputs,)
-    d_projected, d_inner, d_states = scans.back(call.cell, kept_there, d_along, d_after)
-    before = scans.before(outputs, first[0])
-    d_weights = call.cell.d_weights(weights, before, saved, d_projected, d_inner)
-    d_sequence = d_projected @ inputs.kernel.T if asked else None
-    return d_sequence, jnp.einsum("tbf,tbk->fk", inputs.sequence, d_projected), d_weights, d_states
+) -> tuple[Any, Weights, Weights, States]:
+    """Walk back from the inputs and not from what was kept, so that the derivative of this is all of the derivative."""
+
+    def walk(sequence: Any, projection: Weights, weights: Weights, first: States) -> Any:
+        return _walk_twin(call, Inputs(sequence, projection, inputs.mask), weights, first)
+
+    (along, _), back = jax.vjp(walk, inputs.sequence, inputs.weights, weights, first)
+    given = [*d_along, *([None] * (len(along) - len(d_along)))]
+    d_along = tuple(jnp.zeros_like(a) if d is None else d for a, d in zip(along, given, strict=True))
+    d_sequence, *rest = back((d_along, d_after))
+    return d_sequence if asked else None, *rest

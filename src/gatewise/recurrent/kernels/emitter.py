@@ -14,6 +14,7 @@ from llvmlite import ir
 FLOAT = ir.FloatType()
 INT = ir.IntType(64)
 INT32 = ir.IntType(32)
+BYTE = ir.IntType(8)
 BIT = ir.IntType(1)
 POINTER = ir.PointerType()
 NOTHING = ir.VoidType()
@@ -99,8 +100,7 @@ class Emitter:
             self.function.linkage = "internal"
         self.function.attributes.add("noinline")
         self.function.attributes.add("nounwind")
-        self.entry = self.function.append_basic_block("entry")
-        self.builder = ir.IRBuilder(self.entry)
+        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.arguments = list(self.function.args)
 
     # -- numbers and memory -------------------------------------------------------------------------------------------
@@ -115,9 +115,10 @@ class Emitter:
 
     def total(self, *terms: Any) -> Any:
         """Return the sum of integers."""
-        value = terms[0]
-        for term in terms[1:]:
-            value = self.builder.add(value, term if not isinstance(term, int) else self.number(term))
+        values = [self.number(term) if isinstance(term, int) else term for term in terms]
+        value = values[0]
+        for more in values[1:]:
+            value = self.builder.add(value, more)
         return value
 
     def times(self, left: Any, right: Any) -> Any:
@@ -127,6 +128,23 @@ class Emitter:
     def at(self, address: Any, *offsets: Any) -> Any:
         """Return the address so many floats further."""
         return self.builder.gep(address, [self.total(*offsets)], source_etype=FLOAT)
+
+    def entry(self, address: Any, index: Any, kind: Any = INT32) -> Any:
+        """Return the address of an entry of an array of integers."""
+        return self.builder.gep(address, [index], source_etype=kind)
+
+    def index(self, address: Any, number: Any) -> Any:
+        """Return an entry of an array of 32-bit integers, as a 64-bit one."""
+        return self.builder.sext(self.builder.load(self.entry(address, number), typ=INT32), INT)
+
+    def smaller(self, one: Any, other: Any) -> Any:
+        """Return the smaller one of two integers."""
+        return self.builder.select(self.builder.icmp_signed("<", one, other), one, other)
+
+    def clear(self, address: Any, count: Any) -> None:
+        """Write so many zeros."""
+        arguments = [address, ir.Constant(BYTE, 0), self.times(count, 4), ir.Constant(BIT, 0)]
+        self.call_named("llvm.memset.p0.i64", NOTHING, arguments)
 
     def variable(self, initial: Any) -> Any:
         """Return the address of a new variable on the stack."""

@@ -88,10 +88,10 @@ class Frame:
         """Return the length of an axis of an array."""
         return word(self._emitter, word(self._emitter, self._buffer(name), BUFFER_SIZES, POINTER), 8 * axis, INT)
 
-    def attribute(self) -> Any:
-        """Return the only attribute of the call, a 64-bit number."""
+    def attribute(self, number: int) -> Any:
+        """Return an attribute of the call, a 64-bit number; XLA has them in the order of their names."""
         attributes = word(self._emitter, self._address, FRAME_ATTRIBUTES + ATTRIBUTE_POINTERS, POINTER)
-        scalar = word(self._emitter, attributes, 0, POINTER)
+        scalar = word(self._emitter, attributes, 8 * number, POINTER)
         return word(self._emitter, word(self._emitter, scalar, SCALAR_VALUE, POINTER), 0, INT)
 
 

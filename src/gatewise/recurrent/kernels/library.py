@@ -77,19 +77,21 @@ def written(cell: str) -> Any:
     from llvmlite import binding as llvm
     from llvmlite import ir
 
-    from gatewise.recurrent.kernels import frames, walks
-    from gatewise.recurrent.kernels.steps import STEPS, back_operands, forward_operands
+    from gatewise.recurrent.kernels import frames
+    from gatewise.recurrent.kernels.back import back
+    from gatewise.recurrent.kernels.forward import forward
+    from gatewise.recurrent.kernels.operands import back_operands, forward_operands
+    from gatewise.recurrent.kernels.steps import STEPS
     from gatewise.recurrent.kernels.threads import write_handler
 
     steps, shape = STEPS[cell], target.shape()
     module = ir.Module(f"gatewise_{cell}")
     module.triple = llvm.get_process_triple()
     module.data_layout = str(_machine().target_data)
-    arguments, results = forward_operands(steps)
     parts = {
-        "predict": ((arguments, [name for name in results if name != "saved"]), walks.forward(steps, shape, False)),
-        "forward": ((arguments, results), walks.forward(steps, shape, True)),
-        "back": (back_operands(steps), walks.back(steps, shape)),
+        "predict": (forward_operands(steps, saving=False), forward(steps, shape, saving=False)),
+        "forward": (forward_operands(steps, saving=True), forward(steps, shape, saving=True)),
+        "back": (back_operands(steps), back(steps, shape)),
     }
     for part, (operands, walk) in parts.items():
         write_handler(module, target_name(cell, part), operands, walk, frames.api_version(), threaded())

@@ -9,12 +9,21 @@ from gatewise.recurrent.kernels.target import Shape
 
 
 class Slice(NamedTuple):
-    """Where a step finds an array: its first row, the distance of rows, of gates, and whether rows end at the last unit."""
+    """Where a step finds an array.
+
+    Attributes:
+        start: Its first row.
+        row: The distance of rows.
+        parts: How many gates it holds: for each vector of units, that vector of every gate side by side.
+        exact: Whether nothing may be written behind the last unit.
+        packed: Whether its rows are those that count at this step, without gaps, and not those of the batch.
+    """
 
     start: Any
     row: Any
-    part: Any
+    parts: int = 1
     exact: bool = True
+    packed: bool = False
 
 
 class Units(NamedTuple):
@@ -26,16 +35,18 @@ class Units(NamedTuple):
     mask: Any = None
 
 
+class Row(NamedTuple):
+    """A row of the batch, and its number among those that count at this step."""
+
+    number: Any
+    position: Any
+
+
 class Place:
     """See `steps.Place`."""
 
     def __init__(
-        self,
-        emitter: Emitter,
-        slices: dict[str, Slice],
-        row: Any,
-        units: Units,
-        products: tuple[Any, Any] | None = None,
+        self, emitter: Emitter, slices: dict[str, Slice], row: Row, units: Units, products: tuple[Any, ...] = ()
     ) -> None:
         self._emitter = emitter
         self._slices = slices
@@ -44,9 +55,10 @@ class Place:
         self._products = products
 
     def _find(self, name: str, part: int) -> tuple[Any, Any]:
-        where, emitter = self._slices[name], self._emitter
-        offsets = emitter.times(self._row, where.row), self._units.first, emitter.times(where.part, part)
-        return emitter.at(where.start, *offsets), self._units.mask if where.exact else None
+        where, emitter, units = self._slices[name], self._emitter, self._units
+        row = emitter.times(self._row.position if where.packed else self._row.number, where.row)
+        address = emitter.at(where.start, row, emitter.times(units.first, where.parts), part * units.lanes)
+        return address, units.mask if where.exact else None
 
     def read(self, name: str, part: int = 0) -> Vector:
         """See `steps.Place`."""
@@ -58,16 +70,8 @@ class Place:
         address, mask = self._find(name, part)
         self._emitter.store(value, address, mask)
 
-    def given(self, gate: int) -> Vector:
+    def product(self, gate: int, which: int = 0) -> Vector:
         """See `steps.Place`."""
-        return self._product(0, gate)
-
-    def inner(self, gate: int) -> Vector:
-        """See `steps.Place`."""
-        return self._product(1, gate)
-
-    def _product(self, which: int, gate: int) -> Vector:
-        assert self._products is not None
         address = self._emitter.at(self._products[which], self._emitter.number(gate * self._units.lanes))
         return self._emitter.load(address, self._units.lanes)
 
@@ -84,7 +88,7 @@ def over_vectors(emitter: Emitter, shape: Shape, units: Any, body: Callable[[Uni
     _over_tail(emitter, shape, units, full, body)
 
 
-def over_panels(emitter: Emitter, shape: Shape, units: Any, body: Callable[[Units], None]) -> None:
+def over_panels(emitter: Emitter, shape: Shape, units: Any, body: Callable[[Units], None], tail: bool = True) -> None:
     """Write something for every panel of up to `MOST_VECTORS` full vectors, and for the units that are left."""
     builder = emitter.builder
     vectors = builder.sdiv(units, emitter.number(shape.lanes))
@@ -97,7 +101,8 @@ def over_panels(emitter: Emitter, shape: Shape, units: Any, body: Callable[[Unit
             with builder.if_then(builder.icmp_signed("==", count, emitter.number(size))):
                 body(Units(emitter.times(here, shape.lanes), size, shape.lanes))
         builder.store(builder.add(here, count), done)
-    _over_tail(emitter, shape, units, emitter.times(vectors, shape.lanes), body)
+    if tail:
+        _over_tail(emitter, shape, units, emitter.times(vectors, shape.lanes), body)
 
 
 def _over_tail(emitter: Emitter, shape: Shape, units: Any, full: Any, body: Callable[[Units], None]) -> None:
@@ -112,3 +117,13 @@ def _over_tail(emitter: Emitter, shape: Shape, units: Any, full: Any, body: Call
         with builder.if_then(fits):
             body(Units(full, 1, lanes, emitter.first_lanes(left, lanes)))
         narrower = lanes
+
+
+def copy_row(emitter: Emitter, shape: Shape, units: Any, source: Any, target: Any) -> None:
+    """Write the copying of a row; nothing behind its end is written."""
+
+    def vector(some: Units) -> None:
+        value = emitter.load(emitter.at(source, some.first), some.lanes, some.mask)
+        emitter.store(value, emitter.at(target, some.first), some.mask)
+
+    over_vectors(emitter, shape, units, vector)

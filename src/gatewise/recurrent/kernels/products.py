@@ -40,11 +40,34 @@ def in_tiles(emitter: Emitter, rows: tuple[Any, Any], most: int, body: Callable[
         builder.store(emitter.total(tiles, -1), left)
 
 
-def product(module: Any, shape: Shape, vectors: int, lanes: int, onto: bool) -> Any:
+def forward_product(module: Any, shape: Shape, vectors: int, lanes: int, factors: int) -> Any:
     """Write, or find, the function for panels of so many vectors of so many lanes.
 
-    Its arguments are: rows, depth, the left matrix and the distance between its rows, the panel, the result and the
-    distance between its rows.
+    It multiplies the rows of one left matrix, or of two whose products it adds up. Its arguments are: how many rows, their
+    numbers, for each factor the left matrix, the distance between its rows, how many numbers a row has and the panel of
+    weights, then what the sums begin with, and the result, whose rows have no gaps.
+    """
+    name = f"forward_product_{vectors}x{lanes}_of_{factors}"
+    kinds = [INT, POINTER, *(factors * [POINTER, INT, INT, POINTER]), POINTER, POINTER]
+    most = most_rows(shape, vectors)
+    return _by_cases(module, name, kinds, most, lambda emitter, rows: _forward_tile(emitter, rows, vectors, lanes))
+
+
+def _forward_tile(emitter: Emitter, rows: int, vectors: int, lanes: int) -> None:
+    _, numbers, *factors, begin, result = emitter.arguments
+    row_numbers = [emitter.index(numbers, emitter.number(row)) for row in range(rows)]
+    first = [emitter.load(emitter.at(begin, lanes * column), lanes) for column in range(vectors)]
+    sums = _Sums(emitter, [list(first) for _ in range(rows)])
+    for left, distance, depth, panel in zip(*(factors[k::4] for k in range(4)), strict=True):
+        sums.multiply([emitter.at(left, emitter.builder.mul(number, distance)) for number in row_numbers], depth, panel)
+    sums.write([emitter.at(result, row * vectors * lanes) for row in range(rows)])
+
+
+def back_product(module: Any, shape: Shape, vectors: int, lanes: int, onto: bool) -> Any:
+    """Write, or find, the function for panels of so many vectors of so many lanes.
+
+    Its arguments are: how many rows, their numbers in the result, the left matrix, whose rows have no gaps, the length of
+    these, how many of their numbers count, the panel, the result and the distance between its rows.
 
     Args:
         module: Where the function goes.
@@ -53,101 +76,106 @@ def product(module: Any, shape: Shape, vectors: int, lanes: int, onto: bool) -> 
         lanes: Floats of a vector.
         onto: Whether the product is added to what is in the result.
     """
-    name = f"product_{vectors}x{lanes}{'_onto' if onto else ''}"
-    if name in module.globals:
-        return module.globals[name]
-    emitter = Emitter(module, name, [INT, INT, POINTER, INT, POINTER, POINTER, INT])
-    builder, function = emitter.builder, emitter.function
-    cases = [(rows, function.append_basic_block(f"rows_{rows}")) for rows in range(1, most_rows(shape, vectors) + 1)]
-    choice = builder.switch(emitter.arguments[0], cases[-1][1])
-    for rows, block in cases:
-        if block is not cases[-1][1]:
-            choice.add_case(emitter.number(rows), block)
-        builder.position_at_end(block)
-        _tile(emitter, rows, vectors, lanes, onto)
-        builder.ret_void()
-    return function
+    name = f"back_product_{vectors}x{lanes}{'_onto' if onto else ''}"
+    kinds = [INT, POINTER, POINTER, INT, INT, POINTER, POINTER, INT]
+    most = most_rows(shape, vectors)
+    return _by_cases(module, name, kinds, most, lambda emitter, rows: _back_tile(emitter, rows, vectors, lanes, onto))
 
 
-def _tile(emitter: Emitter, rows: int, vectors: int, lanes: int, onto: bool) -> None:
-    builder = emitter.builder
-    _, depth, left, left_stride, panel, result, stride = emitter.arguments
+def _back_tile(emitter: Emitter, rows: int, vectors: int, lanes: int, onto: bool) -> None:
+    _, numbers, left, length, depth, panel, result, distance = emitter.arguments
     places = [
-        [emitter.at(result, emitter.times(stride, row), emitter.number(lanes * column)) for column in range(vectors)]
+        emitter.at(result, emitter.builder.mul(emitter.index(numbers, emitter.number(row)), distance))
         for row in range(rows)
     ]
     zero = emitter.constant(0.0, lanes)
-    sums = [
-        [emitter.variable((emitter.load(place, lanes) if onto else zero).value) for place in line] for line in places
-    ]
-    with emitter.loop(emitter.number(0), depth) as k:
-        weights = [
-            emitter.load(emitter.at(panel, emitter.times(k, vectors * lanes), emitter.number(lanes * column)), lanes)
-            for column in range(vectors)
-        ]
-        for row in range(rows):
-            number = emitter.spread(emitter.at(left, emitter.times(left_stride, row), k), lanes)
-            for column in range(vectors):
-                before = Vector(emitter, emitter.read(sums[row][column], zero.value.type))
-                builder.store(number.times_plus(weights[column], before).value, sums[row][column])
-    for row in range(rows):
-        for column in range(vectors):
-            value = Vector(emitter, emitter.read(sums[row][column], zero.value.type))
-            emitter.store(value, places[row][column])
+    sums = _Sums(
+        emitter,
+        [[emitter.load(emitter.at(p, lanes * v), lanes) if onto else zero for v in range(vectors)] for p in places],
+    )
+    sums.multiply([emitter.at(left, emitter.times(length, row)) for row in range(rows)], depth, panel)
+    sums.write(places)
 
 
-def outer_sum(module: Any, shape: Shape, vectors: int, lanes: int) -> Any:
+class _Sums:
+    """The sums of a tile: for each row, some vectors; in registers, once LLVM has seen it."""
+
+    def __init__(self, emitter: Emitter, first: list[list[Vector]]) -> None:
+        self._emitter = emitter
+        self._kind = first[0][0].value.type
+        self._lanes = first[0][0].lanes
+        self._places = [[emitter.variable(vector.value) for vector in line] for line in first]
+
+    def add(self, numbers: Any, across: list[Vector]) -> None:
+        """Add to each row a number of its own, an address, times the same vectors."""
+        emitter = self._emitter
+        for address, line in zip(numbers, self._places, strict=True):
+            number = emitter.spread(address, self._lanes)
+            for vector, place in zip(across, line, strict=True):
+                before = Vector(emitter, emitter.read(place, self._kind))
+                emitter.builder.store(number.times_plus(vector, before).value, place)
+
+    def multiply(self, lefts: list[Any], depth: Any, panel: Any) -> None:
+        """Add to each row the product of its left matrix's with a panel."""
+        emitter, vectors = self._emitter, len(self._places[0])
+        with emitter.loop(emitter.number(0), depth) as k:
+            here = emitter.at(panel, emitter.times(k, vectors * self._lanes))
+            weights = [emitter.load(emitter.at(here, self._lanes * v), self._lanes) for v in range(vectors)]
+            self.add([emitter.at(left, k) for left in lefts], weights)
+
+    def write(self, results: list[Any]) -> None:
+        """Write each row to its address."""
+        emitter = self._emitter
+        for address, line in zip(results, self._places, strict=True):
+            for v, place in enumerate(line):
+                emitter.store(Vector(emitter, emitter.read(place, self._kind)), emitter.at(address, self._lanes * v))
+
+
+def outer_sum(module: Any, shape: Shape, vectors: int) -> Any:
     """Write, or find, the function that adds to a matrix the outer products of many rows of two others.
 
-    The rows are those of some steps: of each, `rows` from its first on. Its arguments are: columns of the left matrix,
-    steps, rows, then for left and right each the first row, the distance of rows and the distance of steps, then the
-    result and the distance of its rows, and how many lanes of the right matrix are in use.
+    Its arguments are: columns of the left matrix, rows, for left and right each the first row and the distance of rows,
+    then the result and the distance of its rows.
 
     Args:
         module: Where the function goes.
         shape: The vectors of the processor.
-        vectors: How many vectors of the right matrix.
-        lanes: Floats of a vector; where that is not a full vector, or not all of it is in use, `vectors` is 1.
+        vectors: How many full vectors of the right matrix.
     """
-    name = f"outer_sum_{vectors}x{lanes}"
+    kinds = [INT, INT, POINTER, INT, POINTER, INT, POINTER, INT]
+    most = most_rows(shape, vectors)
+    name = f"outer_sum_{vectors}"
+    return _by_cases(module, name, kinds, most, lambda emitter, columns: _outer_tile(emitter, columns, vectors, shape))
+
+
+def _outer_tile(emitter: Emitter, columns: int, vectors: int, shape: Shape) -> None:
+    _, rows, left, left_row, right, right_row, result, distance = emitter.arguments
+    lanes = shape.lanes
+    places = [emitter.at(result, emitter.times(distance, column)) for column in range(columns)]
+    sums = _Sums(emitter, [[emitter.load(emitter.at(p, lanes * v), lanes) for v in range(vectors)] for p in places])
+    with emitter.loop(emitter.number(0), rows) as row:
+        here = emitter.at(right, emitter.times(row, right_row))
+        across = [emitter.load(emitter.at(here, lanes * v), lanes) for v in range(vectors)]
+        own = emitter.at(left, emitter.times(row, left_row))
+        sums.add([emitter.at(own, column) for column in range(columns)], across)
+    sums.write(places)
+
+
+def _by_cases(module: Any, name: str, kinds: list[Any], most: int, case: Callable[[Emitter, int], None]) -> Any:
+    """Write, or find, a function that has a body of its own for each size, which is its first argument."""
     if name in module.globals:
         return module.globals[name]
-    kinds = [INT, INT, INT, POINTER, INT, INT, POINTER, INT, INT, POINTER, INT, INT]
     emitter = Emitter(module, name, kinds)
     builder, function = emitter.builder, emitter.function
-    cases = [(columns, function.append_basic_block()) for columns in range(1, most_rows(shape, vectors) + 1)]
-    choice = builder.switch(emitter.arguments[0], cases[-1][1])
-    for columns, block in cases:
-        if block is not cases[-1][1]:
-            choice.add_case(emitter.number(columns), block)
+    blocks = [(size, function.append_basic_block(f"size_{size}")) for size in range(1, most + 1)]
+    choice = builder.switch(emitter.arguments[0], blocks[-1][1])
+    for size, block in blocks:
+        if block is not blocks[-1][1]:
+            choice.add_case(emitter.number(size), block)
         builder.position_at_end(block)
-        _outer_tile(emitter, columns, vectors, lanes)
+        case(emitter, size)
         builder.ret_void()
     return function
-
-
-def _outer_tile(emitter: Emitter, columns: int, vectors: int, lanes: int) -> None:
-    builder, kind = emitter.builder, emitter.constant(0.0, lanes).value.type
-    _, steps, rows, left, left_row, left_step, right, right_row, right_step, result, stride, used = emitter.arguments
-    # Only a single vector can have lanes that are not in use.
-    mask = emitter.first_lanes(used, lanes) if vectors == 1 else None
-    places = [
-        [emitter.at(result, emitter.times(stride, column), emitter.number(lanes * v)) for v in range(vectors)]
-        for column in range(columns)
-    ]
-    sums = [[emitter.variable(emitter.load(place, lanes).value) for place in line] for line in places]
-    with emitter.loop(emitter.number(0), steps) as step, emitter.loop(emitter.number(0), rows) as row:
-        here = emitter.at(right, emitter.times(step, right_step), emitter.times(row, right_row))
-        across = [emitter.load(emitter.at(here, emitter.number(lanes * v)), lanes, mask) for v in range(vectors)]
-        own = emitter.at(left, emitter.times(step, left_step), emitter.times(row, left_row))
-        for column in range(columns):
-            number = emitter.spread(emitter.at(own, emitter.number(column)), lanes)
-            for v in range(vectors):
-                before = Vector(emitter, emitter.read(sums[column][v], kind))
-                builder.store(number.times_plus(across[v], before).value, sums[column][v])
-    for column in range(columns):
-        for v in range(vectors):
-            emitter.store(Vector(emitter, emitter.read(sums[column][v], kind)), places[column][v])
 
 
 # -- packed weights ---------------------------------------------------------------------------------------------------
@@ -164,31 +192,60 @@ def padded(shape: Shape, units: int) -> int:
     return units - units % shape.lanes + tail_lanes(shape, units)
 
 
-def packed_gates(shape: Shape, kernel: Any, gates: int) -> Any:
-    """Pack ``(depth, gates * units)`` into one panel for each vector of units, which holds that vector of every gate."""
+def blocked(shape: Shape, kernel: Any, gates: int) -> Any:
+    """Return ``(depth, gates * units)`` with that vector of every gate side by side for each vector of units.
+
+    The units are padded with zeros to what the full vectors and the tail have room for.
+    """
     depth = kernel.shape[0]
+    if gates == 1:
+        return jnp.pad(kernel, ((0, 0), (0, padded(shape, kernel.shape[1]) - kernel.shape[1])))
     by_gate = kernel.reshape(depth, gates, -1)
     units = by_gate.shape[-1]
-    full, lanes = units - units % shape.lanes, tail_lanes(shape, units)
-    panels = by_gate[..., :full].reshape(depth, gates, full // shape.lanes, shape.lanes)
-    parts = [panels.transpose(2, 0, 1, 3).reshape(-1)]
-    if lanes:
-        parts.append(jnp.pad(by_gate[..., full:], ((0, 0), (0, 0), (0, full + lanes - units))).reshape(-1))
-    return jnp.concatenate(parts)
+    full, room = units - units % shape.lanes, padded(shape, units)
+    blocks = by_gate[..., :full].reshape(depth, gates, full // shape.lanes, shape.lanes)
+    parts = [blocks.transpose(0, 2, 1, 3).reshape(depth, -1)]
+    if room > full:
+        parts.append(jnp.pad(by_gate[..., full:], ((0, 0), (0, 0), (0, room - units))).reshape(depth, -1))
+    return jnp.concatenate(parts, axis=1)
+
+
+def unblocked(shape: Shape, kernel: Any, gates: int, units: int) -> Any:
+    """Undo `blocked`; there may be more columns behind."""
+    depth, full = kernel.shape[0], units - units % shape.lanes
+    blocks = kernel[:, : gates * full].reshape(depth, full // shape.lanes, gates, shape.lanes)
+    tail = kernel[:, gates * full : gates * padded(shape, units)].reshape(depth, gates, padded(shape, units) - full)
+    parts = blocks.transpose(0, 2, 1, 3).reshape(depth, gates, full), tail[..., : units - full]
+    return jnp.concatenate(parts, axis=2).reshape(depth, -1)
+
+
+def packed_gates(shape: Shape, kernel: Any, gates: int) -> Any:
+    """Pack ``(depth, gates * units)`` into one panel for each vector of units, which holds that vector of every gate."""
+    if gates == 1:
+        return packed_units(shape, kernel)
+    units = kernel.shape[1] // gates
+    return _panels(blocked(shape, kernel, gates), (units // shape.lanes) * [gates * shape.lanes])
 
 
 def packed_units(shape: Shape, kernel: Any) -> Any:
     """Pack ``(depth, units)`` into panels of up to `MOST_VECTORS` vectors, and one for the tail."""
-    units = kernel.shape[1]
-    full, lanes = units - units % shape.lanes, tail_lanes(shape, units)
+    sizes = [vectors * shape.lanes for vectors in panel_sizes(kernel.shape[1] // shape.lanes)]
+    return _panels(blocked(shape, kernel, 1), sizes)
+
+
+def _panels(kernel: Any, sizes: list[int]) -> Any:
+    """Cut the columns of a matrix, and put the pieces one after the other; what is left is the last one."""
     parts, start = [], 0
-    for vectors in panel_sizes(full // shape.lanes):
-        stop = start + vectors * shape.lanes
-        parts.append(kernel[:, start:stop].reshape(-1))
-        start = stop
-    if lanes:
-        parts.append(jnp.pad(kernel[:, full:], ((0, 0), (0, full + lanes - units))).reshape(-1))
-    return jnp.concatenate(parts) if parts else jnp.zeros((0,), kernel.dtype)
+    for size in sizes:
+        parts.append((start, start + size))
+        start += size
+    if start < kernel.shape[1]:
+        parts.append((start, kernel.shape[1]))
+    if len(parts) > 1 and len(set(sizes)) == 1:
+        # One transposition does for all panels of a size.
+        whole = kernel[:, :start].reshape(kernel.shape[0], len(sizes), sizes[0]).transpose(1, 0, 2)
+        return jnp.concatenate([whole.reshape(-1), kernel[:, start:].reshape(-1)])
+    return jnp.concatenate([kernel[:, first:last].reshape(-1) for first, last in parts])
 
 
 def panel_sizes(vectors: int) -> list[int]:

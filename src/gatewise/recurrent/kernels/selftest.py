@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gatewise.recurrent import scans
-from gatewise.recurrent.equations import Cell, Weights
+from gatewise.recurrent.equations import GRU, Cell, Inputs, Weights
 from gatewise.recurrent.kernels import library
-from gatewise.recurrent.kernels.calls import Call, Inputs, kernel_name, kernel_walk
+from gatewise.recurrent.kernels.calls import Call, kernel_name, kernel_walk
 from gatewise.recurrent.kernels.steps import STEPS
 
 logger = logging.getLogger("gatewise")
@@ -57,19 +57,19 @@ def _fault(cell: Cell) -> str | None:
 def _deviation(cell: Cell) -> float:
     """Return the largest difference of results and gradients between a kernel and the scan."""
     steps = STEPS[str(kernel_name(cell))]
-    draw = np.random.default_rng(7).normal
-    make = lambda *shape: jnp.asarray(draw(size=shape), jnp.float32)  # noqa: E731
+    random = np.random.default_rng(7)
+    make = lambda *shape: jnp.asarray(random.normal(size=shape), jnp.float32)  # noqa: E731
     columns = steps.gates * _UNITS
-    inputs = Inputs(make(_TIME, _BATCH, _FEATURES), make(_FEATURES, columns))
-    weights = Weights(0.3 * make(_UNITS, columns), make(columns) if steps.biased else None)
+    mask = jnp.asarray(random.random((_TIME, _BATCH)) < 0.7)
+    projection = Weights(make(_FEATURES, columns), make(columns))
+    weights = Weights(0.3 * make(_UNITS, columns), make(columns) if type(cell) is GRU else None)
     states = tuple(make(_BATCH, _UNITS) for _ in steps.states)
 
-    def by_kernel(*arguments: Any) -> Any:
-        return kernel_walk(Call(cell, True, 2), *arguments)
+    def by_kernel(sequence: Any, projection: Weights, *rest: Any) -> Any:
+        return kernel_walk(Call(cell, "states", 2), Inputs(sequence, projection, mask), *rest)
 
-    def by_scan(inputs: Inputs, weights: Weights, states: Any) -> Any:
-        (outputs,), after = scans.walk(cell, "outputs", inputs.projected(), None, weights, states)
-        return outputs, after
+    def by_scan(sequence: Any, projection: Weights, *rest: Any) -> Any:
+        return scans.walk(cell, "states", Inputs(sequence, projection, mask).projected(), mask, *rest)
 
     @jax.jit
     def largest(*arguments: Any) -> Any:
@@ -80,4 +80,4 @@ def _deviation(cell: Cell) -> float:
         differences = jax.tree.map(lambda one, other: jnp.max(jnp.abs(one - other) / (1 + jnp.abs(other))), *both)
         return jnp.max(jnp.stack(jax.tree.leaves(differences)))
 
-    return float(largest(inputs, weights, states))
+    return float(largest(make(_TIME, _BATCH, _FEATURES), projection, weights, states))

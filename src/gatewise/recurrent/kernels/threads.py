@@ -13,8 +13,10 @@ from gatewise.recurrent.kernels.emitter import INT, INT32, POINTER, Emitter
 from gatewise.recurrent.kernels.frames import Frame, answer_metadata, word
 
 MOST_THREADS = 64
-# What a thread is told: the call frame, its number, and how many there are.
-_TASK_BYTES = 24
+# The attributes of a call: whether every step has to be done, and how many threads do it.
+EVERY, THREADS = 0, 1
+# What a thread is told: the call frame, and its number.
+_TASK_BYTES = 16
 
 # Writes what a thread does, given the call frame, the thread's first and last row, and its number.
 Walk = Callable[[Emitter, Frame, tuple[Any, Any], Any], None]
@@ -42,14 +44,14 @@ def write_handler(
     emitter = Emitter(module, name, [POINTER], POINTER, external=True)
     (address,) = emitter.arguments
     answer_metadata(emitter, address, version)
-    threads = Frame(emitter, address, *operands).attribute()
+    threads = Frame(emitter, address, *operands).attribute(THREADS)
     tasks = emitter.stack(ir.IntType(8), MOST_THREADS * _TASK_BYTES)
-    first = _write_task(emitter, tasks, address, emitter.number(0), threads)
+    first = _write_task(emitter, tasks, address, emitter.number(0))
     if threaded:
         _in_threads(emitter, share, tasks, threads)
     else:
         with emitter.loop(emitter.number(1), threads) as number:
-            emitter.builder.call(share, [_write_task(emitter, tasks, address, number, threads)])
+            emitter.builder.call(share, [_write_task(emitter, tasks, address, number)])
         emitter.builder.call(share, [first])
     emitter.done(ir.Constant(POINTER, None))
 
@@ -60,7 +62,7 @@ def _in_threads(emitter: Emitter, share: Any, tasks: Any, threads: Any) -> None:
     names, running = emitter.stack(INT, MOST_THREADS), emitter.stack(INT32, MOST_THREADS)
     address = word(emitter, tasks, 0, POINTER)
     with emitter.loop(emitter.number(1), threads) as number:
-        task = _write_task(emitter, tasks, address, number, threads)
+        task = _write_task(emitter, tasks, address, number)
         name = builder.gep(names, [number], source_etype=INT)
         failed = emitter.call_named("pthread_create", INT32, [name, null, emitter.address_of(share), task])
         builder.store(failed, builder.gep(running, [number], source_etype=INT32))
@@ -74,10 +76,10 @@ def _in_threads(emitter: Emitter, share: Any, tasks: Any, threads: Any) -> None:
             emitter.call_named("pthread_join", INT32, [name, null])
 
 
-def _write_task(emitter: Emitter, tasks: Any, address: Any, number: Any, threads: Any) -> Any:
+def _write_task(emitter: Emitter, tasks: Any, address: Any, number: Any) -> Any:
     builder, byte = emitter.builder, ir.IntType(8)
     task = builder.gep(tasks, [emitter.times(number, _TASK_BYTES)], source_etype=byte)
-    for offset, value in ((0, address), (8, number), (16, threads)):
+    for offset, value in ((0, address), (8, number)):
         builder.store(value, builder.gep(task, [emitter.number(offset)], source_etype=byte))
     return task
 
@@ -87,9 +89,7 @@ def _write_share(module: Any, name: str, operands: tuple[Sequence[str], Sequence
     emitter = Emitter(module, name, [POINTER], POINTER)
     (task,) = emitter.arguments
     frame = Frame(emitter, word(emitter, task, 0, POINTER), *operands)
-    number, threads = word(emitter, task, 8, INT), word(emitter, task, 16, INT)
-    # Every walk has the first hidden state: its rows are those of the batch.
-    batch = frame.size("hidden_first", 0)
-    ends = [emitter.builder.sdiv(emitter.times(batch, share), threads) for share in (number, emitter.total(number, 1))]
+    number, shares = word(emitter, task, 8, INT), frame.data("shares")
+    ends = [emitter.index(shares, end) for end in (number, emitter.total(number, 1))]
     walk(emitter, frame, (ends[0], ends[1]), number)
     return emitter.done(ir.Constant(POINTER, None))

@@ -379,7 +379,8 @@ def test_show_backend_knows_of_masks_and_of_what_bidirectional_layers_read():
         ]
     )
     reasons = [str(one).partition(": ")[2] for one in gw.show_backend(model).layers]
-    assert reasons == ["scan (kernels do not know masks)"] * 3
+    count = paths.threads_for(Extent(60, 32, 8, 64, 4))
+    assert reasons == [f"kernel (on {count} thread{'' if count == 1 else 's'})"] * 3
     short = keras.Sequential([keras.Input((5, 8)), layers.Bidirectional(layers.GRU(64))])
     assert [one.why for one in gw.show_backend(short).layers] == ["5 time steps"] * 2
 

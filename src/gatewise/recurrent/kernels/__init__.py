@@ -5,5 +5,6 @@ sooner. Which walks come here is decided in `gatewise.recurrent.paths`. README.m
 
 From the top down: `selftest`, `calls` (functions of JAX) and `arrays` (what they pass), `library` (compiling, keeping,
 loading), `forward` and `back` (the loops), `rows` (which of them count), `threads`, `operands` and `frames` (how XLA calls),
-`places`, `steps` (the equations), `products`, `activations`, `emitter` (LLVM), `target` (the processor). Importing this package imports nothing; llvmlite comes with `calls`.
+`places`, `steps` (the equations), `products`, `activations`, `emitter` (LLVM), `target` (the processor). Importing this
+package imports nothing; llvmlite comes with `library`.
 """

@@ -4,6 +4,7 @@ Plain POSIX threads, started and joined in each call: about 20 µs, where a call
 is no pool to be shared, forked or left behind. A thread that cannot be started leaves its share to the one that starts.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from llvmlite import ir
 
 from gatewise.recurrent.kernels.emitter import INT, INT32, POINTER, Emitter
 from gatewise.recurrent.kernels.frames import Frame, answer_metadata, word
+from gatewise.recurrent.kernels.pages import ask_for_large_pages
 
 MOST_THREADS = 64
 # The attributes of a call: whether every step has to be done, and how many threads do it.
@@ -44,7 +46,10 @@ def write_handler(
     emitter = Emitter(module, name, [POINTER], POINTER, external=True)
     (address,) = emitter.arguments
     answer_metadata(emitter, address, version)
-    threads = Frame(emitter, address, *operands).attribute(THREADS)
+    frame = Frame(emitter, address, *operands)
+    threads = frame.attribute(THREADS)
+    if sys.platform == "linux":
+        ask_for_large_pages(emitter, frame, operands[1])
     tasks = emitter.stack(ir.IntType(8), MOST_THREADS * _TASK_BYTES)
     first = _write_task(emitter, tasks, address, emitter.number(0))
     if threaded:

@@ -25,6 +25,12 @@ FILES = [
         "'a.csv' has a header and no rows below it: give at least one row of data.",
     ),
     (
+        "a footer and nothing else",
+        "ds,y\nSource: the office\n",
+        {"fix": "footer"},
+        "'a.csv' has a header and no rows below it: give at least one row of data.",
+    ),
+    (
         "UTF-16 without a mark",
         DAYS.encode("utf-16-le"),
         {},
@@ -253,6 +259,13 @@ ROWS = [
         "s,t,ds,y\na,b,2024-01-01,1\n",
         {},
         "'a.csv' has 2 columns of text, 's', 't': choose what names the series with id_col='s'.",
+    ),
+    (
+        "year and month apart",
+        "year,month,y\n2024,1,1\n2024,2,1\n",
+        {},
+        "'a.csv' has columns 'year' and 'month', and a time has to stand in one column: make one such as 2024-01 of "
+        "them, or choose one with time_col.",
     ),
     (
         "two columns of dates",

@@ -117,6 +117,13 @@ TIMES = [
         'it, or allow it with fix=("gaps",).',
     ),
     (
+        "a grid that no memory holds",
+        "ds,y\n2024-01-01T00:00:00,1\n2024-01-01T00:00:01,2\n2124-01-01T00:00:00,3\n",
+        {"fix": "gaps"},
+        "Series 'y' would have 3,155,673,601 steps from 2024-01-01 to 2124-01-01: correct its times, or name a longer "
+        "step with freq.",
+    ),
+    (
         "no regular step",
         "ds,y\n2024-01-01,1\n2024-01-03,2\n2024-01-05,3\n2024-01-08,3\n2024-01-10,3\n",
         {},

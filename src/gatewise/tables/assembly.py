@@ -13,6 +13,9 @@ from gatewise.tables.series_table import NOTHING, Explanation, SeriesTable
 from gatewise.tables.steps import SortedTimes, find_frequency, show
 from gatewise.tables.unfolding import Unfolded
 
+# With gaps allowed, a wrong date should not fill the memory.
+_MOST_STEPS = 100_000_000
+
 
 def assemble(rows: Unfolded, freq: Any, fix: frozenset[str], several: bool) -> SeriesTable:
     """Return the rows as series.
@@ -140,6 +143,14 @@ def _on_grid(rows: Unfolded, found: Frequency | None, first: np.ndarray, notes: 
         step = (ordinals - np.repeat(ordinals[begins], counts)) // found.step
     lengths = step[begins + counts - 1] + 1
     offsets = _offsets(lengths)
+    if offsets[-1] > max(_MOST_STEPS, 10 * len(times)):
+        widest = int(np.argmax(lengths))
+        first, last = begins[widest], begins[widest] + counts[widest] - 1
+        span = " to ".join(show(rows.times.kind, int(times[place])) for place in (first, last))
+        raise DataError(
+            f"Series {rows.ids[rows.codes[first]]!r} would have {lengths[widest]:,} steps from {span}: correct its times, or "
+            "name a longer step with freq."
+        )
     there, place = np.ones(len(times), bool), None
     if offsets[-1] > len(times):
         place = np.repeat(offsets[:-1], counts) + step

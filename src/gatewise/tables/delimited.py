@@ -92,7 +92,7 @@ class DelimitedSheet:
 
     def blocks(self, wanted: Mapping[int, Use]) -> Iterator["pd.DataFrame"]:
         """Yield the wanted columns, piece by piece; labels as categories, numbers as float64 or, if odd, as text."""
-        head = True
+        head, empty = True, True
         piece = self._first
         while True:
             text = self._records(piece)
@@ -100,10 +100,13 @@ class DelimitedSheet:
                 text = text[records.count_cells(text, self.dialect.separator).ends[0] + 1 :]
             head = head and not piece.text
             if text:
+                empty = False
                 yield self._parsed(text, wanted)
             if piece.last:
                 break
             piece = next(self._pieces)
+        if empty:
+            raise DataError(f"{self.name} has a header and no rows below it: give at least one row of data.")
         if self._blanks:
             self.notes.append(f"{count(self._blanks, 'blank row')} {'was' if self._blanks == 1 else 'were'} skipped.")
         refuse_growth(self.source)

@@ -112,6 +112,12 @@ class _Finder:
     def time(self, taken: set[int]) -> int | None:
         """Return the column of times: the one with a usual name, or the only one that holds dates."""
         named = self.by_name(TIME_NAMES, taken)
+        year = self.by_name(("year",), taken)
+        if year is not None and named not in (None, year) and self.kinds[named] == self.kinds[year] == "number":
+            raise DataError(
+                f"{self.sheet.name} has columns {self.names[year]!r} and {self.names[named]!r}, and a time has to stand in one "
+                "column: make one such as 2024-01 of them, or choose one with time_col."
+            )
         if named is not None:
             return named
         dates = [place for place, kind in enumerate(self.kinds) if kind == "time" and place not in taken]

@@ -242,4 +242,5 @@ class TimeReader:
 def _reading(cell: str, form: str) -> str:
     import pandas as pd
 
-    return pd.to_datetime(cell, format=form, utc="%z" in form).strftime("%-d %B %Y")
+    time = pd.to_datetime(cell, format=form, utc="%z" in form)
+    return f"{time.day} {time:%B %Y}"

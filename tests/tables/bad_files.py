@@ -255,6 +255,12 @@ ROWS = [
         "'a.csv' has 2 columns of numbers, 'a', 'b': choose the values with target_col='b'.",
     ),
     (
+        "two columns of numbers beside a covariate",
+        "ds,a,b,x\n2024-01-01,1,2,3\n",
+        {"covariates": {"past": ["x"]}},
+        "'a.csv' has 2 columns of numbers, 'a', 'b': choose the values with target_col='b'.",
+    ),
+    (
         "two columns of text",
         "s,t,ds,y\na,b,2024-01-01,1\n",
         {},

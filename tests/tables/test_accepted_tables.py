@@ -402,6 +402,12 @@ def test_a_column_may_be_a_series(read):
     assert "Without any value, and left out: 1 column ('c')." in table.notes
 
 
+def test_a_series_in_a_column_may_have_any_name(read):
+    table = read("y,id,ds\n1,5,2024-01-01\n2,6,2024-01-02\n", format={"layout": "columns"})
+    assert table.ids.tolist() == ["y", "id"]
+    assert table.values.tolist() == [1, 2, 5, 6]
+
+
 def test_a_column_that_begins_below_the_rows_looked_at_is_a_series(read):
     days = np.datetime64("2020-01-01") + np.arange(300)
     rows = [f"{day},{place},{place},{place if place > 250 else ''}" for place, day in enumerate(days)]

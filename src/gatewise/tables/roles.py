@@ -64,17 +64,21 @@ def find_roles(
     layout = layout or finder.layout_of_rows(id_col, time_col, target_col, taken)
     if layout == "rows":
         return _in_rows(finder, id_col, time_col, target_col, taken)
+    explained = bool(taken)
+    if layout == "columns" and (id_col or target_col or explained):
+        raise UsageError(
+            'format has layout="columns", in which every column of numbers is a series: leave out id_col, target_col and '
+            "covariates."
+        )
     time = finder.named(time_col, "time_col") if time_col else finder.time(taken)
     taken |= set() if time is None else {time}
-    target = finder.named(target_col, "target_col") if target_col else finder.by_name(TARGET_NAMES, taken)
-    identity = finder.named(id_col, "id_col") if id_col else finder.by_name(ID_NAMES, taken | {target})
+    by_name = layout != "columns"
+    target = finder.named(target_col, "target_col") if target_col else finder.by_name(TARGET_NAMES, taken, by_name)
+    taken |= set() if target is None else {target}
+    identity = finder.named(id_col, "id_col") if id_col else finder.by_name(ID_NAMES, taken, by_name)
     numeric = [place for place in finder.numeric(taken) if place != identity]
-    if layout == "columns" or (layout is None and target is None and identity is None and len(numeric) > 1):
-        if target is not None or identity is not None or taken - {time}:
-            raise UsageError(
-                'format has layout="columns", in which every column of numbers is a series: leave out id_col, target_col '
-                "and covariates."
-            )
+    alone = target is None and identity is None and not explained and layout is None
+    if layout == "columns" or (alone and len(numeric) > 1):
         # A series may begin below the rows that were looked at.
         empty = [place for place, kind in enumerate(finder.kinds) if kind == "empty" and place != time]
         return _in_columns(finder, time, sorted(numeric + empty), layout is not None)
@@ -101,10 +105,10 @@ class _Finder:
         hint = f"did you mean {near!r}?" if near else "choose one of them."
         raise DataError(f"{self.sheet.name} has no column {name!r} ({argument}); it has {quoted(self.names)}: {hint}")
 
-    def by_name(self, wanted: Sequence[str], taken: Set[int | None] | Set[int]) -> int | None:
-        """Return the first column that has one of the usual names."""
+    def by_name(self, wanted: Sequence[str], taken: Set[int], allowed: bool = True) -> int | None:
+        """Return the first free column that has one of the usual names, where that is allowed to decide."""
         folded = [name.casefold().replace(" ", "_") for name in self.names]
-        for name in wanted:
+        for name in wanted if allowed else ():
             if name in folded and folded.index(name) not in taken:
                 return folded.index(name)
         return None

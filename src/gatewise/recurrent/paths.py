@@ -21,6 +21,7 @@ _WITH_KERNELS = (equations.LSTM, equations.GRU, equations.GRUResetBefore, equati
 # walks on (LSTM(4), 12 steps, batch 32, 4e4 multiplications: 18 µs a training step, the scan 57), but they take two or three
 # seconds the first time on a machine, and a few tenths for the self-test in each process, which no small job should wait
 # for. What is compiled already must not matter: the same call gives the same bits, today and tomorrow.
+# `benchmarks/thresholds.py` measures it all again.
 LEAST_WORK = 2e6
 # Weights are packed once a walk, which fewer rows than this share of the units do not repay: LSTM(256) with batch 1 takes
 # 1.7 ms for 12 steps where the scan takes 0.7, and 2.8 where it takes 2.4 for 48.

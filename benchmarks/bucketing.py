@@ -80,52 +80,56 @@ def network():
             layers.Dense(1, activation="sigmoid"),
         ]
     )
-    model.compile(keras.optimizers.Adam(0.002), "binary_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(0.002, clipnorm=1.0), "binary_crossentropy", metrics=["accuracy"])
     return model
 
 
-def fit(model, data, name, seed, epochs):
-    """Train the network on the training texts; return the history."""
+def call(data, name, epochs):
+    """Return the arguments of a training run."""
     import gatewise as gw
 
     lengths = gw.Lengths(data["train_n"], window=WINDOWS[name])
-    call = {"batch_size": BATCH, "epochs": epochs, "seed": seed, "verbose": 0, "lengths": lengths}
-    return gw.fit(model, data["train_x"], data["train_y"], **call)
+    rows = {"x": data["train_x"], "y": data["train_y"], "lengths": lengths}
+    return {**rows, "batch_size": BATCH, "epochs": epochs, "verbose": 0}
 
 
-def score_here(data, name, seed):
-    """Train with one seed; return accuracy and losses."""
+def score_here(data, name, seeds):
+    """Train with so many seeds, the same for every window; return accuracies and losses."""
+    import gatewise as gw
+
+    model, accuracies, losses = network(), [], []
+    for seed in range(seeds):
+        gw.initialize(model, seed)
+        losses.append(gw.fit(model, seed=seed, **call(data, name, EPOCHS)).history["loss"])
+        validation = {"batch_size": 256, "lengths": data["validation_n"], "verbose": 0}
+        accuracies.append(gw.evaluate(model, data["validation_x"], data["validation_y"], **validation)[1])
+        print(f"{name}, seed {seed}: {accuracies[-1]:.4f}", file=sys.stderr, flush=True)
+    return {"accuracy": accuracies, "training_loss": losses}
+
+
+def time_here(data, name, _):
+    """Return the seconds of an epoch of one network, REPEATS times, the first epoch left out."""
     import gatewise as gw
 
     model = network()
-    gw.initialize(model, seed)
-    history = fit(model, data, name, seed, EPOCHS)
-    validation = {"batch_size": 256, "lengths": data["validation_n"], "verbose": 0}
-    loss, accuracy = gw.evaluate(model, data["validation_x"], data["validation_y"], **validation)
-    return {"accuracy": accuracy, "validation_loss": loss, "training_loss": history.history["loss"]}
-
-
-def time_here(data, name, seed):
-    """Return the seconds of an epoch, REPEATS times, the first epoch left out."""
-    model = network()
-    fit(model, data, name, seed, 1)
-    return {"seconds": [fit(model, data, name, seed, 1).run_seconds for _ in range(REPEATS)]}
+    gw.fit(model, **call(data, name, 1))
+    return {"seconds": [gw.fit(model, **call(data, name, 1)).run_seconds for _ in range(REPEATS)]}
 
 
 MEASURES = {"score": score_here, "time": time_here}
 
 
-def command(measure, file, name, seed):
+def command(measure, file, name, seeds):
     """Return the command line of one run."""
-    return [sys.executable, __file__, "--here", measure, str(file), name, str(seed)]
+    return [sys.executable, __file__, "--here", measure, str(file), name, str(seeds)]
 
 
-def run(measure, file, name, seed):
+def run(measure, file, name, seeds):
     """Measure in a process of its own."""
-    done = subprocess.run(command(measure, file, name, seed), capture_output=True, text=True, check=False)
+    done = subprocess.run(command(measure, file, name, seeds), stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise SystemExit(done.stderr)
-    result = {"window": name, "seed": seed, **json.loads(done.stdout.splitlines()[-1])}
+        raise SystemExit(f"{measure} with the window {name!r} failed")
+    result = {"window": name, **json.loads(done.stdout.splitlines()[-1])}
     print(result, file=sys.stderr, flush=True)
     return result
 
@@ -158,11 +162,11 @@ def main():
     parser.add_argument(
         "--data", default=os.environ.get("GATEWISE_IMDB"), help="archive or folder of the movie reviews"
     )
-    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--seeds", type=int, default=8, help="how many")
     arguments = parser.parse_args()
     if arguments.here:
-        measure, file, name, seed = arguments.here
-        print(json.dumps(MEASURES[measure](np.load(file), name, int(seed))))
+        measure, file, name, seeds = arguments.here
+        print(json.dumps(MEASURES[measure](np.load(file), name, int(seeds))))
         return 0
 
     from gatewise.cli.tables import print_table
@@ -172,22 +176,22 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "texts.npz")
         np.savez(file, **arrays)
-        times = [run("time", file, name, 0) for name in WINDOWS]
-        scores = [run("score", file, name, seed) for seed in range(arguments.seeds) for name in WINDOWS]
+        times = [run("time", file, name, arguments.seeds) for name in WINDOWS]
+        scores = [run("score", file, name, arguments.seeds) for name in WINDOWS]
     content = {
         "date": today(),
         "machine": describe_machine(),
         "versions": installed_versions(),
         "texts": "movie reviews" if arguments.data else "made up",
         "share of work": shares(arrays["train_n"]),
-        "epochs": times,
-        "runs": scores,
+        "seconds": times,
+        "scores": scores,
     }
     target = Path(__file__).with_name("results") / "bucketing.json"
     target.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     table = []
     for name in WINDOWS:
-        values = [100 * score["accuracy"] for score in scores if score["window"] == name]
+        values = next(100 * np.array(score["accuracy"]) for score in scores if score["window"] == name)
         spread = np.std(values, ddof=1) if len(values) > 1 else float("nan")
         seconds = next(min(one["seconds"]) for one in times if one["window"] == name)
         table.append([name, f"{np.mean(values):.2f}", f"{spread:.2f}", f"{min(values):.2f}", f"{seconds:.2f}"])

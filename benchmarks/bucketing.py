@@ -129,9 +129,7 @@ def run(measure, file, name, seeds):
     done = subprocess.run(command(measure, file, name, seeds), stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{measure} with the window {name!r} failed")
-    result = {"window": name, **json.loads(done.stdout.splitlines()[-1])}
-    print(result, file=sys.stderr, flush=True)
-    return result
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def shares(lengths):
@@ -163,6 +161,9 @@ def main():
         "--data", default=os.environ.get("GATEWISE_IMDB"), help="archive or folder of the movie reviews"
     )
     parser.add_argument("--seeds", type=int, default=8, help="how many")
+    parser.add_argument(
+        "--measure", nargs="+", choices=list(MEASURES), default=list(MEASURES), help="accuracy, time or both"
+    )
     arguments = parser.parse_args()
     if arguments.here:
         measure, file, name, seeds = arguments.here
@@ -176,25 +177,29 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "texts.npz")
         np.savez(file, **arrays)
-        times = [run("time", file, name, arguments.seeds) for name in WINDOWS]
-        scores = [run("score", file, name, arguments.seeds) for name in WINDOWS]
+        found = {
+            measure: {name: run(measure, file, name, arguments.seeds) for name in WINDOWS}
+            for measure in arguments.measure
+        }
     content = {
         "date": today(),
         "machine": describe_machine(),
         "versions": installed_versions(),
         "texts": "movie reviews" if arguments.data else "made up",
         "share of work": shares(arrays["train_n"]),
-        "seconds": times,
-        "scores": scores,
+        **found,
     }
     target = Path(__file__).with_name("results") / "bucketing.json"
     target.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     table = []
     for name in WINDOWS:
-        values = next(100 * np.array(score["accuracy"]) for score in scores if score["window"] == name)
-        spread = np.std(values, ddof=1) if len(values) > 1 else float("nan")
-        seconds = next(min(one["seconds"]) for one in times if one["window"] == name)
-        table.append([name, f"{np.mean(values):.2f}", f"{spread:.2f}", f"{min(values):.2f}", f"{seconds:.2f}"])
+        row = [name, "–", "–", "–", "–"]
+        if "score" in found:
+            values = 100 * np.array(found["score"][name]["accuracy"])
+            row[1:4] = f"{values.mean():.2f}", f"{np.std(values, ddof=1):.2f}", f"{values.min():.2f}"
+        if "time" in found:
+            row[4] = f"{min(found['time'][name]['seconds']):.2f}"
+        table.append(row)
     print_table(["window", "accuracy %", "spread", "worst", "s an epoch"], table, left=1)
     return 0
 

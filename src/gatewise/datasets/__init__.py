@@ -1,7 +1,7 @@
-"""Data that ships with gatewise, tables of numbers from the user's files, windows over a series, labelled texts.
+"""Data that ships with gatewise, labelled texts, and windows over a series.
 
-In: a name, a table, an archive. Out: NumPy arrays, and texts (`gatewise.datasets.text`). Nothing here knows Keras; every
-room above may import it.
+In: a name, a file, a folder, an archive. Out: NumPy arrays, and texts (`gatewise.datasets.text`). Nothing here knows
+Keras; every room above may import it.
 """
 
 from gatewise.datasets.airline import load_airline as load_airline

@@ -1,6 +1,19 @@
-"""Labelled texts: the movie reviews of the classic recipes, the encodings of the published recipes.
+"""Labelled texts in, token numbers out: the user's own files, and the movie reviews of the classic recipes.
 
-In: an archive, a folder, a table. Out: a `Corpus`, and token numbers of its texts. Nothing here knows Keras.
+::
+
+    reading     all of it: `read_corpus`                 reviews      `imdb`, and the published split
+    lines       bytes -> lines of text                   review_files an archive or folder -> reviews
+    delimited, json_rows, label_lines, folders, frames   review_store reviews in the cache
+                a source -> `table`                      download     one file from its address
+    roles       which column is what
+    labels      labels -> classes                        tokens       a text -> tokens
+    collecting  table -> texts and what belongs to them  vocabulary   tokens -> numbers
+    remarks     what is remarkable about them            ranked       the numbers of the published recipes
+    splits      a corpus -> parts without leaks          sequences    numbers of many texts, padded
+    corpus, texts   the result
+
+In: a file, a folder, a frame, an archive. Out: a `Corpus`, and `Sequences`. Nothing here knows Keras.
 """
 
 from gatewise.datasets.text.corpus import Corpus as Corpus

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-REPEATS = 3
+REPEATS = 2
 MANY = 100_000
 PARTS = {"gatewise": "numpy", "tokenizers": "tokenizers"}
 MAX_WORDS = 30_000

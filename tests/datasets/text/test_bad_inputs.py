@@ -58,7 +58,7 @@ FILES = {
     ),
     "not UTF-8": (
         "a.csv",
-        b"text,label\nok,1\ncaf\xe9,0\n",
+        b"text,label\n\xc3\xa9,1\ncaf\xe9,0\n",
         {},
         "{}, line 3 is not UTF-8 text (0xe9, byte 19 of the file): save it as UTF-8, or pass errors='replace'.",
     ),
@@ -136,9 +136,9 @@ FILES = {
     ),
     "a quote that is never closed": (
         "a.csv",
-        'text,label\na,1\n"b,0\nc,1\n',
+        'text,label\n"a\na",1\n"b,0\nc,1\n',
         {},
-        "{}, line 3 opens a quote that is never closed: close it, and double the quotes inside of a text.",
+        "{}, line 4 opens a quote that is never closed: close it, and double the quotes inside of a text.",
     ),
     "a quote in the middle": (
         "a.csv",
@@ -306,6 +306,12 @@ MEMORY = {
     ),
     "a missing label in a frame": (
         pd.DataFrame({"text": ["a", "b", "c"], "label": [1, None, 0]}),
+        {},
+        DataError,
+        "The frame, row 1 has no label in column 'label': fill it in, or delete the row.",
+    ),
+    "a missing label of pandas' own kind": (
+        pd.DataFrame({"text": ["a", "b", "c"], "label": pd.array([1, None, 0], dtype="Int64")}),
         {},
         DataError,
         "The frame, row 1 has no label in column 'label': fill it in, or delete the row.",

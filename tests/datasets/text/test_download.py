@@ -152,6 +152,19 @@ def test_a_folder_that_cannot_be_written_is_told(server, tmp_path):
     assert refusal(server, target) == f"{target} cannot be written (File exists): do this."
 
 
+def test_what_another_process_adds_while_this_one_waits_is_not_fetched_again(server, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    with open(tmp_path / "it.part", "ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        thread = threading.Thread(target=download, args=(server.address, tmp_path / "it", SHA256, "do this"))
+        thread.start()
+        thread.join(0.3)
+        other.write(CONTENT[:1000])
+    thread.join()
+    assert server.asked == ["bytes=1000-"]
+    assert (tmp_path / "it").read_bytes() == CONTENT
+
+
 def test_two_downloads_at_once_do_not_disturb_each_other(server, tmp_path):
     results = []
     threads = [

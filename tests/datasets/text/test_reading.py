@@ -256,6 +256,11 @@ class TestSeveralLabels:
         assert gw.read_corpus(path).labels.tolist() == [[True, True], [True, False]]
 
 
+def test_the_same_label_twice_is_one_label():
+    corpus = gw.read_corpus({"text": ["x", "y"], "label": [["a", "a"], ["b"]]})
+    assert corpus.labels.tolist() == [0, 1]
+
+
 class TestParts:
     def test_in_a_column(self):
         source = {"text": list("abcd"), "label": [1, 2, 1, 2], "split": ["train", "Train", "dev", "test"]}

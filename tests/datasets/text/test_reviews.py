@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import tarfile
 
 import numpy as np
@@ -123,6 +124,14 @@ def test_an_archive_is_read_once_and_again_when_it_is_another(tmp_path, monkeypa
     assert len(gw.datasets.imdb(path)) == 8
 
 
+def test_an_archive_of_the_same_size_is_another_when_it_is_newer(tmp_path):
+    path = archive(tmp_path / "it.tar", REVIEWS, "w")
+    assert "Best." in gw.datasets.imdb(path).texts
+    archive(path, {**REVIEWS, "test/pos/0_10.txt": "Tops."}, "w")
+    os.utime(path, (1, 1))
+    assert "Tops." in gw.datasets.imdb(path).texts
+
+
 def test_a_damaged_cache_is_read_anew(tmp_path, cache):
     path = archive(tmp_path / "it.tar.gz", REVIEWS)
     first = gw.datasets.imdb(path)
@@ -223,11 +232,15 @@ class TestRefusals:
     def test_no_such_split(self, tmp_path):
         assert self.refused(tmp_path, split="mine") == "split is 'mine': give 'official' or 'published'."
 
-    @pytest.mark.parametrize("share", [0.3, 0.9])
-    def test_a_cut_archive(self, tmp_path, share):
+    @pytest.mark.parametrize("share", [0.3, 0.9, "all but the checksum"])
+    def test_a_cut_archive(self, tmp_path, monkeypatch, share):
+        # So that the archive ends long before its last block, as the real one does.
+        monkeypatch.setattr(review_files, "_BLOCK", 512)
         rest = {f"train/pos/{n}_9.txt": hashlib.sha256(bytes([n])).hexdigest() * 20 for n in range(2, 200)}
         whole = archive(tmp_path / "it.tar.gz", {**REVIEWS, **rest}).read_bytes()
-        (tmp_path / "it.tar.gz").write_bytes(whole[: int(share * len(whole))])
+        (tmp_path / "it.tar.gz").write_bytes(
+            whole[: -4 if share == "all but the checksum" else int(share * len(whole))]
+        )
         sentence = self.refused(tmp_path / "it.tar.gz")
         assert sentence.startswith(f"{str(tmp_path / 'it.tar.gz')!r} is no tar archive, or damaged or cut short (")
         assert sentence.endswith("): fetch aclImdb_v1.tar.gz anew.")

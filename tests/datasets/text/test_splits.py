@@ -1,5 +1,7 @@
 """Cutting a corpus into parts: the shares of the classes, what stays together, what cannot be done."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,6 +52,22 @@ def test_equal_texts_and_groups_stay_together(rows):
         for row, part in zip(rows, split.split.tolist(), strict=True):
             assert parts.setdefault(row[kind], part) == part
     assert shared_between(split) == 0
+
+
+def test_large_groups_go_first_so_that_small_ones_can_fill_up():
+    groups = [0] * 40 + list(range(1, 61))
+    corpus = split_corpus(corpus_of([n % 2 for n in range(100)], groups=groups), test=0.4)
+    assert corpus.test.counts() == {"a": 20, "b": 20}
+
+
+def test_groups_that_no_split_can_part_are_refused():
+    corpus = corpus_of([0, 1, 1, 2, 0, 2], groups=[0, 0, 1, 1, 2, 2])
+    with pytest.raises(DataError) as raised:
+        split_corpus(corpus)
+    assert re.fullmatch(
+        r"The groups leave no text of class '[abc]' for the (train|test) part: give another seed, or other shares\.",
+        str(raised.value),
+    )
 
 
 def test_what_belongs_together_through_others_is_found():

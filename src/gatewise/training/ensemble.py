@@ -29,6 +29,7 @@ from gatewise.training.order import run_key
 from gatewise.training.preparation import Wishes, build_metrics, prepare
 from gatewise.training.program import Program, RunState
 from gatewise.training.progress import Progress
+from gatewise.training.small_ensembles.choice import choose
 from gatewise.training.run import CompiledProgram, Outcome, Run
 from gatewise.training.state import ModelValues
 from gatewise.training.step import Step
@@ -146,8 +147,11 @@ def fit_ensemble(
         start = _with_rates(model, start, learning_rates)
     plan = make_plan(model, data, validation, watchers, options, members, member_data)
     count = _device_count(devices, members)
+    way = choose(model, data, plan, (members, options.epochs, count))
+    plan = dataclasses.replace(plan, kernel=way.kernel)
     block = members_that_fit(model, data, plan, max_memory)
     trainer = _Trainer(model, plan, watchers, _even(min(block, members), members, count), count, verbose)
+    trainer.way = way.words
     return trainer.train(seeds, start, data, validation, options.epochs)
 
 
@@ -218,6 +222,7 @@ class _Trainer:
         self.block = block
         self.devices = devices
         self.verbose = verbose
+        self.way = ""
         self.plan = dataclasses.replace(plan, members=block // devices)
         self.step = Step(model)
 
@@ -237,6 +242,7 @@ class _Trainer:
         compiled = ProgramStore.of(model, "fit_ensemble").get(facts, build)
         compiled_before = compiled.executable is not None
         history = EnsembleHistory(members, epochs)
+        history.way = self.way
         finals: list[ModelValues] = []
         blocks = -(-members // self.block)
         title = "fit_ensemble: epoch" if blocks == 1 else f"fit_ensemble: {members} members in {blocks} blocks, epoch"

@@ -79,6 +79,7 @@ class EnsembleHistory:
         steps: Training steps done by each member.
         stopped_epoch: For each member the epoch after which a rule stopped it, or None.
         bad: Member → (epoch, step) at which its loss was not finite any more.
+        way: How the members were trained: ``"kernel: …"`` or ``"general: …"``, with the reason.
     """
 
     def __init__(self, members: int, epochs: int) -> None:
@@ -91,6 +92,7 @@ class EnsembleHistory:
         self.steps = 0
         self.stopped_epoch: list[int | None] = [None] * members
         self.bad: dict[int, tuple[int, int]] = {}
+        self.way = ""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -74,6 +74,9 @@ def bytes_per_member(model: Any, data: Data, plan: Any) -> int:
     state = _size(values)
     kept = _size(values.trainable) * len(plan.rules) + (state if plan.rules else 0)
     rows = _size(data) // (plan.members if plan.member_data else 1)
+    if plan.kernel is not None:
+        # Rows are read where they are, and nothing is kept for a backward pass.
+        return _STATES * (state + kept) + (rows if plan.member_data else 0) + 4 * plan.steps.rows
     own_rows = rows if plan.member_data or (plan.shuffle and rows <= SHUFFLED_COPY_UP_TO) else 0
     return _STATES * (state + kept) + own_rows + _backward_size(model, values, data, plan)
 

@@ -56,8 +56,12 @@ def epoch_order(key: Key[Array, ""], epoch: Int[Array, ""], rows: int) -> Int[Ar
 
     Sorting random bits is a fair shuffle up to ties, which keep their order: with 2**16 rows one in a million pairs.
     """
-    bits = jax.random.bits(jax.random.fold_in(jax.random.fold_in(key, _ORDER), epoch), (rows,))
-    return jnp.argsort(bits)
+    return jnp.argsort(epoch_bits(key, epoch, rows))
+
+
+def epoch_bits(key: Key[Array, ""], epoch: Int[Array, ""], rows: int) -> UInt32[Array, "rows"]:
+    """Return the random numbers by which the rows of one epoch are sorted."""
+    return jax.random.bits(jax.random.fold_in(jax.random.fold_in(key, _ORDER), epoch), (rows,))
 
 
 def windowed_order(

@@ -113,6 +113,7 @@ class Plan:
         member_data: Whether the data have a members axis as well.
         mesh: Devices over which the rows of a batch are spread, or None.
         window: How many rows of an epoch's order are sorted by length together, or None.
+        kernel: The `small_ensembles.Kernel` that does the training steps, or None.
     """
 
     steps: Steps
@@ -128,6 +129,7 @@ class Plan:
     member_data: bool
     mesh: Any = None
     window: int | None = None
+    kernel: Any = None
 
     def facts(self) -> dict[str, Any]:
         """Return the plan by the names of the arguments that it came from, to tell one program from another."""
@@ -142,6 +144,7 @@ class Plan:
             "member_data": self.member_data,
             "devices": self.mesh,
             "lengths": self.window,
+            "kernel": self.kernel,
         }
 
     def validates(self, epoch: Any) -> Any:
@@ -248,6 +251,8 @@ class Program:
         return state._replace(values=values, metrics=(metrics, state.metrics[1]))
 
     def _training_steps(self, at: Dispatch, data: Data, control: Control) -> Dispatch:
+        if self.plan.kernel is not None:
+            return self._steps_by_kernel(at, data, control)
         steps = self.plan.steps
         rows_axis = 0 if self.plan.member_data or self.plan.shuffle else None
         fetch, source = self._fetcher(at.state, data, rows_axis)
@@ -266,6 +271,24 @@ class Program:
             due = (at.state.step == steps.full) & _affordable(at, control)
             at = jax.lax.cond(due, ragged, lambda unchanged: unchanged, at)
         return self._with_values(at, self.lift(self.step.unpack, 0))
+
+    def _steps_by_kernel(self, at: Dispatch, data: Data, control: Control) -> Dispatch:
+        """Do what is affordable of the epoch's training steps in one call."""
+        steps, first = self.plan.steps, at.state.step
+        count = jnp.clip(jnp.minimum(steps.total - first, control.budget - at.steps), 0)
+
+        def some(at: Dispatch) -> Dispatch:
+            state, (total, rows) = at.state, at.state.metrics[0]
+            where = steps, state.epoch, first, count
+            values, total, bad = self.plan.kernel.train(state.values, total, state.key, data, where)
+            done = jnp.minimum((first + count) * steps.batch, steps.rows) - first * steps.batch
+            metrics = [total, rows + done.astype(rows.dtype)]
+            new = state._replace(values=values, metrics=(metrics, state.metrics[1]), step=first + count)
+            first_bad = (at.bad_step < 0) & (bad >= 0) & ~state.stopped
+            bad = jnp.where(first_bad, at.steps + bad, at.bad_step)
+            return at._replace(state=new, steps=at.steps + count, bad_step=bad)
+
+        return jax.lax.cond(count > 0, some, lambda unchanged: unchanged, at)
 
     def _with_values(self, at: Dispatch, change: Callable[[ModelValues], ModelValues]) -> Dispatch:
         return at._replace(state=at.state._replace(values=change(at.state.values)))

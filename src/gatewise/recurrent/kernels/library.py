@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,22 +35,34 @@ def target_name(cell: str, part: str) -> str:
 
     Programs that JAX keeps on disk call kernels by name, so the name has to change with their interface.
     """
-    return f"gatewise_{cell}_{part}_{_version()}"
+    return f"gatewise_{cell}_{part}_{code_version()}"
 
 
 def load(cell: str) -> None:
     """Compile a cell's kernels or take them from the cache, and hand them to XLA. Does nothing the second time."""
+    load_module(f"{cell}-{code_version()}", lambda: written(cell), [target_name(cell, part) for part in PARTS])
+
+
+def load_module(key: str, write: Callable[[], Any], functions: Sequence[str]) -> None:
+    """Compile a module or take it from the cache, and hand its functions to XLA. Does nothing the second time.
+
+    Args:
+        key: A name for the module and everything that its content depends on.
+        write: Returns the LLVM module.
+        functions: The names of its functions that XLA is to know.
+    """
     with _LOCK:
-        if cell in _ENGINES:
+        if key in _ENGINES:
             return
-        code = _read(cell)
+        files = _files()
+        code = None if files is None else files.get(key)
         if code is None:
             started = time.perf_counter()
-            code = compiled(cell)
-            logger.debug("gatewise compiled the %s kernels in %.1f s", cell, time.perf_counter() - started)
-            if (files := _files()) is not None:
-                files.put(_key(cell), code)
-        _ENGINES[cell] = _loaded(cell, code)
+            code = compiled(write())
+            logger.debug("gatewise compiled the kernels %s in %.1f s", key, time.perf_counter() - started)
+            if files is not None:
+                files.put(key, code)
+        _ENGINES[key] = _loaded(key, code, functions)
 
 
 def threaded() -> bool:
@@ -57,12 +70,12 @@ def threaded() -> bool:
     return sys.platform != "win32" and hasattr(ctypes.CDLL(None), "pthread_create")
 
 
-def compiled(cell: str) -> bytes:
-    """Return the machine code of a cell's kernels as an object file."""
+def compiled(written: Any) -> bytes:
+    """Return the machine code of an LLVM module as an object file."""
     import llvmlite.binding as llvm
 
     machine = _machine()
-    module = llvm.parse_assembly(str(written(cell)))
+    module = llvm.parse_assembly(str(written))
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     # The code is written as vectors already, and its inner loops are as long as the registers allow.
@@ -74,9 +87,6 @@ def compiled(cell: str) -> bytes:
 
 def written(cell: str) -> Any:
     """Return a cell's kernels as an LLVM module."""
-    from llvmlite import binding as llvm
-    from llvmlite import ir
-
     from gatewise.recurrent.kernels import frames
     from gatewise.recurrent.kernels.back import back
     from gatewise.recurrent.kernels.forward import forward
@@ -85,9 +95,7 @@ def written(cell: str) -> Any:
     from gatewise.recurrent.kernels.threads import write_handler
 
     steps, shape = STEPS[cell], target.shape()
-    module = ir.Module(f"gatewise_{cell}")
-    module.triple = llvm.get_process_triple()
-    module.data_layout = str(_machine().target_data)
+    module = new_module(f"gatewise_{cell}")
     parts = {
         "predict": (forward_operands(steps, saving=False), forward(steps, shape, saving=False)),
         "forward": (forward_operands(steps, saving=True), forward(steps, shape, saving=True)),
@@ -95,6 +103,17 @@ def written(cell: str) -> Any:
     }
     for part, (operands, walk) in parts.items():
         write_handler(module, target_name(cell, part), operands, walk, frames.api_version(), threaded())
+    return module
+
+
+def new_module(name: str) -> Any:
+    """Return an empty LLVM module for this processor."""
+    import llvmlite.binding as llvm
+    from llvmlite import ir
+
+    module = ir.Module(name)
+    module.triple = llvm.get_process_triple()
+    module.data_layout = str(_machine().target_data)
     return module
 
 
@@ -112,24 +131,23 @@ def _machine() -> Any:
     )
 
 
-def _loaded(cell: str, code: bytes) -> Any:
+def _loaded(name: str, code: bytes, functions: Sequence[str]) -> Any:
     """Put machine code where it can run, and tell XLA where its functions are."""
     import jax
     import llvmlite.binding as llvm
     from llvmlite import ir
 
     machine = _machine()
-    empty = ir.Module(f"gatewise_{cell}_loader")
+    empty = ir.Module(f"{name}-loader")
     empty.triple = llvm.get_process_triple()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(str(empty)), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     capsule = ctypes.pythonapi.PyCapsule_New
     capsule.restype, capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    for part in PARTS:
-        name = target_name(cell, part)
-        address = engine.get_function_address(name)
-        jax.ffi.register_ffi_target(name, capsule(address, None, None), platform="cpu")
+    for function in functions:
+        address = engine.get_function_address(function)
+        jax.ffi.register_ffi_target(function, capsule(address, None, None), platform="cpu")
     return engine
 
 
@@ -137,8 +155,8 @@ def _loaded(cell: str, code: bytes) -> Any:
 
 
 @functools.cache
-def _version() -> str:
-    """Return a short name for everything that the code depends on."""
+def code_version() -> str:
+    """Return a short name for all that the code of kernels depends on: this room, LLVM, XLA and the processor."""
     import llvmlite
     import llvmlite.binding as llvm
 
@@ -156,15 +174,6 @@ def _version() -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
 
 
-def _key(cell: str) -> str:
-    return f"{cell}-{_version()}"
-
-
 def _files() -> ProgramFiles | None:
     folder = kernel_folder()
     return None if folder is None else ProgramFiles(folder)
-
-
-def _read(cell: str) -> bytes | None:
-    files = _files()
-    return None if files is None else files.get(_key(cell))

@@ -392,13 +392,13 @@ def test_code_is_kept_and_read_again(monkeypatch, tmp_path):
     monkeypatch.setenv("GATEWISE_CACHE", str(tmp_path))
     loaded = []
     # XLA takes a name only once in a process.
-    monkeypatch.setattr(library, "_loaded", lambda cell, code: loaded.append(code))
+    monkeypatch.setattr(library, "_loaded", lambda name, code, functions: loaded.append(code))
     monkeypatch.setattr(library, "_ENGINES", {})
     library.load("simple")
     library.load("simple")
     (file,) = tmp_path.rglob("simple-*")
     monkeypatch.setattr(library, "_ENGINES", {})
-    monkeypatch.setattr(library, "compiled", lambda cell: pytest.fail("was compiled again"))
+    monkeypatch.setattr(library, "compiled", lambda written: pytest.fail("was compiled again"))
     library.load("simple")
     assert len(loaded) == 2
     assert loaded[0] == loaded[1]

@@ -29,8 +29,8 @@ from gatewise.training.order import run_key
 from gatewise.training.preparation import Wishes, build_metrics, prepare
 from gatewise.training.program import Program, RunState
 from gatewise.training.progress import Progress
-from gatewise.training.small_ensembles.choice import choose
 from gatewise.training.run import CompiledProgram, Outcome, Run
+from gatewise.training.small_ensembles.choice import choose
 from gatewise.training.state import ModelValues
 from gatewise.training.step import Step
 from gatewise.training.stopping import SaveBest, StopEarly
@@ -147,6 +147,7 @@ def fit_ensemble(
         start = _with_rates(model, start, learning_rates)
     plan = make_plan(model, data, validation, watchers, options, members, member_data)
     count = _device_count(devices, members)
+    # A kernel does the steps of many members at once; choosing it may compile it.
     way = choose(model, data, plan, (members, options.epochs, count))
     plan = dataclasses.replace(plan, kernel=way.kernel)
     block = members_that_fit(model, data, plan, max_memory)

@@ -42,7 +42,7 @@ class Kernel:
     @property
     def name(self) -> str:
         """The name by which XLA knows the code."""
-        facts = f"{_version()} {self.network}"
+        facts = f"{code_version()} {self.network}"
         return f"gatewise_ensemble_{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
     def load(self) -> None:
@@ -118,7 +118,8 @@ def written(network: Network, name: str) -> Any:
 
 
 @functools.cache
-def _version() -> str:
+def code_version() -> str:
+    """Return a short name for all that the code of a network depends on besides the network."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     texts = [library.code_version(), *(path.read_text(encoding="utf-8") for path in sources)]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]

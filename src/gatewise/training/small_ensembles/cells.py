@@ -6,7 +6,7 @@ by the gradients of the gates before their functions.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from gatewise.recurrent.kernels.activations import sigmoid, tanh
 from gatewise.recurrent.kernels.emitter import Vector

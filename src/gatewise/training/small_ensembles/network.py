@@ -171,11 +171,6 @@ class Room:
         return self.rows + self.row * batch + (2 * rows if self.network.shuffled else 0)
 
 
-def row_bytes(network: Network, lanes: int) -> int:
-    """Return the bytes that one row of a block needs."""
-    return 4 * lanes * Room(network).row
-
-
 def unit_tile(units: int, most: int) -> int:
     """Return the largest divisor of a number of units that is at most so large."""
     return max(size for size in range(1, max(1, min(units, most)) + 1) if math.gcd(units, size) == size)

@@ -6,6 +6,7 @@ import numpy as np
 
 from gatewise.backend import import_keras
 from gatewise.recurrent.activations import hard_sigmoid_keras2
+from gatewise.recurrent.layers import OURS
 from gatewise.training.data import Data
 from gatewise.training.small_ensembles.network import Layer, Network, Update
 from gatewise.training.state import model_variables
@@ -13,8 +14,11 @@ from gatewise.training.state import model_variables
 keras = import_keras()
 
 MOST_UNITS = 32
+# What `keras.Model(inputs, outputs)` makes.
+_FUNCTIONAL = type(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])._functional)
 _SLOPES = {keras.activations.sigmoid: None, hard_sigmoid_keras2: 0.2}
 _CELLS = {keras.layers.LSTM: "lstm", keras.layers.GRU: "gru", keras.layers.SimpleRNN: "simple"}
+_CELLS |= {OURS[kind]: name for kind, name in _CELLS.items()}
 _LOSSES = {
     "mse": (keras.losses.mean_squared_error, keras.losses.MeanSquaredError, ("mse", "MSE", "mean_squared_error")),
     "mae": (keras.losses.mean_absolute_error, keras.losses.MeanAbsoluteError, ("mae", "MAE", "mean_absolute_error")),
@@ -40,9 +44,11 @@ def network_of(model: Any, data: Data, plan: Any) -> Network:
     if not recurrent or type(head) is not keras.layers.Dense:
         raise Unknown("the model is no chain of LSTM, GRU or SimpleRNN layers with a Dense layer at its end")
     _check_values(model)
+    if others := [layer for layer in recurrent if type(layer) not in _CELLS]:
+        raise Unknown(f"{others[0].name} is a {type(others[0]).__name__} layer")
     layers = tuple(_layer(layer, last=layer is recurrent[-1]) for layer in recurrent)
-    if head.activation is not keras.activations.linear or not head.use_bias:
-        raise Unknown(f"{head.name} has an activation, or no bias")
+    if head.activation is not keras.activations.linear or not head.use_bias or head.activity_regularizer is not None:
+        raise Unknown(f"{head.name} has an activation, a penalty or no bias")
     if len(model.metrics_variables) != 2:
         raise Unknown("the model has metrics besides its loss")
     return Network(
@@ -61,11 +67,8 @@ def network_of(model: Any, data: Data, plan: Any) -> Network:
 
 def _chain(model: Any) -> list[Any]:
     """Return the layers of a model that is a single chain of layers, from the input up."""
-    if type(model) not in (keras.Sequential, keras.Model) and type(model).__name__ != "Functional":
-        raise Unknown(f"{type(model).__name__} is a class of its own")
-    own = ("call", "compute_loss", "compute_metrics")
-    if type(model) is not keras.Sequential and any(name in vars(type(model)) for name in own[1:]):
-        raise Unknown(f"{type(model).__name__} is a class of its own")
+    if type(model) not in (keras.Sequential, _FUNCTIONAL):
+        raise Unknown(f"the model is of a class of its own, {type(model).__name__}")
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     single = len(model.inputs) == len(model.outputs) == 1
     for layer in layers:
@@ -94,10 +97,7 @@ def _check_values(model: Any) -> None:
 
 def _layer(layer: Any, last: bool) -> Layer:
     name = layer.name
-    cell = _CELLS.get(type(layer))
-    if cell is None:
-        raise Unknown(f"{name} is a {type(layer).__name__} layer")
-    inner = layer.cell
+    cell, inner = _CELLS[type(layer)], layer.cell
     gates = getattr(inner, "recurrent_activation", keras.activations.sigmoid)
     reasons = {
         f"{name} has more than {MOST_UNITS} units": layer.units > MOST_UNITS,
@@ -106,7 +106,7 @@ def _layer(layer: Any, last: bool) -> Layer:
         f"{name} has no bias": not inner.use_bias,
         f"{name} reads its input backwards, or returns its state": layer.go_backwards or layer.return_state,
         f"{name} returns {'every step' if last else 'only its last step'}": layer.return_sequences == last,
-        f"{name} has a mask or a penalty": layer.supports_jit is False or layer.activity_regularizer is not None,
+        f"{name} has a penalty on its outputs": layer.activity_regularizer is not None,
         f"{name} has the dtype policy {inner.dtype_policy.name}": inner.dtype_policy.name != "float32",
     }
     found = next((reason for reason, holds in reasons.items() if holds), None)
@@ -135,7 +135,9 @@ def _update(optimizer: Any) -> Update:
         raise Unknown(f"its optimizer has {used[0]}")
     if not isinstance(getattr(optimizer, "_learning_rate", None), keras.Variable):
         raise Unknown("its learning rate is a schedule")
-    if type(optimizer) is keras.optimizers.Adam and not optimizer.amsgrad:
+    if type(optimizer) is keras.optimizers.Adam:
+        if optimizer.amsgrad:
+            raise Unknown("its optimizer is Adam with amsgrad")
         return Update("adam", 2, float(optimizer.beta_1), float(optimizer.beta_2), float(optimizer.epsilon))
     if type(optimizer) is keras.optimizers.SGD:
         momentum = float(optimizer.momentum)
@@ -144,6 +146,8 @@ def _update(optimizer: Any) -> Update:
 
 
 def _time(data: Data, outputs: int, axis: int) -> int:
+    if data.lengths is not None or data.span is not None:
+        raise Unknown("rows have lengths of their own")
     arrays = [array for array in (data.x, data.y, data.weight) if array is not None]
     if data.y is None or not all(isinstance(array, np.ndarray) for array in arrays):
         raise Unknown("x, y and sample_weight are not one array each")

@@ -105,7 +105,8 @@ def _as_double(arrays: Any) -> Any:
 
 def _compiled(function: Any, *arguments: Any) -> Any:
     # Two steps of a small network take no time: what is compiled in a hurry is good enough.
-    return jax.jit(function).lower(*arguments).compile({"xla_backend_optimization_level": 0})
+    options: dict[str, Any] = {"xla_backend_optimization_level": 0}
+    return jax.jit(function).lower(*arguments).compile(options)
 
 
 def _batches(plan: Any, steps: Steps, data: Data, keys: Any) -> list[Data]:

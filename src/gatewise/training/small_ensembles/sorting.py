@@ -51,9 +51,7 @@ def _exchange(emitter: Emitter, arrays: tuple[Any, Any], places: tuple[Any, Any]
     builder, kind = emitter.builder, ir.VectorType(INT32, lanes)
     where = [[emitter.at(array, emitter.times(place, lanes)) for place in places] for array in arrays]
     (key, later_key), (row, later_row) = ([builder.load(one, typ=kind, align=4) for one in pair] for pair in where)
-    equal = builder.and_(
-        builder.icmp_unsigned("==", later_key, key), builder.icmp_unsigned("<", later_row, row)
-    )
+    equal = builder.and_(builder.icmp_unsigned("==", later_key, key), builder.icmp_unsigned("<", later_row, row))
     swapped = builder.or_(builder.icmp_unsigned("<", later_key, key), equal)
     for pair, (early, late) in zip(where, ((key, later_key), (row, later_row)), strict=True):
         builder.store(builder.select(swapped, late, early), pair[0], align=4)

@@ -20,12 +20,12 @@ class Factor(NamedTuple):
     Attributes:
         start: Where in a row it begins.
         step: Vectors from one time step to the next.
-        count: How many numbers it has in a time step.
+        size: How many numbers it has in a time step.
     """
 
     start: int
     step: int
-    count: int
+    size: int
 
 
 class Weights(NamedTuple):
@@ -68,10 +68,10 @@ def write_update(module: Any, room: Room, width: int) -> Any:
 def _update(lanes: Lanes, room: Room, left: Factor | None, right: Factor, time: int, weights: Weights) -> None:
     """Write the update of a matrix of weights, whose gradient is the sum of outer products over rows and time steps."""
     block, rows = lanes.emitter.arguments
-    height = 1 if left is None else left.count
+    height = 1 if left is None else left.size
     high = unit_tile(height, _HEIGHT)
-    wide = unit_tile(right.count, _COLUMNS * (_HEIGHT // high))
-    with lanes.loop(height, step=high) as k, lanes.loop(right.count, step=wide) as column:
+    wide = unit_tile(right.size, _COLUMNS * (_HEIGHT // high))
+    with lanes.loop(height, step=high) as k, lanes.loop(right.size, step=wide) as column:
         sums = lanes.sums([lanes.constant(0.0)] * (high * wide))
         with lanes.loop(1 if room.network.alone else rows) as number:
             row = lanes.at(block, room.rows, lanes.times(number, room.row))

@@ -120,9 +120,7 @@ def _gate_sums(
     if layer.cell == "gru_before":
         add((THROUGH_RESET,), [where.place("reset") for where in wheres], recurrent, layer.units)
     many = len(sums)
-    return [
-        [lanes.read(of_row[k * many : (k + 1) * many]) for k in range(len(units))] for of_row in variables
-    ]
+    return [[lanes.read(of_row[k * many : (k + 1) * many]) for k in range(len(units))] for of_row in variables]
 
 
 def _bias(lanes: Lanes, layer: Layer, bias: int, column: Any, kind: str) -> Vector:
@@ -163,7 +161,8 @@ def write_back(module: Any, room: Room, width: int, index: int, rows: int) -> An
 
 def _begin_back(lanes: Lanes, wheres: list[Where], from_above: bool) -> None:
     for where in wheres:
-        with lanes.loop(where.layer.units) as where.unit:
+        with lanes.loop(where.layer.units) as unit:
+            where.unit = unit
             if from_above:
                 where.write("d_hidden", where.read("d_outputs"))
             if where.layer.cell == "lstm":
@@ -175,7 +174,9 @@ def _tile(lanes: Lanes, count: int, rows: int) -> tuple[Any, int]:
     return lanes.loop(count, step=tile), tile
 
 
-def _through(lanes: Lanes, room: Room, index: int, wheres: list[Where], sums: list[Any], runs: list[Run], first: Any) -> None:
+def _through(
+    lanes: Lanes, room: Room, index: int, wheres: list[Where], sums: list[Any], runs: list[Run], first: Any
+) -> None:
     """Add to the sums of some units of h the products of gradients with the recurrent kernel's rows of those units."""
     layer, block = room.network.layers[index], lanes.emitter.arguments[0]
     tile = len(sums) // len(wheres)

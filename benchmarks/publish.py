@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ensemble_tables
 import growth_plot
 import growth_tables
 import layer_tables
@@ -171,11 +172,13 @@ def docs_block(folder: Path) -> str:
     layers, growth, airline, latency = (
         _load(folder / f"{name}.json") for name in ("layers", "growth", "airline", "latency")
     )
-    texts = _load(folder / "texts.json")
+    texts, ensembles = (_load(folder / f"{name}.json") for name in ("texts", "ensembles"))
     if layers is not None:
         parts += layer_tables.parts(layers["rows"])
     if growth is not None:
         parts += growth_tables.parts(growth["rows"])
+    if ensembles is not None:
+        parts += ensemble_tables.parts(ensembles)
     if airline is not None:
         parts += ["## All airline recipes", as_markdown(AIRLINE_HEADER, airline_rows(airline))]
     if latency is not None:

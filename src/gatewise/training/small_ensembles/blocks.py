@@ -23,8 +23,9 @@ from gatewise.training.small_ensembles.walks import write_back, write_forward, w
 def operands(network: Network) -> tuple[list[str], list[str]]:
     """Return the names of the arrays that a call takes and gives, in their order.
 
-    What it both takes and gives is in one place. `extent` holds the first step, how many steps, the rows of a step and all
-    rows; `factors` a number for each step of the epoch, which the learning rate is multiplied with.
+    What it both takes and gives is in one place. `shares` holds the first block of each thread, and behind them the number of
+    blocks; `extent` the first step, how many steps, the rows of a step and all rows; `factors` a number for each step of the
+    epoch, which the learning rate is multiplied with.
     """
     changed = [f"weights_{k}" for k in range(len(network.weights))]
     changed += [f"slot_{slot}_{k}" for slot in range(network.update.slots) for k in range(len(network.weights))]
@@ -33,7 +34,11 @@ def operands(network: Network) -> tuple[list[str], list[str]]:
     given = ["x", "y"]
     given += ["row_weights"] if network.weighted else []
     given += ["bits"] if network.shuffled else []
-    return [*given, "extent", "factors", "rates", *(f"{name}_before" for name in changed)], [*changed, "bad", "scratch"]
+    return [*given, "shares", "extent", "factors", "rates", *(f"{name}_before" for name in changed)], [
+        *changed,
+        "bad",
+        "scratch",
+    ]
 
 
 class _Functions(NamedTuple):
@@ -58,15 +63,6 @@ def write_functions(module: Any, room: Room, lanes: int) -> _Functions:
         write_update(module, room, lanes),
         write_sort(module, lanes) if network.shuffled else None,
     )
-
-
-def count(lanes: int) -> Any:
-    """Return what writes the number of blocks."""
-
-    def blocks(emitter: Emitter, frame: Frame) -> Any:
-        return emitter.builder.sdiv(emitter.total(frame.size("rates", 0), lanes - 1), emitter.number(lanes))
-
-    return blocks
 
 
 def training(room: Room, functions: _Functions, width: int) -> Walk:

@@ -71,7 +71,14 @@ class Kernel:
         given = [data.x, data.y, *([data.weight] if self.network.weighted else [])]
         if self.network.shuffled:
             given.append(jax.vmap(lambda key: epoch_bits(key, epoch, steps.rows))(keys))
-        given += [extent, self._factors(values, first, steps.total), values.optimizer[self.rate]]
+        blocks_of_all = -(-members // target.shape().lanes)
+        shares = np.arange(self.threads + 1) * blocks_of_all // self.threads
+        given += [
+            jnp.asarray(shares, jnp.int32),
+            extent,
+            self._factors(values, first, steps.total),
+            values.optimizer[self.rate],
+        ]
         changed = [values.trainable[k] for k in self.weights]
         changed += [values.optimizer[k] for slot in self.slots for k in slot]
         changed += [*values.recurrent, total]
@@ -81,7 +88,7 @@ class Kernel:
         results += [jax.ShapeDtypeStruct((members,), jnp.int32), jax.ShapeDtypeStruct(scratch, jnp.float32)]
         aliases = {len(given) + k: k for k in range(len(changed))}
         call = jax.ffi.ffi_call(self.name, results, input_output_aliases=aliases)
-        *new, bad, _ = call(*given, *changed, threads=np.int64(self.threads))
+        *new, bad, _ = call(*given, *changed, every=np.int64(1), threads=np.int64(self.threads))
         return self._values(values, new[:-1], count), new[-1], bad
 
     def _factors(self, values: ModelValues, first: Any, total: int) -> Any:
@@ -112,8 +119,7 @@ def written(network: Network, name: str) -> Any:
     module = library.new_module(name)
     functions = blocks.write_functions(module, room, lanes)
     walk = blocks.training(room, functions, lanes)
-    operands, count = blocks.operands(network), blocks.count(lanes)
-    write_handler(module, name, operands, walk, frames.api_version(), library.threaded(), count)
+    write_handler(module, name, blocks.operands(network), walk, frames.api_version(), library.threaded())
     return module
 
 

@@ -63,12 +63,13 @@ def choose(model: Any, data: Data, plan: Any, job: tuple[int, int, int]) -> Way:
         return Way(None, f"general: {reason}")
 
     from gatewise.recurrent.kernels import library, target
+    from gatewise.recurrent.kernels.threads import MOST_THREADS
     from gatewise.training.small_ensembles import selftest
     from gatewise.training.small_ensembles.calls import Kernel
 
     lanes = target.shape().lanes
     blocks = -(-members // (devices * lanes))
-    threads = max(1, min(cores() // devices, blocks)) if library.threaded() else 1
+    threads = max(1, min(cores() // devices, blocks, MOST_THREADS)) if library.threaded() else 1
     kernel = Kernel(network, **positions(model), threads=threads)
     fault = selftest.fault(kernel, model, plan)
     if fault is not None:

@@ -27,7 +27,12 @@ def test_it_is_the_sequence_that_was_given(strings, data):
         [one == other for one in marks] for other in marks
     ]
     assert texts != Texts.of([*strings, "more"])
-    assert Texts(*texts.packed()) == texts
+    some = texts.select(rows)
+    assert some == Texts.of([strings[row] for row in rows])
+    assert hash(some) == hash(Texts.of([strings[row] for row in rows]))
+    for packed in (texts, some):
+        assert Texts(*packed.packed()) == packed
+        assert packed.nbytes == len("".join(packed).encode())
 
 
 def test_one_emoji_does_not_make_a_text_four_times_as_large():

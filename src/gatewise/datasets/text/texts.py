@@ -2,7 +2,7 @@
 
 A Python string of which a single character is an emoji takes four bytes for each of its characters, and every string
 has 50 bytes of its own. A corpus keeps the UTF-8 bytes of all texts in one block instead, and makes a string of a text
-when it is asked for.
+when it is asked for. Some of the texts, a part of a corpus, share that block.
 """
 
 import hashlib
@@ -24,11 +24,18 @@ class Texts(Sequence[str]):
     (2, 'é 👍', 'é 👍', 14)
     """
 
-    __slots__ = ("_block", "_ends")
+    __slots__ = ("_block", "_ends", "_starts")
 
-    def __init__(self, block: bytes, ends: Int64[np.ndarray, " samples"]) -> None:
+    def __init__(
+        self,
+        block: bytes,
+        ends: Int64[np.ndarray, " samples"],
+        starts: Int64[np.ndarray, " samples"] | None = None,
+    ) -> None:
         self._block = block
         self._ends = ends
+        # Without starts the texts lie one after another.
+        self._starts = np.concatenate([np.zeros(1, np.int64), ends])[:-1] if starts is None else starts
 
     @classmethod
     def of(cls, texts: Iterable[str], name: str = "texts") -> "Texts":
@@ -64,27 +71,21 @@ class Texts(Sequence[str]):
     @property
     def nbytes(self) -> int:
         """How many bytes the texts take."""
-        return len(self._block)
+        return int((self._ends - self._starts).sum())
 
     def select(self, rows: Sequence[int] | np.ndarray) -> "Texts":
         """Return the texts at some positions, in that order."""
         positions = np.asarray(rows, np.int64)
-        starts = self._starts()[positions]
-        pieces = [
-            self._block[start:end] for start, end in zip(starts.tolist(), self._ends[positions].tolist(), strict=True)
-        ]
-        return Texts(b"".join(pieces), np.cumsum([len(piece) for piece in pieces], dtype=np.int64))
+        return Texts(self._block, self._ends[positions], self._starts[positions])
 
     def packed(self) -> tuple[bytes, Int64[np.ndarray, " samples"]]:
         """Return the UTF-8 of all texts one after another, and where each ends: the arguments of this class."""
-        return self._block, self._ends
+        return b"".join(self.raw()), np.cumsum(self._ends - self._starts)
 
     def raw(self) -> Iterator[bytes]:
         """Go through the texts as UTF-8."""
-        start = 0
-        for end in self._ends.tolist():
+        for start, end in zip(self._starts.tolist(), self._ends.tolist(), strict=True):
             yield self._block[start:end]
-            start = end
 
     def fingerprints(self) -> Iterator[bytes]:
         """Go through 16 bytes for each text, the same for equal texts only: so that a set of them is small."""
@@ -98,8 +99,7 @@ class Texts(Sequence[str]):
         if isinstance(index, slice):
             return self.select(np.arange(len(self))[index])
         position = range(len(self))[index]
-        start = int(self._ends[position - 1]) if position else 0
-        return self._block[start : int(self._ends[position])].decode("utf-8")
+        return self._block[int(self._starts[position]) : int(self._ends[position])].decode("utf-8")
 
     def __iter__(self) -> Iterator[str]:
         return (piece.decode("utf-8") for piece in self.raw())
@@ -110,13 +110,10 @@ class Texts(Sequence[str]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Texts):
             return NotImplemented
-        return self._block == other._block and np.array_equal(self._ends, other._ends)
+        return len(self) == len(other) and all(one == two for one, two in zip(self.raw(), other.raw(), strict=True))
 
     def __hash__(self) -> int:
-        return hash(self._block)
+        return hash(tuple(self.fingerprints()))
 
     def __repr__(self) -> str:
         return f"<{len(self)} texts, {self.nbytes / 1e6:.1f} MB>"
-
-    def _starts(self) -> Int64[np.ndarray, " samples"]:
-        return np.concatenate([np.zeros(1, np.int64), self._ends[:-1]]) if len(self) else self._ends

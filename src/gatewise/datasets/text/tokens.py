@@ -1,8 +1,8 @@
 """A text cut into tokens: words in lower case and single punctuation marks, in any script.
 
 Done by one regular expression of Python's. The tokenizers library is measured beside it by benchmarks/texts.py: with the
-same rules it takes longer for the 25,000 training reviews, on more cores, and installs a dozen packages, most of them for
-downloading from a network.
+same rules it takes twice the processor time for the 25,000 training reviews, and installs a dozen packages, most of them
+for downloading from a network.
 """
 
 import re

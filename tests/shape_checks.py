@@ -13,6 +13,7 @@ import jaxtyping
 # Modules, or whole packages, of pure array functions.
 MODULES = [
     "gatewise.datasets",
+    "gatewise.evaluation",
     "gatewise.recipes.result",
     "gatewise.recipes.samples",
     "gatewise.recurrent.equations",

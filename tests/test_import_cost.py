@@ -50,6 +50,11 @@ def test_nothing_heavy_is_loaded(code):
     assert _loaded_after(code) == set()
 
 
+@pytest.mark.parametrize("name", ["metrics", "baselines", "evaluation"])
+def test_forecasts_are_scored_with_numpy_alone(name):
+    assert _loaded_after(f"import gatewise.{name}") == {"numpy"}
+
+
 def test_recipes_are_listed_without_keras():
     assert not _loaded_after("from gatewise.cli.app import run; run(['recipes'])") & {
         "jax",

@@ -3,8 +3,8 @@
 The rooms, from the front door down: `gatewise.cli` (the command line), `gatewise.report` (results to HTML),
 `gatewise.recipes` (the classic recipes by name), `gatewise.training` (the compiled training program and its doors),
 `gatewise.recurrent` (recurrent layers and their state; its layers as `gatewise.layers`), `gatewise.datasets` (data that
-ships, labelled texts, windows), `gatewise.tables` (files and frames to series), `gatewise.artifact` (model files),
-`gatewise.backend` and `gatewise.errors`.
+ships, labelled texts, windows), `gatewise.tables` (files and frames to series), `gatewise.evaluation`
+(errors of forecasts, baselines, intervals), `gatewise.artifact` (model files), `gatewise.backend` and `gatewise.errors`.
 
 Importing gatewise is cheap: a name is loaded when it is first used. Import it before Keras; it puts Keras on JAX.
 """
@@ -23,6 +23,7 @@ _DOORS = {
     "Lengths": "gatewise.training.lengths",
     "Stream": "gatewise.training.stream",
     "accelerate": "gatewise.recurrent",
+    "baselines": "gatewise.baselines",
     "datasets": "gatewise.datasets",
     "errors": "gatewise.errors",
     "evaluate": "gatewise.training.predict",
@@ -33,6 +34,7 @@ _DOORS = {
     "layers": "gatewise.layers",
     "load": "gatewise.training.saving",
     "member_seed": "gatewise.training.initial",
+    "metrics": "gatewise.metrics",
     "predict": "gatewise.training.predict",
     "read_corpus": "gatewise.datasets",
     "read_series": "gatewise.tables",
@@ -48,9 +50,11 @@ _DOORS = {
 __all__ = ["__version__", *_DOORS]  # noqa: PLE0604
 
 if TYPE_CHECKING:
+    from gatewise import baselines as baselines
     from gatewise import datasets as datasets
     from gatewise import errors as errors
     from gatewise import layers as layers
+    from gatewise import metrics as metrics
     from gatewise.datasets import read_corpus as read_corpus
     from gatewise.datasets.windows import windows as windows
     from gatewise.recipes import recipe as recipe

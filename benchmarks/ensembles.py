@@ -1,7 +1,7 @@
 """Ensembles of small recurrent networks: the kernel that trains a member in each lane, the general way, and one Keras model.
 
-Every cell is measured in a process of its own, all runners in turn: nanoseconds of a training step of one member. Writes
-results/ensembles.json.
+Every cell is measured in a process of its own, all runners in turn: nanoseconds of a training step of one member. Works of
+which all runners were measured go into results/ensembles.json.
 """
 
 import argparse
@@ -35,9 +35,9 @@ NETWORKS = {
     "steps": "LSTM(4), T 3, batch 1, Adam, shuffled",
     "stacked": "two stateful LSTM(4), T 3, batch 1, Adam, in order",
 }
-# About a second of the kernel's work each, at most 400 epochs.
+# About a second of the kernel's work each, at most 1,000 epochs.
 WORKS = {
-    f"{network}-{members}": Work(network, members, max(10, min(400, 200_000 // members)))
+    f"{network}-{members}": Work(network, members, max(10, min(1000, 200_000 // members)))
     for network in NETWORKS
     for members in (64, 256, 1024, 4096)
 }
@@ -45,7 +45,7 @@ WORKS["steps-own-1000"] = Work("steps", 1000, 200, own=True)
 # Environment, modules without which a runner takes no part, members (None: all), and the share of the epochs.
 RUNNERS = {
     "kernel": ({"GATEWISE_KERNELS": "1"}, (), None, 1.0),
-    "general": ({"GATEWISE_KERNELS": "0"}, (), None, 0.1),
+    "general": ({"GATEWISE_KERNELS": "0"}, (), None, 0.05),
     "keras-jax": ({"KERAS_BACKEND": "jax"}, (), 1, 0.1),
     "keras-tensorflow": ({"KERAS_BACKEND": "tensorflow"}, ("tensorflow",), 1, 0.1),
 }
@@ -128,6 +128,17 @@ def measure(runner, name, cache):
     return {**cell, **json.loads(done.stdout.splitlines()[-1])}
 
 
+def keep(path, content):
+    """Put the works that were measured into the JSON, beside those of the same machine and versions that were not."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if all(known.get(fact) == content[fact] for fact in ("machine", "versions")):
+        measured = {cell["name"] for cell in content["cells"]}
+        content["cells"] += [cell for cell in known["cells"] if cell["name"] not in measured]
+    content["cells"].sort(key=lambda cell: (list(WORKS).index(cell["name"]), list(RUNNERS).index(cell["runner"])))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
 def main():
     import tempfile
 
@@ -160,9 +171,8 @@ def main():
     from gatewise.recipes.speed.results import describe_machine, installed_versions, today
 
     content = {"date": today(), "machine": describe_machine(), "versions": installed_versions(), "cells": cells}
-    if arguments.work == list(WORKS) and arguments.runner == list(RUNNERS):
-        publish.RESULTS.mkdir(exist_ok=True)
-        (publish.RESULTS / "ensembles.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if arguments.runner == list(RUNNERS):
+        keep(publish.RESULTS / "ensembles.json", content)
     print_table(*ensemble_tables.times_table(content), left=1)
     print(*ensemble_tables.sentences(content), sep="\n")
     return 0

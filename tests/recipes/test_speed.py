@@ -407,6 +407,39 @@ def test_growth_faster_than_the_work_is_found(publish):
     assert publish.growth_plot.svg(rows).count('<circle class="dot-gatewise"') == 2 + 2 * 5
 
 
+def ensemble_cell(name, runner, nanoseconds, first=2.0):
+    return {
+        "name": name,
+        "title": f"{name}, some",
+        "runner": runner,
+        "nanoseconds": nanoseconds,
+        "first_seconds": first,
+    }
+
+
+def test_ensembles_are_judged(publish):
+    cells = [
+        ensemble_cell("steps-1024", "kernel", [50.0, 40.0]),
+        ensemble_cell("steps-1024", "general", [400.0], 3.25),
+        ensemble_cell("stacked-1024", "kernel", [151.0]),
+        ensemble_cell("steps-64", "kernel", [80.0]),
+        ensemble_cell("steps-64", "keras-jax", [400_000.0]),
+        {**ensemble_cell("steps-64", "keras-tensorflow", []), "message": "not installed: tensorflow"},
+    ]
+    tables = publish.ensemble_tables
+    assert tables.times_table({"cells": cells})[1] == [
+        ["steps-1024, some", "40.0", "400", "10.0×", "2.0 s", "3.2 s"],
+        ["stacked-1024, some", "151", "–", "–", "2.0 s", "–"],
+        ["steps-64, some", "80.0", "–", "–", "2.0 s", "–"],
+    ]
+    assert tables.sentences({"cells": cells}) == [
+        "Keras · JAX, one model (steps-64): 400,000 ns a step, 5,000× as much.",
+        "Wanted of steps-1024: at most 60 ns, and 8 times the general way's speed: reached.",
+        "Wanted of stacked-1024: at most 150 ns: not reached.",
+        "steps-64, some, keras-tensorflow: not installed: tensorflow",
+    ]
+
+
 def test_rows_are_kept_only_if_they_can_be_compared(publish, tmp_path):
     from measuring import keep
 

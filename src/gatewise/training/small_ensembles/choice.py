@@ -12,15 +12,15 @@ from gatewise.training.small_ensembles.network import Network, Room
 from gatewise.training.small_ensembles.recognise import Unknown, network_of, positions
 
 # The general way's estimated time below which a kernel is not worth what it takes the first time on a machine: half a second
-# to be compiled, and one or two for its self-test. Measured on two cores of a Zen 4: a step of the smallest network takes
-# 0.4 µs a member, and of large ones 5e9 multiplications are done in a second, forward and back.
-LEAST_SECONDS = 1.0
+# to be compiled, and about two for its self-test. Measured on two cores of a Zen 4: a step of the smallest network takes at
+# least 0.7 µs a member, and of large ones 5e9 multiplications are done in a second, forward and back.
+LEAST_SECONDS = 2.0
 # Every weight's gradient is a sum over all rows and time steps: with a GRU(32) of two layers, 24 steps and 8 rows (5 MB) the
 # kernel takes 0.6 of the general way's time, with a SimpleRNN(32), 48 steps and 256 rows (75 MB) all of it.
 MOST_BYTES = 16 * 2**20
 # Floats of the widest vectors that there are: the choice is the same on every processor.
 _WIDEST = 16
-_SECONDS_OF_A_STEP, _MULTIPLICATIONS_A_SECOND = 4e-7, 5e9
+_SECONDS_OF_A_STEP, _MULTIPLICATIONS_A_SECOND = 7e-7, 5e9
 
 
 class Way(NamedTuple):

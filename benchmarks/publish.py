@@ -172,11 +172,13 @@ def docs_block(folder: Path) -> str:
     layers, growth, airline, latency = (
         _load(folder / f"{name}.json") for name in ("layers", "growth", "airline", "latency")
     )
-    texts, ensembles = (_load(folder / f"{name}.json") for name in ("texts", "ensembles"))
+    texts, ensembles, pads = (_load(folder / f"{name}.json") for name in ("texts", "ensembles", "pads"))
     if layers is not None:
         parts += layer_tables.parts(layers["rows"])
     if growth is not None:
         parts += growth_tables.parts(growth["rows"])
+    if pads is not None:
+        parts += ["## Pads, and an Embedding projected once", as_markdown(PADS_HEADER, pads_rows(pads))]
     if ensembles is not None:
         parts += ensemble_tables.parts(ensembles)
     if airline is not None:
@@ -206,7 +208,15 @@ def airline_rows(content: dict[str, Any]) -> list[list[str]]:
     return table
 
 
+PADS_HEADER = ["ms a batch, fastest", "training", "prediction"]
 TEXTS_HEADER = ["what", "who", "seconds", "processor seconds"]
+
+
+def pads_rows(content: dict[str, Any]) -> list[list[str]]:
+    """Return a row for each kind of run with its milliseconds a batch in training and in prediction, the fastest."""
+    fastest = {(row["name"], row["what"]): min(row["milliseconds"]) for row in content["rows"]}
+    names = dict.fromkeys(name for name, _ in fastest)
+    return [[name, *(f"{fastest[name, what]:.1f}" for what in ("training", "prediction"))] for name in names]
 
 
 def texts_rows(content: dict[str, Any]) -> list[list[str]]:

@@ -44,7 +44,12 @@ def sentences(content):
             if runner in best:
                 ratio = times(best[runner] / best["kernel"])
                 network = next(cell["title"] for cell in content["cells"] if cell["name"] == name).rsplit(", ", 1)[0]
-                found.append(f"{title}, one model ({network}): {number(best[runner])} ns a step, {ratio} as much.")
+                lost = (
+                    " It loses the state after each batch." if "stateful" in network and runner == "keras-jax" else ""
+                )
+                found.append(
+                    f"{title}, one model ({network}): {number(best[runner])} ns a step, {ratio} as much.{lost}"
+                )
     for name, (most, factor) in WANTED.items():
         best = fastest.get(name, {})
         if "kernel" not in best:

@@ -83,6 +83,12 @@ def test_m4_hourly_as_published():
         assert round(metrics.mase(actual, forecast, history, 24, average="series"), 3) == mase
 
 
+def test_naive2_asks_for_three_seasons():
+    values = np.tile([1.0] * 11 + [5.0], 3)
+    np.testing.assert_allclose(baselines.Naive2().forecast(values[None], 12, 12), [values[:12]], 1e-12)
+    assert baselines.Naive2().forecast(values[None, 1:], 12, 12).tolist() == [[5.0] * 12]
+
+
 def test_naive2_leaves_series_alone_that_have_no_indices():
     seasonal = np.tile([2.0, 4.0], 8)
     unknown = seasonal.copy()

@@ -38,7 +38,7 @@ def test_crps_of_samples_is_its_definition_over_all_pairs():
 
 
 def test_crps_of_a_normal_distribution():
-    """E|X - y| - E|X - X'| / 2 of a standard normal X at y = 0 is sqrt(2/π) - 1/sqrt(π): Gneiting and Raftery 2007, eq. 22."""
+    """For a standard normal X and y = 0, E|X - y| is sqrt(2/π) and E|X - X'| is 2/sqrt(π)."""
     from scipy.stats import norm
 
     levels = (np.arange(2000) + 0.5) / 2000

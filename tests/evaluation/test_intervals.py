@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -135,6 +135,7 @@ def test_errors_in_units_of_their_spread_give_widths_in_units_of_the_new_one():
 
 
 @given(st.integers(0, 2000), st.integers(10, 999))
+@example(749, 44)  # 750 * 4.4 / 100 comes out above 33
 def test_the_rank_is_exact(count, tenths):
     level = Fraction(tenths, 10)
     assert rank(count, tenths / 10) == ceil((count + 1) * level / 100)

@@ -52,6 +52,7 @@ def test_friedman_is_that_of_scipy_on_the_series_that_all_methods_have():
     expected = stats.friedmanchisquare(*np.delete(errors, [3, 17], axis=0).T)
     assert (ranking.statistic, ranking.p_value) == pytest.approx(tuple(expected), rel=1e-12)
     assert (ranking.series, ranking.left_out) == (38, 2)
+    assert ranking.critical_distance == friedman(np.delete(errors, [3, 17], axis=0), list("abcde")).critical_distance
 
 
 def test_friedman_in_words():

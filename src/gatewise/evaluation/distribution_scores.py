@@ -28,8 +28,8 @@ from gatewise.evaluation.point_errors import seasonal_scale
 def pinball(actual: Any, quantiles: Any, quantile_levels: Sequence[float], *, average: Average | None = None) -> Score:
     """Return the pinball (quantile) loss of each quantile.
 
-    The mean of ``max(τ (y - q), (τ - 1) (y - q))``: Koenker and Bassett 1978, "Regression quantiles", section 3; Gneiting
-    2011, "Quantiles as optimal point forecasts", equation 4. At τ = 0.5 it is half the absolute error.
+    The mean of ``max(τ (y - q), (τ - 1) (y - q))``: Koenker and Bassett 1978, "Regression quantiles". At
+    τ = 0.5 it is half the absolute error.
 
     Args:
         actual: What happened, NaN where that is not known, ``(series, horizon)``.
@@ -56,8 +56,8 @@ def crps_from_quantiles(
     """Return the continuous ranked probability score, from quantiles: twice their mean pinball loss.
 
     The score is twice the integral of the pinball loss over all levels (Laio and Tamea 2007, "Verification tools for
-    probabilistic forecasts", equation 9), and the mean over levels that are evenly spread stands for the integral. It is
-    exact for the levels ``(k - ½) / n`` of n samples.
+    probabilistic forecasts of continuous hydrological variables"), and the mean over levels that are evenly spread stands
+    for the integral. It is exact for the levels ``(k - ½) / n`` of n samples.
 
     Args:
         actual: What happened, NaN where that is not known, ``(series, horizon)``.
@@ -112,7 +112,7 @@ def coverage(actual: Any, lower: Any, upper: Any, *, average: Average | None = N
     """Return the share of values inside the interval, its bounds included, from 0 to 1.
 
     A level of 80 per cent promises 0.8. Gneiting, Balabdaoui and Raftery 2007, "Probabilistic forecasts, calibration and
-    sharpness", section 3.
+    sharpness".
 
     Args:
         actual: What happened, NaN where that is not known, ``(series, horizon)``.
@@ -139,7 +139,7 @@ def width(actual: Any, lower: Any, upper: Any, *, average: Average | None = None
     """Return the mean width of the interval, in the units of the series.
 
     Over the points that `coverage` counts, so that both say something about the same intervals. Gneiting, Balabdaoui and
-    Raftery 2007, section 3: of intervals that cover as promised the narrowest is the best.
+    Raftery 2007: of intervals that cover as promised the narrowest is the best.
 
     Args:
         actual: What happened, NaN where that is not known, ``(series, horizon)``.
@@ -174,7 +174,7 @@ def msis(
     """Return the mean scaled interval score: width, and a fine for each value outside, in units of the scale of MASE.
 
     The mean of ``u - l + 2/α (l - y if y < l) + 2/α (y - u if y > u)``, with α = 1 - level/100, divided by the mean of
-    ``|y_t - y_(t - season_length)|`` over the history: M4 (2020), section 2.4, there at level 95; Gneiting and Raftery 2007,
+    ``|y_t - y_(t - season_length)|`` over the history: M4 (2020), there at level 95; Gneiting and Raftery 2007,
     equation 43.
 
     Args:

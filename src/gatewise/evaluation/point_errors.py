@@ -26,7 +26,7 @@ from gatewise.evaluation.averages import (
 def mae(actual: Any, forecast: Any, *, average: Average | None = None) -> Score:
     """Return the mean absolute error, in the units of the series.
 
-    The mean of ``|y - f|``; Hyndman and Koehler 2006, "Another look at measures of forecast accuracy", section 2.1.
+    The mean of ``|y - f|``; Hyndman and Koehler 2006, "Another look at measures of forecast accuracy".
 
     Args:
         actual: What happened, NaN where that is not known, ``(series, horizon)``.
@@ -51,7 +51,7 @@ def mae(actual: Any, forecast: Any, *, average: Average | None = None) -> Score:
 def rmse(actual: Any, forecast: Any, *, average: Average | None = None) -> Score:
     """Return the root of the mean squared error, in the units of the series.
 
-    The root of the mean of ``(y - f)²``; Hyndman and Koehler 2006, section 2.1. With ``average="points"`` the root is
+    The root of the mean of ``(y - f)²``; Hyndman and Koehler 2006. With ``average="points"`` the root is
     that of the mean over all points; with ``"series"`` it is the mean of the series' roots.
 
     Args:
@@ -75,8 +75,9 @@ def rmse(actual: Any, forecast: Any, *, average: Average | None = None) -> Score
 def smape(actual: Any, forecast: Any, *, average: Average | None = None) -> Score:
     """Return the symmetric mean absolute percentage error, from 0 to 200.
 
-    The mean of ``200 |y - f| / (|y| + |f|)``: Makridakis and Hibon 2000, "The M3-Competition", appendix A, and Makridakis,
-    Spiliotis and Assimakopoulos 2020, "The M4 Competition", section 2.4. Some libraries divide it by 2, or by 200. M3's
+    The mean of ``200 |y - f| / (|y| + |f|)``: Makridakis and Hibon 2000, "The M3-Competition: results, conclusions and
+    implications", and Makridakis, Spiliotis and Assimakopoulos 2020, "The M4 Competition: 100,000 time series and 61
+    forecasting methods". Some libraries divide it by 2, or by 200. M3's
     tables average over points, M4's over series. Where value and forecast are both 0 the error is 0.
 
     Args:
@@ -105,7 +106,7 @@ def mase(actual: Any, forecast: Any, history: Any, season_length: int, *, averag
     """Return the mean absolute scaled error: 1 is the seasonal naive forecast's error within the history.
 
     The mean of ``|y - f|``, divided by the mean of ``|y_t - y_(t - season_length)|`` over the history: Hyndman and Koehler
-    2006, section 2.4; with seasons as in M4 (2020, section 2.4: 1 for yearly, weekly and daily series, 4 for quarterly, 12 for
+    2006, who take a season of 1; with seasons as in M4 (2020: 1 for yearly, weekly and daily series, 4 for quarterly, 12 for
     monthly, 24 for hourly).
 
     Args:
@@ -134,15 +135,16 @@ def rmsse(actual: Any, forecast: Any, history: Any, season_length: int = 1, *, a
     """Return the root mean squared scaled error: 1 is the (seasonal) naive forecast's error within the history.
 
     The root of the mean of ``(y - f)²``, divided by the mean of ``(y_t - y_(t - season_length))²`` over the history:
-    Makridakis, Spiliotis and Assimakopoulos 2022, "The M5 competition", section 2.3, with `season_length` 1. M5 leaves out a
-    series' zeros before its first sale; put NaN there.
+    Makridakis, Spiliotis and Assimakopoulos 2022, "The M5 competition: background, organization, and
+    implementation", with `season_length` 1. M5 leaves out a series' zeros before its first sale; put NaN there. Its total is
+    weighted by sales, which neither average is.
 
     Args:
         actual: What happened, NaN where that is not known, ``(series, horizon)``.
         forecast: What was forecast, ``(series, horizon)``.
         history: What was known before, NaN where a value is missing or a series is shorter, ``(series, time)``.
         season_length: Steps in a season, 1 for none.
-        average: ``"points"`` or ``"series"`` for one number, of which M5 uses the second; None for one of each series.
+        average: ``"points"`` or ``"series"`` for one number; None for one of each series.
 
     Returns:
         ``(series,)`` or one number. A series without a scale has NaN, as for `mase`.
@@ -162,8 +164,8 @@ def rmsse(actual: Any, forecast: Any, history: Any, season_length: int = 1, *, a
 def owa(*, smape: float, mase: float, naive2_smape: float, naive2_mase: float) -> float:
     """Return the overall weighted average of sMAPE and MASE, both relative to Naive2's: below 1 is better than Naive2.
 
-    ``(sMAPE / sMAPE of Naive2 + MASE / MASE of Naive2) / 2``, of averages and never the average of ratios: M4 (2020),
-    section 2.4. It takes averages, since M4's total is over series with different seasons.
+    ``(sMAPE / sMAPE of Naive2 + MASE / MASE of Naive2) / 2``, of averages and never the average of ratios: M4
+    (2020). It takes averages, since M4's total is over series with different seasons.
 
     Args:
         smape: Average sMAPE of the forecast.

@@ -153,9 +153,9 @@ def diebold_mariano(
     """Test whether one of two forecasters is better, from their errors at the same step from successive origins.
 
     The mean difference of losses over its standard error, with the autocovariances up to ``horizon - 1`` that forecasts of
-    overlapping horizons have: Diebold and Mariano 1995, "Comparing predictive accuracy", section 1.1; multiplied by
+    overlapping horizons have: Diebold and Mariano 1995, "Comparing predictive accuracy"; multiplied by
     ``sqrt((n + 1 - 2h + h (h - 1) / n) / n)`` and compared with Student's t of n - 1 degrees of freedom: Harvey, Leybourne and
-    Newbold 1997, "Testing the equality of prediction mean squared errors", equations 8 and 9. Where the variance so
+    Newbold 1997, "Testing the equality of prediction mean squared errors". Where the variance so
     estimated is not above 0, its autocovariances get Bartlett's weights (Newey and West 1987), with which it is.
 
     Args:

@@ -25,6 +25,7 @@ PUBLIC = {
     "initialize",
     "layers",
     "load",
+    "losses",
     "member_seed",
     "metrics",
     "predict",

@@ -33,6 +33,7 @@ _DOORS = {
     "initialize": "gatewise.training.initial",
     "layers": "gatewise.layers",
     "load": "gatewise.training.saving",
+    "losses": "gatewise.losses",
     "member_seed": "gatewise.training.initial",
     "metrics": "gatewise.metrics",
     "predict": "gatewise.training.predict",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from gatewise import datasets as datasets
     from gatewise import errors as errors
     from gatewise import layers as layers
+    from gatewise import losses as losses
     from gatewise import metrics as metrics
     from gatewise.datasets import read_corpus as read_corpus
     from gatewise.datasets.windows import windows as windows

@@ -36,6 +36,7 @@ class Case:
     loss: object = "mse"
     batch: int = 4
     outputs: int = 1
+    targets: int | None = None
     stateful: bool = False
     member_data: bool = False
     call: dict = dataclasses.field(default_factory=dict)
@@ -55,7 +56,9 @@ class Case:
         front = (MEMBERS, self.rows) if self.member_data else (self.rows,)
         draw = np.random.default_rng(4).normal
         x = draw(size=(*front, TIME, FEATURES)).astype("float32")
-        y = (x.mean(axis=(-1, -2))[..., None] + 0.3 * draw(size=(*front, self.outputs))).astype("float32")
+        y = (x.mean(axis=(-1, -2))[..., None] + 0.3 * draw(size=(*front, self.targets or self.outputs))).astype(
+            "float32"
+        )
         options = {"members": MEMBERS, "batch_size": self.batch, "epochs": 3, "seed": 5, "verbose": 0}
         return gw.fit_ensemble(self.model(), x, y, member_data=self.member_data, **options | self.call | call)
 
@@ -83,6 +86,8 @@ CASES = [
     Case(
         "stacked", stacked(layers.GRU, layers.LSTM), outputs=2, call={"validation_split": 0.2, "callbacks": stopping()}
     ),
+    Case("quantiles", lambda: [layers.LSTM(3)], loss=gw.losses.Pinball([0.1, 0.5, 0.9]), outputs=3, targets=1),
+    Case("quantile", lambda: [layers.SimpleRNN(3)], loss=gw.losses.Pinball(0.8), outputs=2),
     Case("stateful", stacked(layers.LSTM, layers.LSTM, stateful=True, **OLD), batch=1, stateful=True),
     Case(
         "stateful-batches",
@@ -254,7 +259,7 @@ REASONS = {
     "it has penalties or constraints on its weights": lambda: refused(layers.LSTM(3, kernel_regularizer="l2")),
     "a layer is frozen": frozen,
     "the model has metrics besides its loss": lambda: refused(layers.LSTM(3), metrics=["mae"]),
-    "its loss is not mse or mae": lambda: refused(layers.LSTM(3), loss=keras.losses.Huber()),
+    "its loss is not mse, mae or Pinball": lambda: refused(layers.LSTM(3), loss=keras.losses.Huber()),
     "its loss has a weight": lambda: refused(layers.LSTM(3), loss_weights=[2.0]),
     "its optimizer is RMSprop": lambda: refused(layers.LSTM(3), optimizer="rmsprop"),
     "its optimizer has clipnorm": lambda: refused(layers.LSTM(3), optimizer=keras.optimizers.Adam(clipnorm=1.0)),

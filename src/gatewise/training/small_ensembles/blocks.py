@@ -181,7 +181,7 @@ class _Block:
     def fetch(self, row: Any, sample: Any) -> None:
         """Write: one row of the batch, inputs, target and weight, each member its own."""
         emitter, builder, lanes = self.emitter, self.builder, self.lanes
-        sizes = {"x": self.network.time * self.network.layers[0].features, "y": self.network.outputs, "row_weights": 1}
+        sizes = {"x": self.network.time * self.network.layers[0].features, "y": self.network.targets, "row_weights": 1}
         places = {"x": self.room.x, "y": self.room.y, "row_weights": self.room.weight}
         with self.each_member() as (lane, member):
             index = sample

@@ -71,13 +71,14 @@ class Network:
         layers: The recurrent layers, from the input up; all but the last hand on every step.
         time: Time steps.
         outputs: Outputs of the Dense layer at the end.
-        loss: ``"mse"`` or ``"mae"``.
+        loss: ``"mse"``, ``"mae"`` or ``"pinball"``.
         update: The optimizer.
         alone: Whether every step has a single row.
         carries: Whether a stateful layer goes on from the batch before; if not, every batch begins at zero.
         shuffled: Whether each member has an order of its own.
         member_data: Whether each member has rows of its own.
         weighted: Whether rows have weights.
+        levels: Of the pinball loss: one level for all outputs, or one for each of them.
     """
 
     layers: tuple[Layer, ...]
@@ -90,6 +91,12 @@ class Network:
     shuffled: bool = False
     member_data: bool = False
     weighted: bool = False
+    levels: tuple[float, ...] = ()
+
+    @property
+    def targets(self) -> int:
+        """Targets of a row: as many as outputs, or one of which each output is a quantile."""
+        return 1 if len(self.levels) > 1 else self.outputs
 
     @property
     def tile(self) -> int:
@@ -138,7 +145,7 @@ class Room:
         self._end = 0
         time = network.time
         self.x = self._take(time * network.layers[0].features)
-        self.y = self._take(network.outputs)
+        self.y = self._take(network.targets)
         self.weight = self._take(1)
         # The gradient of the predictions.
         self.d_y = self._take(network.outputs)

@@ -8,6 +8,7 @@ from gatewise.backend import import_keras
 from gatewise.recurrent.activations import hard_sigmoid_keras2
 from gatewise.recurrent.layers import OURS
 from gatewise.training.data import Data
+from gatewise.training.pinball import Pinball
 from gatewise.training.small_ensembles.network import Layer, Network, Update
 from gatewise.training.state import model_variables
 
@@ -51,17 +52,20 @@ def network_of(model: Any, data: Data, plan: Any) -> Network:
         raise Unknown(f"{head.name} has an activation, a penalty or no bias")
     if len(model.metrics_variables) != 2:
         raise Unknown("the model has metrics besides its loss")
+    loss, levels = _loss(model)
+    targets = 1 if len(levels) > 1 else head.units
     return Network(
         layers=layers,
-        time=_time(data, head.units, 1 if plan.member_data else 0),
+        time=_time(data, targets, 1 if plan.member_data else 0),
         outputs=head.units,
-        loss=_loss(model),
+        loss=loss,
         update=_update(model.optimizer),
         alone=plan.steps.batch == 1,
         carries=plan.reset_states != "batch",
         shuffled=plan.shuffle,
         member_data=plan.member_data,
         weighted=data.weight is not None,
+        levels=levels,
     )
 
 
@@ -117,16 +121,21 @@ def _layer(layer: Any, last: bool) -> Layer:
     return Layer(cell, int(inner.kernel.shape[0]), layer.units, _SLOPES[gates], bool(layer.stateful))
 
 
-def _loss(model: Any) -> str:
-    """Return which loss a model was compiled with, with the mean over rows and outputs that is Keras's default."""
+def _loss(model: Any) -> tuple[str, tuple[float, ...]]:
+    """Return which loss a model was compiled with, with the mean over rows and outputs that is Keras's default, and levels."""
     loss = model._compile_loss._user_loss
     if model._compile_loss._user_loss_weights is not None:
         raise Unknown("its loss has a weight")
     for name, (function, kind, names) in _LOSSES.items():
-        plain = type(loss) is kind and loss.reduction == "sum_over_batch_size" and loss.dtype == "float32"
-        if loss is function or plain or (isinstance(loss, str) and loss in names):
-            return name
-    raise Unknown("its loss is not mse or mae")
+        if loss is function or _is_plain(loss, kind) or (isinstance(loss, str) and loss in names):
+            return name, ()
+    if _is_plain(loss, Pinball):
+        return "pinball", (loss.levels,) if isinstance(loss.levels, float) else loss.levels
+    raise Unknown("its loss is not mse, mae or Pinball")
+
+
+def _is_plain(loss: Any, kind: Any) -> bool:
+    return type(loss) is kind and loss.reduction == "sum_over_batch_size" and loss.dtype == "float32"
 
 
 def _update(optimizer: Any) -> Update:
@@ -145,7 +154,7 @@ def _update(optimizer: Any) -> Update:
     raise Unknown(f"its optimizer is {type(optimizer).__name__}")
 
 
-def _time(data: Data, outputs: int, axis: int) -> int:
+def _time(data: Data, targets: int, axis: int) -> int:
     if data.lengths is not None or data.span is not None:
         raise Unknown("rows have lengths of their own")
     arrays = [array for array in (data.x, data.y, data.weight) if array is not None]
@@ -155,8 +164,8 @@ def _time(data: Data, outputs: int, axis: int) -> int:
         raise Unknown("x, y or sample_weight is not float32")
     if data.x.ndim != axis + 3:
         raise Unknown(f"x has the shape {data.x.shape}")
-    targets = data.y.shape[axis + 1 :]
-    if targets != (outputs,) and not (targets == () and outputs == 1):
+    found = data.y.shape[axis + 1 :]
+    if found != (targets,) and not (found == () and targets == 1):
         raise Unknown(f"y has the shape {data.y.shape}")
     if data.weight is not None and data.weight.ndim != axis + 1:
         raise Unknown(f"sample_weight has the shape {data.weight.shape}")

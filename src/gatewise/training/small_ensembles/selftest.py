@@ -140,6 +140,6 @@ def _values(kernel: Kernel, step: Step, members: int, draw: np.random.Generator)
 def _data(kernel: Kernel, members: int, rows: int, draw: np.random.Generator) -> Data:
     network = kernel.network
     front = (members, rows) if network.member_data else (rows,)
-    shapes = [(network.time, network.layers[0].features), (network.outputs,), ()]
+    shapes = [(network.time, network.layers[0].features), (network.targets,), ()]
     x, y, weight = (draw.uniform(-1, 1, (*front, *shape)).astype("float32") for shape in shapes)
     return Data(x, y, weight if network.weighted else None)

@@ -256,13 +256,21 @@ def write_head(module: Any, room: Room, width: int) -> Any:
     scale = lanes.load(block, room.scale)
     if network.weighted:
         scale = scale * lanes.load(row, room.weight)
-    with lanes.loop(outputs) as output:
+
+    def write_output(output: Any, target: Any, level: float) -> None:
         sums = lanes.sums([lanes.load(block, bias, output)])
         lanes.add_products(sums, [top.place("hidden")], [lanes.at(block, kernel, output)], (1, outputs), units)
-        error = lanes.read(sums)[0] - lanes.load(row, room.y, output)
-        loss, gradient = _LOSSES[network.loss](lanes, error)
+        error = lanes.read(sums)[0] - lanes.load(row, room.y, target)
+        loss, gradient = _LOSSES[network.loss](lanes, error, level)
         lanes.store(loss.times_plus(scale, lanes.load(block, room.loss)), block, room.loss)
         lanes.store(gradient * scale, row, room.d_y, output)
+
+    if len(network.levels) > 1:
+        for output, level in enumerate(network.levels):
+            write_output(output, 0, level)
+    else:
+        with lanes.loop(outputs) as output:
+            write_output(output, output, *network.levels or (0.5,))
     tile = unit_tile(units, _SUMS // 2)
     with lanes.loop(units, step=tile) as first:
         sums = lanes.sums([lanes.constant(0.0)] * tile)
@@ -274,15 +282,26 @@ def write_head(module: Any, room: Room, width: int) -> Any:
     return emitter.done()
 
 
-def _squared(lanes: Lanes, error: Vector) -> tuple[Vector, Vector]:
+def _squared(lanes: Lanes, error: Vector, _: float) -> tuple[Vector, Vector]:
     return error * error, error + error
 
 
-def _absolute(lanes: Lanes, error: Vector) -> tuple[Vector, Vector]:
-    zero, one, minus = (lanes.constant(value) for value in (0.0, 1.0, -1.0))
+def _absolute(lanes: Lanes, error: Vector, _: float) -> tuple[Vector, Vector]:
     # The sign of 0 is 0, and that of NaN is NaN.
-    sign = lanes.chosen(">", error, zero, one, lanes.chosen("<", error, zero, minus, error))
+    sign = _by_sign(lanes, error, 1.0, -1.0, error)
     return error * sign, sign
 
 
-_LOSSES = {"mse": _squared, "mae": _absolute}
+def _pinball(lanes: Lanes, error: Vector, level: float) -> tuple[Vector, Vector]:
+    # At 0 it is what JAX takes for the gradient of the larger of two equals: the mean of both.
+    slope = _by_sign(lanes, error, 1 - level, -level, error + (0.5 - level))
+    return error * slope, slope
+
+
+def _by_sign(lanes: Lanes, error: Vector, above: float, below: float, otherwise: Vector) -> Vector:
+    """Return one number where the error is above 0, another below, and something else at 0 and NaN."""
+    zero, high, low = (lanes.constant(value) for value in (0.0, above, below))
+    return lanes.chosen(">", error, zero, high, lanes.chosen("<", error, zero, low, otherwise))
+
+
+_LOSSES = {"mse": _squared, "mae": _absolute, "pinball": _pinball}

@@ -22,7 +22,7 @@ from gatewise.backend import import_keras
 from gatewise.recurrent import equations, paths, scans
 from gatewise.recurrent.equations import Inputs, Weights
 from gatewise.recurrent.kernels import arrays, frames, library, products, selftest, target
-from gatewise.recurrent.kernels.calls import Call, kernel_walk
+from gatewise.recurrent.kernels.calls import Call, kernel_name, kernel_walk
 from gatewise.recurrent.paths import Extent, Needs, why_not_kernel
 
 keras = import_keras()
@@ -50,14 +50,20 @@ def loaded():
         library.load(cell)
 
 
-def problem(name, time, batch, features, units, mask=None):
+def problem(name, time, batch, features, units, mask=None, drops=""):
     _, gates, states, biased = CELLS[name]
     draw = np.random.default_rng(time + 7 * batch + 49 * units).normal
     make = lambda *shape: jnp.asarray(draw(size=shape), "float32")  # noqa: E731
     # As Glorot would have them, so that gates are neither linear nor saturated.
     inputs = Inputs(make(time, batch, features), Weights(make(features, gates * units), make(gates * units)))
     weights = Weights(make(units, gates * units) / np.sqrt(units), make(gates * units) if biased else None)
-    return inputs._replace(mask=mask_of(mask, time, batch)), weights, tuple(make(batch, units) for _ in range(states))
+    first = tuple(make(batch, units) for _ in range(states))
+    of_inputs, of_state = (
+        jnp.asarray((draw(size=(gates, batch, depth)) < 0.8) / 0.8, "float32") if part in drops else None
+        for part, depth in (("inputs", features), ("state", units))
+    )
+    inputs = inputs._replace(weights=inputs.weights._replace(dropout=of_inputs), mask=mask_of(mask, time, batch))
+    return inputs, weights._replace(dropout=of_state), first
 
 
 def mask_of(kind, time, batch):
@@ -74,7 +80,12 @@ def mask_of(kind, time, batch):
 
 
 def by_kernel(name, returns, threads=1):
-    return lambda *given: kernel_walk(Call(CELLS[name][0], returns, threads), *given)
+    def walk(inputs, weights, states):
+        dropped = inputs.weights.dropout is not None or weights.dropout is not None
+        library.load(kernel_name(CELLS[name][0], dropped))
+        return kernel_walk(Call(CELLS[name][0], returns, threads, dropped), inputs, weights, states)
+
+    return walk
 
 
 def by_scan(name, returns):
@@ -137,6 +148,19 @@ def test_law_a_kernel_is_the_scan(name, returns, threads, sizes, mask, of_inputs
     assert_equal_walks(name, returns, threads, problem(name, *sizes, mask), of_inputs)
 
 
+@pytest.mark.parametrize(
+    ("name", "drops", "returns", "threads", "sizes", "mask", "of_inputs"),
+    [
+        ("lstm", "inputs and state", "states", 2, (3, 17, 19, 70), "gaps", True),
+        ("gru", "inputs", "last", 1, (3, 140, 4, 37), None, False),
+        ("gru-reset-before", "inputs and state", "outputs", 2, (5, 45, 3, 37), "left", True),
+        ("simple", "state", "states", 2, (5, 9, 3, 70), "right", True),
+    ],
+)
+def test_law_a_kernel_with_dropout_is_the_scan(name, drops, returns, threads, sizes, mask, of_inputs):
+    assert_equal_walks(name, returns, threads, problem(name, *sizes, mask, drops), of_inputs)
+
+
 @every_cell
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_law_what_is_no_number_goes_the_same_way(name, bad):
@@ -152,10 +176,12 @@ def test_law_what_is_no_number_goes_the_same_way(name, bad):
     assert np.isfinite(outputs[2:, 1]).all() == bool(np.isinf(bad))
 
 
-@every_cell
-@pytest.mark.parametrize("returns", ["last", "states"])
-def test_law_nothing_is_seen_of_a_step_that_does_not_count(name, returns):
-    inputs, weights, states = problem(name, 6, 5, 2, 19, "left")
+@pytest.mark.parametrize(
+    ("name", "returns", "drops"),
+    [*((name, returns, "") for name in CELLS for returns in ("last", "states")), ("lstm", "last", "inputs and state")],
+)
+def test_law_nothing_is_seen_of_a_step_that_does_not_count(name, returns, drops):
+    inputs, weights, states = problem(name, 6, 5, 2, 19, "left", drops)
     hidden = jnp.where(inputs.mask[..., None], inputs.sequence, jnp.nan)
     whole = gradient(by_kernel(name, returns, 2))(inputs, weights, states)
     assert_close(gradient(by_kernel(name, returns, 2))(inputs._replace(sequence=hidden), weights, states), whole, 0)
@@ -194,28 +220,31 @@ def test_narrower_vectors_obey_the_laws(width, tmp_path):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-@every_cell
-@pytest.mark.parametrize("mask", [None, "gaps"])
-def test_threads_change_nothing(name, mask):
-    given = problem(name, 4, 29, 3, 24, mask)
+@pytest.mark.parametrize(
+    ("name", "mask", "drops"),
+    [*((name, mask, "") for name in CELLS for mask in (None, "gaps")), ("lstm", "gaps", "inputs and state")],
+)
+def test_threads_change_nothing(name, mask, drops):
+    given = problem(name, 4, 29, 3, 24, mask, drops)
     one, many = (jax.jit(by_kernel(name, "outputs", threads))(*given) for threads in (1, 5))
     assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True))
     # Each thread adds up the gradient of the kernel over its own rows.
     assert_close(*(gradient(by_kernel(name, "outputs", threads))(*given) for threads in (1, 5)), 1e-6)
 
 
-@every_cell
-def test_many_members_at_once_are_each_by_itself(name):
-    members = [problem(name, 4, 3, 2, 5), jax.tree.map(lambda array: -0.5 * array, problem(name, 4, 3, 2, 5))]
+@pytest.mark.parametrize(("name", "drops"), [*((name, "") for name in CELLS), ("lstm", "state")])
+def test_many_members_at_once_are_each_by_itself(name, drops):
+    one = problem(name, 4, 3, 2, 5, drops=drops)
+    members = [one, jax.tree.map(lambda array: -0.5 * array, one)]
     together = jax.vmap(gradient(by_kernel(name, "outputs")))(*jax.tree.map(lambda *all: jnp.stack(all), *members))
     for number, member in enumerate(members):
         one = gradient(by_scan(name, "outputs"))(*member)
         assert_close(jax.tree.map(lambda array, k=number: array[k], together), one, 1e-5)
 
 
-@every_cell
-def test_second_derivatives_are_those_of_the_scan(name):
-    inputs, weights, states = problem(name, 3, 2, 2, 5, "left")
+@pytest.mark.parametrize(("name", "drops"), [*((name, "") for name in CELLS), ("lstm", "inputs and state")])
+def test_second_derivatives_are_those_of_the_scan(name, drops):
+    inputs, weights, states = problem(name, 3, 2, 2, 5, "left", drops)
 
     def steepness(walk):
         def length(sequence, projection, *rest):
@@ -232,6 +261,7 @@ def test_second_derivatives_are_those_of_the_scan(name):
 
 def test_a_large_walk_takes_the_kernel():
     assert why_not_kernel(CELLS["lstm"][0], LARGE) is None
+    assert why_not_kernel(CELLS["lstm"][0], LARGE, Needs(dropout=True)) is None
 
 
 @pytest.mark.parametrize(
@@ -239,7 +269,6 @@ def test_a_large_walk_takes_the_kernel():
     [
         (NotImplemented, LARGE, Needs(), "there is no kernel for a NotImplementedType"),
         (equations.LSTM(), LARGE, Needs("float64"), "it computes in float64, kernels in float32"),
-        (equations.LSTM(), LARGE, Needs(dropout=True), "kernels do not know dropout for each gate"),
         (equations.LSTM(), Extent(9, 4, 2, 4, 4), Needs(), "it is too little work"),
         (equations.LSTM(), Extent(48, 1, 2, 256, 4), Needs(), "there are too few rows and steps for so many units"),
         (equations.LSTM(), Extent(0, 0, 2, 4, 4), Needs(), "it is too little work"),
@@ -267,11 +296,11 @@ def test_little_work_is_a_scan_whether_or_not_there_are_kernels():
 
 def test_a_kernel_that_fails_its_test_is_not_used(monkeypatch, caplog):
     selftest.fault.cache_clear()
-    monkeypatch.setattr(selftest, "_deviation", lambda cell: float("nan"))
+    monkeypatch.setattr(selftest, "_deviation", lambda cell, dropped: float("nan"))
     assert why_not_kernel(equations.LSTM(), LARGE) == "its self-test differs from the scan by nan"
     assert "does without the kernels of LSTM" in caplog.text
 
-    def broken(cell):
+    def broken(cell, dropped):
         raise RuntimeError("no such instruction")
 
     monkeypatch.setattr(selftest, "_deviation", broken)
@@ -280,7 +309,9 @@ def test_a_kernel_that_fails_its_test_is_not_used(monkeypatch, caplog):
 
 
 def test_the_self_test_finds_the_kernels_right():
-    assert selftest._deviation(CELLS["gru"][0]) < 2e-5
+    library.load(kernel_name(CELLS["gru"][0], dropped=True))
+    assert selftest._deviation(CELLS["gru"][0], dropped=False) < 2e-5
+    assert selftest._deviation(CELLS["gru"][0], dropped=True) < 2e-5
 
 
 def test_the_first_use_inside_of_a_trace():
@@ -314,7 +345,10 @@ def trained(monkeypatch, kernels, layer):
     [
         lambda: [layers.LSTM(32)],
         lambda: [layers.GRU(32, return_sequences=True, dropout=0.2, seed=1), layers.GRU(24, go_backwards=True)],
-        lambda: [layers.Bidirectional(layers.SimpleRNN(64, return_sequences=True)), layers.LSTM(20)],
+        lambda: [
+            layers.Bidirectional(layers.SimpleRNN(64, return_sequences=True)),
+            layers.LSTM(20, dropout=0.2, recurrent_dropout=0.3, seed=1),
+        ],
     ],
     ids=["lstm", "gru", "both"],
 )
@@ -355,6 +389,7 @@ def test_show_backend():
             keras.Input((48, 8)),
             layers.LSTM(64, return_sequences=True, name="first"),
             layers.GRU(8, reset_after=False, return_sequences=True, name="second"),
+            layers.LSTM(64, recurrent_dropout=0.1, return_sequences=True, name="dropped"),
             layers.LSTM(2, activation="relu", name="third"),
         ]
     )
@@ -363,6 +398,9 @@ def test_show_backend():
     assert str(shown).splitlines()[1:] == [
         f"first: kernel (on {paths.threads_for(Extent(48, 32, 8, 64, 4))} threads)".replace(" 1 threads", " 1 thread"),
         "second: kernel (on 1 thread)",
+        f"dropped: kernel (on {paths.threads_for(Extent(48, 32, 8, 64, 4))} threads)".replace(
+            " 1 threads", " 1 thread"
+        ),
         "third: Keras (activations other than tanh and sigmoid)",
     ]
     with pytest.raises(gw.errors.UsageError, match=r"needs a built keras\.Model"):

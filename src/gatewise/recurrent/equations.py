@@ -37,7 +37,8 @@ class Weights(NamedTuple):
             product = factor @ self.kernel
         else:
             kernels = jnp.split(self.kernel, len(self.dropout), axis=-1)
-            product = jnp.concatenate([(factor * m) @ k for m, k in zip(self.dropout, kernels, strict=True)], axis=-1)
+            parts = zip(jax.lax.stop_gradient(self.dropout), kernels, strict=True)
+            product = jnp.concatenate([(factor * m) @ k for m, k in parts], axis=-1)
         return product if self.bias is None else product + self.bias
 
     def back(self, d_gates: Float[Array, "batch gates"]) -> Float[Array, "batch features"]:

@@ -68,7 +68,7 @@ class Needs:
     Attributes:
         dtype: Of inputs, weights and states.
         mask: Whether there are steps that do not count.
-        dropout: Whether the gates have dropout, each its own.
+        dropout: Whether the gates have dropout, each its own, for which there are other kernels than without.
         states: Whether more than the output of every step is wanted.
     """
 
@@ -98,7 +98,8 @@ def why_not_kernel(cell: Cell, extent: Extent, needs: Needs | None = None) -> st
         extent: How large the walk is.
         needs: What the walk asks for. Default: nothing special.
     """
-    return _why_never(cell, needs or Needs()) or _why_not_now(cell, extent)
+    needs = needs or Needs()
+    return _why_never(cell, needs) or _why_not_now(cell, extent, needs.dropout)
 
 
 def _why_never(cell: Cell, needs: Needs) -> str | None:  # noqa: PLR0911  (a list of reasons)
@@ -111,8 +112,6 @@ def _why_never(cell: Cell, needs: Needs) -> str | None:  # noqa: PLR0911  (a lis
         return f"there is no kernel for a {type(cell).__name__}"
     if needs.dtype != "float32":
         return f"it computes in {needs.dtype}, kernels in float32"
-    if needs.dropout:
-        return "kernels do not know dropout for each gate"
     if jax.default_backend() != "cpu":
         return f"JAX runs on the {jax.default_backend()}"
     if sys.byteorder != "little" or sys.maxsize < 2**32:
@@ -122,26 +121,27 @@ def _why_never(cell: Cell, needs: Needs) -> str | None:  # noqa: PLR0911  (a lis
     return None
 
 
-def _why_not_now(cell: Cell, extent: Extent) -> str | None:
+def _why_not_now(cell: Cell, extent: Extent, dropped: bool) -> str | None:
     from gatewise.recurrent.kernels.selftest import fault
 
     if min(extent.time, extent.batch) < 1 or extent.work < LEAST_WORK:
         return "it is too little work"
     if extent.time * extent.batch < LEAST_ROWS * extent.units:
         return "there are too few rows and steps for so many units"
-    return fault(type(cell))
+    return fault(type(cell), dropped)
 
 
 def warm_up() -> Iterator[tuple[str, str | None]]:
-    """Compile and test the kernels of every cell that has some; yield its name, and why they cannot be used, or None."""
+    """Compile and test all kernels; yield the cell, with dropout or without, and why they cannot be used, or None."""
     for kind in _WITH_KERNELS:
         cell: Cell = kind()
-        fault = _why_never(cell, Needs())
-        if fault is None:
-            from gatewise.recurrent.kernels import selftest
+        for dropped in (False, True):
+            fault = _why_never(cell, Needs())
+            if fault is None:
+                from gatewise.recurrent.kernels import selftest
 
-            fault = selftest.fault(kind)
-        yield kind.__name__, fault
+                fault = selftest.fault(kind, dropped)
+            yield f"{kind.__name__} with dropout" if dropped else kind.__name__, fault
 
 
 def threads_for(extent: Extent) -> int:
@@ -174,10 +174,12 @@ def walk(
         As from `scans.walk`.
     """
     extent = extent_of(cell, inputs.sequence.shape, *weights.kernel.shape)
-    if why_not_kernel(cell, extent, _needs(returns, inputs, weights, states)) is None:
+    needs = _needs(returns, inputs, weights, states)
+    if why_not_kernel(cell, extent, needs) is None:
         from gatewise.recurrent.kernels import calls
 
-        return calls.kernel_walk(calls.Call(cell, returns, threads_for(extent)), inputs, weights, states)
+        call = calls.Call(cell, returns, threads_for(extent), needs.dropout)
+        return calls.kernel_walk(call, inputs, weights, states)
     return scans.walk(cell, returns, inputs.projected(), inputs.mask, weights, states)
 
 

@@ -4,7 +4,7 @@ In: equations of `gatewise.recurrent.equations` and arrays of JAX. Out: the same
 sooner. Which walks come here is decided in `gatewise.recurrent.paths`. README.md has the picture.
 
 From the top down: `selftest`, `calls` (functions of JAX) and `arrays` (what they pass), `library` (compiling, keeping,
-loading), `forward` and `back` (the loops), `rows` (which of them count), `threads`, `operands` and `frames` (how XLA calls),
-`places`, `steps` (the equations), `products`, `activations`, `emitter` (LLVM), `target` (the processor). Importing this
-package imports nothing; llvmlite comes with `library`.
+loading), `forward` and `back` (the loops), `rings` (what the walk back adds up), `rows` (which of them count), `threads`,
+`operands` and `frames` (how XLA calls), `dropout`, `places`, `steps` (the equations), `products`, `activations`, `emitter`
+(LLVM), `target` (the processor). Importing this package imports nothing; llvmlite comes with `library`.
 """

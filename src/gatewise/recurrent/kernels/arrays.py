@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gatewise.recurrent.equations import Weights
+from gatewise.recurrent.equations import Inputs, Weights
 from gatewise.recurrent.kernels import target
-from gatewise.recurrent.kernels.back import RING_ROWS
+from gatewise.recurrent.kernels.dropout import by_gate, side_by_side
 from gatewise.recurrent.kernels.library import target_name
-from gatewise.recurrent.kernels.operands import back_operands, forward_operands
+from gatewise.recurrent.kernels.operands import DROPOUT, DROPOUT_BY_GATE, back_operands, forward_operands
 from gatewise.recurrent.kernels.products import blocked, packed_gates, packed_units, padded, unblocked
+from gatewise.recurrent.kernels.rings import RING_ROWS
 from gatewise.recurrent.kernels.steps import Steps, is_two_phased, rings_of
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ def transposed_panels(steps: Steps, input_kernel: Any, kernel: Any) -> dict[str,
 
 def _columns(steps: Steps, ring: Any, units: int) -> slice:
     """Return which columns of a kernel the gates of a ring are."""
-    first = steps.gates - ring.gates if ring.name == "d_candidate" else 0
-    return slice(units * first, units * (first + ring.gates))
+    return slice(units * ring.earlier, units * (ring.earlier + ring.gates))
 
 
 def _transposed(steps: Steps, kernel: Any, rings: list[Any]) -> Any:
@@ -102,6 +102,18 @@ def _transposed(steps: Steps, kernel: Any, rings: list[Any]) -> Any:
         packed_units(shape, blocked(shape, kernel[:, _columns(steps, ring, units)], ring.gates).T) for ring in rings
     ]
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
+
+def of_dropout(steps: Steps, inputs: Inputs, weights: Weights, back: bool) -> dict[str, Any]:
+    """Return the factors of dropout for a walk, forward or back; nothing for steps without."""
+    if not steps.dropped:
+        return {}
+    _, rows, features = inputs.sequence.shape
+    given = (inputs.weights.dropout, rows, features), (weights.dropout, rows, len(weights.kernel))
+    arrays = {name: side_by_side(steps, *one) for name, one in zip(DROPOUT, given, strict=True)}
+    if back:
+        arrays |= {name: by_gate(steps, target.shape(), *one) for name, one in zip(DROPOUT_BY_GATE, given, strict=True)}
+    return arrays
 
 
 def with_room(state: Any) -> Any:
@@ -137,6 +149,10 @@ def forward_results(steps: Steps, operands: dict[str, Any], returned: int, savin
         results["saved"] = _floats(*shape)
     if is_two_phased(steps):
         results["reset"] = _floats(batch, padded(target.shape(), units))
+    if steps.dropped:
+        most = max(phase.gates for phase in steps.phases)
+        results["dropped_inputs"] = _floats(batch, most * operands["inputs"].shape[2])
+        results["dropped_state"] = _floats(batch, most * units)
     return results
 
 
@@ -158,7 +174,8 @@ def back_results(steps: Steps, operands: dict[str, Any], asked: bool, threads: i
         height = _height(ring, features, units)
         width = _whole(ring.gates * padded(shape, units))
         results[ring.name] = _floats(threads, rows, width)
-        results[f"{ring.name}_factors"] = _floats(threads, rows, _whole(height))
+        sides = ring.gates if steps.dropped else 1
+        results[f"{ring.name}_factors"] = _floats(threads, rows, _whole(sides * height))
         results[f"{ring.name}_sum"] = _floats(threads, height, width)
     if is_two_phased(steps):
         results["d_reset"] = _floats(batch, padded(shape, units))

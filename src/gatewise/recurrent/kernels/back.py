@@ -1,23 +1,21 @@
 """The walk back: for every step the gradients of its gates, and what they are for h of the step before, and for the inputs.
 
-Rows that count at a step are appended to rings, one for the gradients of gates and one for what these were multiples of. A
-full ring is added up, as outer products, to the gradient of a kernel, and begins anew. So however few rows count at a step,
-the sums are read and written once for many of them; and everything stays in the caches.
+Rows that count at a step are appended to rings, one for the gradients of gates and one for what these were multiples of;
+`rings` adds them up to the gradient of the kernels.
 """
 
 from typing import Any
 
+from gatewise.recurrent.kernels.dropout import dropped_back_product
 from gatewise.recurrent.kernels.emitter import Emitter
 from gatewise.recurrent.kernels.frames import Frame
-from gatewise.recurrent.kernels.places import Place, Row, Slice, Units, copy_row, over_panels, over_vectors
-from gatewise.recurrent.kernels.products import back_product, in_tiles, most_rows, outer_sum
+from gatewise.recurrent.kernels.places import Place, Row, Slice, Units, over_panels, over_vectors
+from gatewise.recurrent.kernels.products import back_product, in_tiles, most_rows
+from gatewise.recurrent.kernels.rings import Rings
 from gatewise.recurrent.kernels.rows import Counting, Rows
 from gatewise.recurrent.kernels.steps import Ring, Stage, Steps, rings_of
 from gatewise.recurrent.kernels.target import Shape
 from gatewise.recurrent.kernels.threads import Walk
-
-# Rows of a ring.
-RING_ROWS = 128
 
 
 def back(steps: Steps, shape: Shape) -> Walk:
@@ -28,7 +26,7 @@ def back(steps: Steps, shape: Shape) -> Walk:
         written.begin()
         with written.counting.back() as t:
             written.step(t)
-        written.add_up()
+        written.rings.add_up()
 
     return walk
 
@@ -46,27 +44,12 @@ class _Back:
         self.room, self.input_room = frame.size("d_hidden", 1), frame.size("d_inputs", 2)
         # Where nobody asks for the gradient of the inputs, it has no steps.
         self.asked = emitter.builder.icmp_signed(">", frame.size("d_inputs", 0), emitter.number(0))
-        self.own = {
-            name: self._own(name)
-            for ring in rings_of(steps)
-            for name in (ring.name, f"{ring.name}_factors", f"{ring.name}_sum")
-        }
-        self.capacity = frame.size(rings_of(steps)[0].name, 1)
-        # How many rows of the rings are filled.
-        self.filled = emitter.variable(emitter.number(0))
-
-    def _own(self, name: str) -> Slice:
-        """Return the thread's own part of an array."""
-        builder, row = self.emitter.builder, self.frame.size(name, 2)
-        before = builder.mul(builder.mul(self.thread, self.frame.size(name, 1)), row)
-        return Slice(self.emitter.at(self.frame.data(name), before), row)
+        self.rings = Rings(emitter, frame, steps, shape, self.thread)
 
     def begin(self) -> None:
-        """Write zeros to the sums, to the rings, whose columns behind the last unit are read, and where no row counts."""
+        """Write zeros to what is added up, and to the gradients of inputs that do not count."""
         emitter, builder, frame = self.emitter, self.emitter.builder, self.frame
-        for ring in rings_of(self.steps):
-            for name in (ring.name, f"{ring.name}_sum"):
-                emitter.clear(self.own[name].start, builder.mul(frame.size(name, 1), frame.size(name, 2)))
+        self.rings.begin()
         with builder.if_then(self.counting.masked), emitter.loop(emitter.number(0), frame.size("d_inputs", 0)) as t:
             start = builder.mul(builder.add(builder.mul(t, self.batch), self.rows[0]), self.input_room)
             size = builder.mul(builder.sub(self.rows[1], self.rows[0]), self.input_room)
@@ -81,12 +64,12 @@ class _Back:
         here = emitter.variable(emitter.number(0))
         with emitter.repeated(lambda: builder.icmp_signed("<", emitter.read(here), self.counting.count)):
             first = emitter.read(here)
-            some = emitter.smaller(builder.sub(self.counting.count, first), self.capacity)
-            full = builder.icmp_signed(">", builder.add(emitter.read(self.filled), some), self.capacity)
+            some = emitter.smaller(builder.sub(self.counting.count, first), self.rings.capacity)
+            full = builder.icmp_signed(">", builder.add(emitter.read(self.rings.filled), some), self.rings.capacity)
             with builder.if_then(full):
-                self.add_up()
+                self.rings.add_up()
             self._rows_back(t, first, some)
-            builder.store(builder.add(emitter.read(self.filled), some), self.filled)
+            builder.store(builder.add(emitter.read(self.rings.filled), some), self.rings.filled)
             builder.store(builder.add(first, some), here)
 
     def _take_along(self, t: Any) -> None:
@@ -116,7 +99,7 @@ class _Back:
             for ring in stage.rings:
                 depth = self._depth(ring)
                 if ring.into is not None:
-                    self._through(slices, (ring.name, depth, panels), ring.into, (numbers, count, self.units))
+                    self._through(slices, (ring, depth, panels), ring.into, (numbers, count, self.units))
                     panels = self.emitter.at(panels, self.emitter.builder.mul(depth, self.room))
         onto = False
         for ring in rings_of(self.steps):
@@ -124,7 +107,7 @@ class _Back:
                 depth = self._depth(ring)
                 with self.emitter.builder.if_then(self.asked):
                     extent = numbers, count, self.features
-                    self._through(slices, (ring.name, depth, input_panels), "d_inputs", extent, onto)
+                    self._through(slices, (ring, depth, input_panels), "d_inputs", extent, onto)
                 input_panels = self.emitter.at(input_panels, self.emitter.builder.mul(depth, self.input_room))
                 onto = True
 
@@ -154,20 +137,7 @@ class _Back:
             slices["d_cell"] = Slice(frame.data("d_cell"), self.units)
         if "d_reset" in frame:
             slices["d_reset"] = Slice(frame.data("d_reset"), frame.size("d_reset", 1), exact=False)
-        for ring in rings_of(self.steps):
-            start, row, *_ = self._next(ring.name)
-            slices[ring.name] = Slice(start, row, ring.gates, packed=True)
-            if "reset" in ring.factors:
-                start, row, *_ = self._next(f"{ring.name}_factors")
-                slices["reset"] = Slice(emitter.at(start, self.features), row, packed=True)
-        return slices
-
-    def _next(self, name: str) -> Slice:
-        """Return where the next rows of a ring go."""
-        own = self.own[name]
-        return own._replace(
-            start=self.emitter.at(own.start, self.emitter.builder.mul(self.emitter.read(self.filled), own.row))
-        )
+        return slices | self.rings.slices()
 
     def _stage(self, stage: Stage, slices: dict[str, Slice], numbers: Any, count: Any) -> None:
         """Write the elementwise part of a stage, and what its gradients have to be multiplied with to the rings."""
@@ -175,70 +145,50 @@ class _Back:
         with emitter.loop(emitter.number(0), count) as position:
             row = Row(emitter.index(numbers, position), position)
             self._over_units(slices, row, stage.step)
-            for ring in stage.rings:
-                target = self._next(f"{ring.name}_factors")
-                place = emitter.at(target.start, emitter.times(position, target.row))
-                for factor in ring.factors:
-                    name = "hidden_before" if factor == "hidden" else factor
-                    width = self.features if factor == "inputs" else self.units
-                    if factor != "reset":
-                        source = emitter.at(slices[name].start, emitter.times(row.number, slices[name].row))
-                        copy_row(emitter, self.shape, width, source, place)
-                    place = emitter.at(place, width)
-                # The bias is a factor of 1.
-                emitter.store(emitter.constant(1.0, 1), place)
+            self.rings.put(stage, slices, row)
 
     def _through(
         self,
         slices: dict[str, Slice],
-        factors: tuple[str, Any, Any],
+        factors: tuple[Ring, Any, Any],
         into: str,
         extent: tuple[Any, Any, Any],
         onto: bool = True,
     ) -> None:
         """Write the product of the new rows of a ring with a transposed kernel."""
-        emitter, (name, depth, panels), (numbers, count, columns) = self.emitter, factors, extent
-        left, result = slices[name], slices[into]
+        emitter, (ring, depth, panels), (numbers, count, columns) = self.emitter, factors, extent
+        left, result = slices[ring.name], slices[into]
         onto = onto and into != "d_reset"
 
         def panel(some: Units) -> None:
-            multiply = back_product(emitter.module, self.shape, some.vectors, some.lanes, onto)
             weights = emitter.at(panels, emitter.builder.mul(some.first, depth))
             target = emitter.at(result.start, some.first)
 
             def tile(first: Any, rows: Any) -> None:
                 own = emitter.at(left.start, emitter.times(first, left.row))
                 listed = emitter.entry(numbers, first)
-                arguments = [rows, listed, own, left.row, depth, weights, target, result.row]
-                emitter.builder.call(multiply, arguments)
+                if self.steps.dropped:
+                    self._gate_by_gate(
+                        ring, some, into, onto, [rows, listed, own, left.row, weights, target, result.row]
+                    )
+                    return
+                multiply = back_product(emitter.module, self.shape, some.vectors, some.lanes, onto)
+                emitter.builder.call(multiply, [rows, listed, own, left.row, depth, weights, target, result.row])
 
             in_tiles(emitter, (emitter.number(0), count), most_rows(self.shape, some.vectors), tile)
 
         over_panels(emitter, self.shape, columns, panel)
 
-    # -- the gradients of the kernels -------------------------------------------------------------------------------
-
-    def add_up(self) -> None:
-        """Write the sums of outer products over the rows of the rings, which are empty then."""
-        emitter = self.emitter
-        for ring in rings_of(self.steps):
-            left, right, into = (self.own[f"{ring.name}{part}"] for part in ("_factors", "", "_sum"))
-
-            def panel(some: Units, left: Slice = left, right: Slice = right, into: Slice = into) -> None:
-                add = outer_sum(emitter.module, self.shape, some.vectors)
-                across = emitter.at(right.start, some.first)
-
-                def tile(column: Any, columns: Any) -> None:
-                    own = emitter.at(left.start, column)
-                    result = emitter.at(into.start, emitter.times(column, into.row), some.first)
-                    sides = [own, left.row, across, right.row]
-                    emitter.builder.call(add, [columns, emitter.read(self.filled), *sides, result, into.row])
-
-                height = self.frame.size(f"{ring.name}_sum", 1)  # noqa: B023  (called at once)
-                in_tiles(emitter, (emitter.number(0), height), most_rows(self.shape, some.vectors), tile)
-
-            over_panels(emitter, self.shape, right.row, panel, tail=False)
-        emitter.builder.store(emitter.number(0), self.filled)
+    def _gate_by_gate(self, ring: Ring, some: Units, into: str, onto: bool, given: list[Any]) -> None:
+        """Write the same for a tile, with the dropout of each gate."""
+        emitter, (rows, listed, own, length, weights, target, distance) = self.emitter, given
+        name = "input_dropout_by_gate" if into == "d_inputs" else "state_dropout_by_gate"
+        room, row = self.input_room if into == "d_inputs" else self.room, self.frame.size(name, 1)
+        for gate in range(ring.gates):
+            multiply = dropped_back_product(emitter.module, self.shape, (some.vectors, some.lanes), onto or gate > 0)
+            which = [self.room, emitter.number(ring.gates), emitter.number(gate)]
+            dropout = emitter.at(self.frame.data(name), emitter.times(room, ring.earlier + gate), some.first)
+            emitter.builder.call(multiply, [rows, listed, own, length, *which, weights, dropout, row, target, distance])
 
 
 def _add(at: Place) -> None:

@@ -26,9 +26,10 @@ _NAMES: dict[type, str] = {
 }
 
 
-def kernel_name(cell: Cell) -> str | None:
-    """Return under which name a cell has kernels; None where it has none."""
-    return _NAMES.get(type(cell))
+def kernel_name(cell: Cell, dropped: bool = False) -> str | None:
+    """Return under which name a cell has kernels, those with dropout or those without; None where it has none."""
+    name = _NAMES.get(type(cell))
+    return f"{name}_dropped" if name is not None and dropped else name
 
 
 class _Kept(NamedTuple):
@@ -49,16 +50,18 @@ class Call:
         cell: The equations.
         returns: What is returned of every step.
         threads: How many threads share the rows.
+        dropped: Whether inputs or states have dropout, gate by gate.
     """
 
     cell: Cell
     returns: Returns
     threads: int
+    dropped: bool = False
 
     @property
     def steps(self) -> Any:
         """The equations as the kernels have them."""
-        return STEPS[_NAMES[type(self.cell)]]
+        return STEPS[str(kernel_name(self.cell, self.dropped))]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -144,6 +147,7 @@ def _forward_operands(call: Call, inputs: Inputs, weights: Weights, states: Stat
         "panels": arrays.panels(steps, weights.kernel),
         "bias": arrays.bias(steps, inputs.weights),
         "inner_bias": arrays.bias(steps, weights),
+        **arrays.of_dropout(steps, inputs, weights, back=False),
         **{f"{name}_first": state for name, state in zip(steps.states, states, strict=True)},
     }
 
@@ -179,6 +183,7 @@ def _back(
         "inputs": inputs.sequence,
         **arrays.of_mask(inputs.mask, batch, call.threads),
         **arrays.transposed_panels(steps, inputs.weights.kernel if asked else None, weights.kernel),
+        **arrays.of_dropout(steps, inputs, weights, back=True),
         "saved": kept.saved,
     }
     nothing = jnp.zeros((0, batch, units), jnp.float32)
@@ -197,7 +202,8 @@ def _back(
 
 def _as(weights: Weights, gradient: Weights) -> Weights:
     """Return the gradient of what there is of some weights."""
-    return gradient._replace(bias=None) if weights.bias is None else gradient
+    d_dropout = None if weights.dropout is None else jnp.zeros_like(weights.dropout)
+    return Weights(gradient.kernel, None if weights.bias is None else gradient.bias, d_dropout)
 
 
 # -- their twins ------------------------------------------------------------------------------------------------------

@@ -79,6 +79,10 @@ class Vector:
         above = builder.select(builder.fcmp_ordered("<", self.value, smallest), smallest, self.value)
         return Vector(self.emitter, builder.select(builder.fcmp_ordered(">", above, largest), largest, above))
 
+    def reordered(self, order: Sequence[int]) -> "Vector":
+        """Return a vector with the floats of these lanes."""
+        return Vector(self.emitter, self.emitter.reordered(self.value, order))
+
 
 class Emitter:
     """Writes one function.
@@ -189,6 +193,11 @@ class Emitter:
         one = self.builder.insert_element(undefined, self.builder.load(address, typ=FLOAT), ir.Constant(INT32, 0))
         order = ir.Constant(ir.VectorType(INT32, lanes), [0] * lanes)
         return Vector(self, self.builder.shuffle_vector(one, undefined, order))
+
+    def reordered(self, value: Any, order: Sequence[int]) -> Any:
+        """Return a vector, or a mask, that holds these lanes of another one."""
+        lanes = ir.Constant(ir.VectorType(INT32, len(order)), list(order))
+        return self.builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), lanes)
 
     def first_lanes(self, count: Any, lanes: int) -> Any:
         """Return the mask of the first `count` of `lanes` lanes."""

@@ -6,6 +6,7 @@ a recurrent layer. Everything lies as XLA has it, ``(time, batch, units)``; see 
 
 from typing import Any, NamedTuple
 
+from gatewise.recurrent.kernels.dropout import dropping
 from gatewise.recurrent.kernels.emitter import FLOAT, Emitter
 from gatewise.recurrent.kernels.frames import Frame
 from gatewise.recurrent.kernels.places import Place, Row, Slice, Units, copy_row, over_panels, over_vectors
@@ -94,7 +95,24 @@ class _Forward:
             slices["saved"] = Slice(start, row, self.steps.saves, exact=False)
         if "reset" in frame:
             slices["reset"] = Slice(frame.data("reset"), frame.size("reset", 1), exact=False)
+        for name in ("dropped_inputs", "dropped_state"):
+            if name in frame:
+                slices[name] = Slice(frame.data(name), frame.size(name, 1))
         return slices
+
+    def _drop(self, phase: Phase, slices: dict[str, Slice]) -> None:
+        """Write the dropout of what a phase multiplies, gate by gate."""
+        emitter, frame = self.emitter, self.frame
+        with emitter.loop(emitter.number(0), self.counting.count) as position:
+            number = emitter.index(self.counting.list, position)
+            for kind, name, depth in (("input", "inputs", self.features), ("state", phase.state, self.units)):
+                target = slices["dropped_inputs" if kind == "input" else "dropped_state"]
+                dropout = Slice(frame.data(f"{kind}_dropout"), frame.size(f"{kind}_dropout", 1))
+                source, factors, to = (
+                    emitter.at(one.start, emitter.times(number, one.row)) for one in (slices[name], dropout, target)
+                )
+                factors = emitter.at(factors, emitter.times(depth, phase.earlier))
+                emitter.builder.call(dropping(emitter.module, self.shape, phase.gates), [depth, source, factors, to])
 
     def _phase(self, phase: Phase, slices: dict[str, Slice], saving: bool) -> None:
         """Write a phase for all units of the rows that count."""
@@ -102,7 +120,12 @@ class _Forward:
         room = builder.sdiv(self.frame.size("bias", 0), emitter.number(self.steps.gates))
         earlier = emitter.times(room, phase.earlier)
         products = []
-        for left, panels, depth in (("inputs", "input_panels", self.features), (phase.state, "panels", self.units)):
+        factors = "inputs", phase.state
+        if self.steps.dropped:
+            self._drop(phase, slices)
+            factors = "dropped_inputs", "dropped_state"
+        packed = ("input_panels", self.features), ("panels", self.units)
+        for left, (panels, depth) in zip(factors, packed, strict=True):
             start = emitter.at(self.frame.data(panels), builder.mul(earlier, depth))
             products.append(_Product(slices[left], start, depth))
         begins = [emitter.at(self.frame.data(name), earlier) for name in ("bias", "inner_bias")]
@@ -125,8 +148,9 @@ class _Forward:
         """Write the products of all rows with one panel, and the step for its units, tile by tile."""
         emitter, (products, begins) = self.emitter, weights
         width = (phase.gates if phase.gates > 1 else some.vectors) * some.lanes
-        # A tail of few units may fill whole vectors with all its gates.
-        lanes = self.shape.lanes if width % self.shape.lanes == 0 else some.lanes
+        apart = self.steps.dropped and phase.gates > 1
+        # A tail of few units may fill whole vectors with all its gates, where these multiply the same numbers.
+        lanes = self.shape.lanes if width % self.shape.lanes == 0 and not apart else some.lanes
         most = most_rows(self.shape, width // lanes)
         sums = [products] if phase.joined else [[one] for one in products]
         results = [emitter.stack(FLOAT, most * width) for _ in sums]
@@ -135,7 +159,7 @@ class _Forward:
         def tile(first: Any, count: Any) -> None:
             numbers = emitter.entry(self.counting.list, first)
             for factors, begin, result in zip(sums, begins, results, strict=False):
-                multiply = forward_product(emitter.module, self.shape, width // lanes, lanes, len(factors))
+                multiply = forward_product(emitter.module, self.shape, (width // lanes, lanes), len(factors), apart)
                 arguments = []
                 for left, panels, depth in factors:
                     panel = emitter.at(panels, emitter.builder.mul(column, depth))

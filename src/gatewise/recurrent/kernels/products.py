@@ -40,26 +40,36 @@ def in_tiles(emitter: Emitter, rows: tuple[Any, Any], most: int, body: Callable[
         builder.store(emitter.total(tiles, -1), left)
 
 
-def forward_product(module: Any, shape: Shape, vectors: int, lanes: int, factors: int) -> Any:
-    """Write, or find, the function for panels of so many vectors of so many lanes.
+def forward_product(module: Any, shape: Shape, size: tuple[int, int], factors: int, apart: bool) -> Any:
+    """Write, or find, the function for panels of a size.
 
     It multiplies the rows of one left matrix, or of two whose products it adds up. Its arguments are: how many rows, their
     numbers, for each factor the left matrix, the distance between its rows, how many numbers a row has and the panel of
     weights, then what the sums begin with, and the result, whose rows have no gaps.
+
+    Args:
+        module: Where the function goes.
+        shape: The vectors of the processor.
+        size: Vectors of a panel, and their lanes.
+        factors: How many left matrices.
+        apart: Whether each vector of a panel has numbers of its own in the left matrices, side by side for each input.
     """
-    name = f"forward_product_{vectors}x{lanes}_of_{factors}"
+    vectors, lanes = size
+    name = f"forward_product_{vectors}x{lanes}_of_{factors}{'_apart' if apart else ''}"
     kinds = [INT, POINTER, *(factors * [POINTER, INT, INT, POINTER]), POINTER, POINTER]
     most = most_rows(shape, vectors)
-    return _by_cases(module, name, kinds, most, lambda emitter, rows: _forward_tile(emitter, rows, vectors, lanes))
+    return by_cases(module, name, kinds, most, lambda emitter, rows: _forward_tile(emitter, rows, size, apart))
 
 
-def _forward_tile(emitter: Emitter, rows: int, vectors: int, lanes: int) -> None:
+def _forward_tile(emitter: Emitter, rows: int, size: tuple[int, int], apart: bool) -> None:
     _, numbers, *factors, begin, result = emitter.arguments
+    vectors, lanes = size
     row_numbers = [emitter.index(numbers, emitter.number(row)) for row in range(rows)]
     first = [emitter.load(emitter.at(begin, lanes * column), lanes) for column in range(vectors)]
-    sums = _Sums(emitter, [list(first) for _ in range(rows)])
+    sums = Sums(emitter, [list(first) for _ in range(rows)])
     for left, distance, depth, panel in zip(*(factors[k::4] for k in range(4)), strict=True):
-        sums.multiply([emitter.at(left, emitter.builder.mul(number, distance)) for number in row_numbers], depth, panel)
+        lefts = [emitter.at(left, emitter.builder.mul(number, distance)) for number in row_numbers]
+        sums.multiply(lefts, depth, panel, apart)
     sums.write([emitter.at(result, row * vectors * lanes) for row in range(rows)])
 
 
@@ -79,7 +89,7 @@ def back_product(module: Any, shape: Shape, vectors: int, lanes: int, onto: bool
     name = f"back_product_{vectors}x{lanes}{'_onto' if onto else ''}"
     kinds = [INT, POINTER, POINTER, INT, INT, POINTER, POINTER, INT]
     most = most_rows(shape, vectors)
-    return _by_cases(module, name, kinds, most, lambda emitter, rows: _back_tile(emitter, rows, vectors, lanes, onto))
+    return by_cases(module, name, kinds, most, lambda emitter, rows: _back_tile(emitter, rows, vectors, lanes, onto))
 
 
 def _back_tile(emitter: Emitter, rows: int, vectors: int, lanes: int, onto: bool) -> None:
@@ -89,7 +99,7 @@ def _back_tile(emitter: Emitter, rows: int, vectors: int, lanes: int, onto: bool
         for row in range(rows)
     ]
     zero = emitter.constant(0.0, lanes)
-    sums = _Sums(
+    sums = Sums(
         emitter,
         [[emitter.load(emitter.at(p, lanes * v), lanes) if onto else zero for v in range(vectors)] for p in places],
     )
@@ -97,7 +107,7 @@ def _back_tile(emitter: Emitter, rows: int, vectors: int, lanes: int, onto: bool
     sums.write(places)
 
 
-class _Sums:
+class Sums:
     """The sums of a tile: for each row, some vectors; in registers, once LLVM has seen it."""
 
     def __init__(self, emitter: Emitter, first: list[list[Vector]]) -> None:
@@ -106,32 +116,40 @@ class _Sums:
         self._lanes = first[0][0].lanes
         self._places = [[emitter.variable(vector.value) for vector in line] for line in first]
 
-    def add(self, numbers: Any, across: list[Vector]) -> None:
-        """Add to each row a number of its own, an address, times the same vectors."""
+    def add(self, numbers: Any, across: list[Vector], apart: bool = False) -> None:
+        """Add to each row a number of its own, an address, times the same vectors; if `apart`, one for each vector."""
         emitter = self._emitter
         for address, line in zip(numbers, self._places, strict=True):
             number = emitter.spread(address, self._lanes)
-            for vector, place in zip(across, line, strict=True):
+            for v, (vector, place) in enumerate(zip(across, line, strict=True)):
+                if apart and v > 0:
+                    number = emitter.spread(emitter.at(address, v), self._lanes)
                 before = Vector(emitter, emitter.read(place, self._kind))
                 emitter.builder.store(number.times_plus(vector, before).value, place)
 
-    def multiply(self, lefts: list[Any], depth: Any, panel: Any) -> None:
+    def multiply(self, lefts: list[Any], depth: Any, panel: Any, apart: bool = False) -> None:
         """Add to each row the product of its left matrix's with a panel."""
         emitter, vectors = self._emitter, len(self._places[0])
         with emitter.loop(emitter.number(0), depth) as k:
             here = emitter.at(panel, emitter.times(k, vectors * self._lanes))
             weights = [emitter.load(emitter.at(here, self._lanes * v), self._lanes) for v in range(vectors)]
-            self.add([emitter.at(left, k) for left in lefts], weights)
+            offset = emitter.times(k, vectors) if apart else k
+            self.add([emitter.at(left, offset) for left in lefts], weights, apart)
 
-    def write(self, results: list[Any]) -> None:
-        """Write each row to its address."""
+    def write(self, results: list[Any], dropout: list[Any] | None = None, onto: bool = False) -> None:
+        """Write each row to its address, perhaps times factors from another one, perhaps added to what is there."""
         emitter = self._emitter
-        for address, line in zip(results, self._places, strict=True):
+        for row, (address, line) in enumerate(zip(results, self._places, strict=True)):
             for v, place in enumerate(line):
-                emitter.store(Vector(emitter, emitter.read(place, self._kind)), emitter.at(address, self._lanes * v))
+                value, target = Vector(emitter, emitter.read(place, self._kind)), emitter.at(address, self._lanes * v)
+                if dropout is not None:
+                    value = value * emitter.load(emitter.at(dropout[row], self._lanes * v), self._lanes)
+                if onto:
+                    value = value + emitter.load(target, self._lanes)
+                emitter.store(value, target)
 
 
-def outer_sum(module: Any, shape: Shape, vectors: int) -> Any:
+def outer_sum(module: Any, shape: Shape, size: tuple[int, int], apart: bool) -> Any:
     """Write, or find, the function that adds to a matrix the outer products of many rows of two others.
 
     Its arguments are: columns of the left matrix, rows, for left and right each the first row and the distance of rows,
@@ -140,28 +158,29 @@ def outer_sum(module: Any, shape: Shape, vectors: int) -> Any:
     Args:
         module: Where the function goes.
         shape: The vectors of the processor.
-        vectors: How many full vectors of the right matrix.
+        size: How many vectors of the right matrix, and their lanes.
+        apart: Whether each of these vectors has a left matrix of its own, their numbers side by side for each column.
     """
     kinds = [INT, INT, POINTER, INT, POINTER, INT, POINTER, INT]
-    most = most_rows(shape, vectors)
-    name = f"outer_sum_{vectors}"
-    return _by_cases(module, name, kinds, most, lambda emitter, columns: _outer_tile(emitter, columns, vectors, shape))
+    most = most_rows(shape, size[0])
+    name = f"outer_sum_{size[0]}x{size[1]}{'_apart' if apart else ''}"
+    return by_cases(module, name, kinds, most, lambda emitter, columns: _outer_tile(emitter, columns, size, apart))
 
 
-def _outer_tile(emitter: Emitter, columns: int, vectors: int, shape: Shape) -> None:
+def _outer_tile(emitter: Emitter, columns: int, size: tuple[int, int], apart: bool) -> None:
     _, rows, left, left_row, right, right_row, result, distance = emitter.arguments
-    lanes = shape.lanes
+    vectors, lanes = size
     places = [emitter.at(result, emitter.times(distance, column)) for column in range(columns)]
-    sums = _Sums(emitter, [[emitter.load(emitter.at(p, lanes * v), lanes) for v in range(vectors)] for p in places])
+    sums = Sums(emitter, [[emitter.load(emitter.at(p, lanes * v), lanes) for v in range(vectors)] for p in places])
     with emitter.loop(emitter.number(0), rows) as row:
         here = emitter.at(right, emitter.times(row, right_row))
         across = [emitter.load(emitter.at(here, lanes * v), lanes) for v in range(vectors)]
         own = emitter.at(left, emitter.times(row, left_row))
-        sums.add([emitter.at(own, column) for column in range(columns)], across)
+        sums.add([emitter.at(own, column * vectors if apart else column) for column in range(columns)], across, apart)
     sums.write(places)
 
 
-def _by_cases(module: Any, name: str, kinds: list[Any], most: int, case: Callable[[Emitter, int], None]) -> Any:
+def by_cases(module: Any, name: str, kinds: list[Any], most: int, case: Callable[[Emitter, int], None]) -> Any:
     """Write, or find, a function that has a body of its own for each size, which is its first argument."""
     if name in module.globals:
         return module.globals[name]

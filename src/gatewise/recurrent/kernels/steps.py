@@ -56,6 +56,7 @@ class Ring(NamedTuple):
     Attributes:
         name: Its name.
         gates: How many gates.
+        earlier: How many gates stand before these in the kernels.
         factors: What the gates were multiples of: ``inputs``, and ``hidden`` or ``reset``.
         into: Where their product with the transposed recurrent kernel goes: added to ``d_hidden``, written to ``d_reset``, or
             nowhere.
@@ -63,6 +64,7 @@ class Ring(NamedTuple):
 
     name: str
     gates: int
+    earlier: int
     factors: tuple[str, ...]
     into: str | None
 
@@ -74,7 +76,22 @@ class Stage(NamedTuple):
     rings: tuple[Ring, ...]
 
 
-class LSTM:
+class _Cell:
+    """A cell, with or without dropout.
+
+    Args:
+        dropped: Whether each gate multiplies inputs and states with factors of its own before its products.
+    """
+
+    name = ""
+
+    def __init__(self, dropped: bool = False) -> None:
+        self.dropped = dropped
+        if dropped:
+            self.name = f"{self.name}_dropped"
+
+
+class LSTM(_Cell):
     """See `equations.LSTM`; keeps the four gates, and the cell states of every step."""
 
     name = "lstm"
@@ -91,7 +108,7 @@ class LSTM:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The way back."""
-        return (Stage(self.back, (Ring("d_x", 4, ("inputs", "hidden"), "d_hidden"),)),)
+        return (Stage(self.back, (Ring("d_x", 4, 0, ("inputs", "hidden"), "d_hidden"),)),)
 
     def forward(self, at: Place, saving: bool) -> None:
         """Write one step forward."""
@@ -117,7 +134,7 @@ class LSTM:
         at.write("d_hidden", at.zero())
 
 
-class GRU:
+class GRU(_Cell):
     """See `equations.GRU`; keeps the gates and the candidate's part of ``h U + b``."""
 
     name = "gru"
@@ -134,7 +151,9 @@ class GRU:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The way back."""
-        return (Stage(self.back, (Ring("d_x", 3, ("inputs",), None), Ring("d_inner", 3, ("hidden",), "d_hidden"))),)
+        return (
+            Stage(self.back, (Ring("d_x", 3, 0, ("inputs",), None), Ring("d_inner", 3, 0, ("hidden",), "d_hidden"))),
+        )
 
     def forward(self, at: Place, saving: bool) -> None:
         """Write one step forward."""
@@ -160,7 +179,7 @@ class GRU:
         at.write("d_hidden", d_h * z)
 
 
-class GRUResetBefore:
+class GRUResetBefore(_Cell):
     """See `equations.GRUResetBefore`; two products with a state, and so two phases; keeps the gates and the candidate."""
 
     name = "gru_reset_before"
@@ -179,8 +198,8 @@ class GRUResetBefore:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The way back."""
-        last = Stage(self.back_candidate, (Ring("d_candidate", 1, ("inputs", "reset"), "d_reset"),))
-        return (last, Stage(self.back_gates, (Ring("d_gates", 2, ("inputs", "hidden"), "d_hidden"),)))
+        last = Stage(self.back_candidate, (Ring("d_candidate", 1, 2, ("inputs", "reset"), "d_reset"),))
+        return (last, Stage(self.back_gates, (Ring("d_gates", 2, 0, ("inputs", "hidden"), "d_hidden"),)))
 
     def forward_gates(self, at: Place, saving: bool) -> None:
         """Write the first phase of a step forward."""
@@ -211,7 +230,7 @@ class GRUResetBefore:
         at.write("reset", r * h)
 
 
-class SimpleRNN:
+class SimpleRNN(_Cell):
     """See `equations.SimpleRNN`; needs nothing but its outputs."""
 
     name = "simple"
@@ -228,7 +247,7 @@ class SimpleRNN:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The way back."""
-        return (Stage(self.back, (Ring("d_x", 1, ("inputs", "hidden"), "d_hidden"),)),)
+        return (Stage(self.back, (Ring("d_x", 1, 0, ("inputs", "hidden"), "d_hidden"),)),)
 
     def forward(self, at: Place, saving: bool) -> None:
         """Write one step forward."""
@@ -242,7 +261,11 @@ class SimpleRNN:
 
 
 Steps = LSTM | GRU | GRUResetBefore | SimpleRNN
-STEPS: dict[str, Any] = {steps.name: steps for steps in (LSTM(), GRU(), GRUResetBefore(), SimpleRNN())}
+STEPS: dict[str, Any] = {
+    steps.name: steps
+    for dropped in (False, True)
+    for steps in (LSTM(dropped), GRU(dropped), GRUResetBefore(dropped), SimpleRNN(dropped))
+}
 
 
 def rings_of(steps: Steps) -> tuple[Ring, ...]:

@@ -215,7 +215,9 @@ def test_narrower_vectors_obey_the_laws(width, tmp_path):
     if os.environ.get("GATEWISE_VECTOR_WIDTH"):
         pytest.skip("is the run with narrower vectors")
     environment = {**os.environ, "GATEWISE_VECTOR_WIDTH": str(width), "GATEWISE_KERNEL_EXAMPLES": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", __file__, "-k", "law"]
+    # Of the cells with dropout two do: their products and sums are those of the others, and all would have to be compiled.
+    which = "law and not (with_dropout and (gru-inputs or simple))"
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", __file__, "-k", which]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
 

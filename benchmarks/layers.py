@@ -32,7 +32,9 @@ def main():
         if left_out:
             print(f"not all runners were measured, so nothing is kept of: {', '.join(left_out)}", file=sys.stderr)
     print_table(*layer_tables.times_table(rows), left=1)
-    print_table(*layer_tables.verdicts_table(rows), left=2)
+    header, verdicts = layer_tables.verdicts_table(rows)
+    if verdicts:
+        print_table(header, verdicts, left=2)
     return 0
 
 

@@ -19,6 +19,7 @@ MODULES = [
     "gatewise.recurrent.equations",
     "gatewise.recurrent.scans",
     "gatewise.tables",
+    "gatewise.training.convolutions",
     "gatewise.training.lengths",
     "gatewise.training.order",
     "gatewise.training.stopping",

@@ -16,6 +16,7 @@ from gatewise.backend import import_keras
 from gatewise.errors import NotCompilableError
 from gatewise.recurrent import quick_cells
 from gatewise.training.arrays import rows_of
+from gatewise.training.convolutions import quick_convolutions
 from gatewise.training.data import Data
 from gatewise.training.flat import flat_optimizer
 from gatewise.training.lengths import mask_argument
@@ -75,7 +76,11 @@ class Step:
             *zip(self.metric_variables, metrics, strict=True),
         ]
         arguments = {"training": training} if model._call_has_training_arg else {}
-        with quick_cells(model), keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+        with (
+            quick_cells(model),
+            quick_convolutions(model),
+            keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope,
+        ):
             model._clear_losses()
             predictions = model.call(data.x, **arguments, **mask_argument(data.x, data.span))
             loss = model._compute_loss(data.x, data.y, predictions, data.weight, training=training)

@@ -102,16 +102,21 @@ def why_not_kernel(cell: Cell, extent: Extent, needs: Needs | None = None) -> st
     return _why_never(cell, needs) or _why_not_now(cell, extent, needs.dropout)
 
 
-def _why_never(cell: Cell, needs: Needs) -> str | None:  # noqa: PLR0911  (a list of reasons)
+def _why_never(cell: Cell, needs: Needs) -> str | None:
     """Return why no such walk of a cell can take a kernel in this process."""
-    if (refused := _refused.get()) is not None:
+    if (refused := _refused.get() or why_no_kernels()) is not None:
         return refused
-    if not kernels_wanted():
-        return "GATEWISE_KERNELS=0"
     if type(cell) not in _WITH_KERNELS:
         return f"there is no kernel for a {type(cell).__name__}"
     if needs.dtype != "float32":
         return f"it computes in {needs.dtype}, kernels in float32"
+    return None
+
+
+def why_no_kernels() -> str | None:
+    """Return why there is no machine code of gatewise's in this process; None where there can be."""
+    if not kernels_wanted():
+        return "GATEWISE_KERNELS=0"
     if jax.default_backend() != "cpu":
         return f"JAX runs on the {jax.default_backend()}"
     if sys.byteorder != "little" or sys.maxsize < 2**32:

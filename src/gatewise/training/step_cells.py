@@ -4,6 +4,7 @@ The sigmoid of a gate is ``tanh(v / 2) / 2 + 1 / 2``, with the first half folded
 all gates of an LSTM.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -65,9 +66,9 @@ class Recurrent(Part):
         entries = (joined[0][:features], joined[1][:features])
         return Laid(entries, operations, outputs, states)
 
+    @abstractmethod
     def step(self, weights: list[Array], joined: Turns, h: Turns) -> Steps:
         """Return where the states are, and the operations of both turns from ``[x, h, 1]`` to the new states."""
-        raise NotImplementedError
 
     def _packed(self, columns: int) -> tuple[Array, Array, Array, Array]:
         """Return new weights for ``[x, h, 1]``, and the rows of each of the three."""

@@ -7,6 +7,7 @@ A state has two places. In turn 0 a step reads the first and writes the second, 
 is interrupted has changed nothing that the next one reads.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -112,7 +113,7 @@ ACTIVATIONS: dict[Any, Callable[[Array, Array], Any]] = {
 # -- layers -------------------------------------------------------------------------------------------------------------
 
 
-class Part:
+class Part(ABC):
     """A layer of a chain: packs its weights, and lays out its arrays and operations.
 
     Args:
@@ -133,6 +134,7 @@ class Part:
         """Return the weights as they are now, in the order that the operations want."""
         return []
 
+    @abstractmethod
     def lay_out(self, weights: list[Array], rows: tuple[int, ...], before: Turns | None) -> Laid:
         """Lay the layer out in new memory.
 
@@ -141,7 +143,6 @@ class Part:
             rows: The batch axis: ``()`` for a single sequence.
             before: The outputs of the layer before; None for the first.
         """
-        raise NotImplementedError
 
 
 class Activation(Part):

@@ -1,12 +1,9 @@
 """Whether the training of an ensemble takes a kernel, and if not, why: decided here, by measured numbers, and nowhere else."""
 
-import importlib.util
-import sys
 from typing import Any, NamedTuple
 
-import jax
-
-from gatewise.backend import cores, kernels_wanted
+from gatewise.backend import cores
+from gatewise.recurrent.paths import why_no_kernels
 from gatewise.training.data import Data
 from gatewise.training.small_ensembles.network import Network, Room
 from gatewise.training.small_ensembles.recognise import Unknown, network_of, positions
@@ -48,7 +45,7 @@ def choose(model: Any, data: Data, plan: Any, job: tuple[int, int, int]) -> Way:
         job: How many members, epochs and devices.
     """
     members, epochs, devices = job
-    reason = _why_never()
+    reason = why_no_kernels()
     if reason is None:
         try:
             network = network_of(model, data, plan)
@@ -83,16 +80,3 @@ def _general_seconds(network: Network, plan: Any, epochs: int) -> float:
     # As many again for the gradient of what was multiplied, and of what it was multiplied with.
     multiplications = 3 * plan.steps.rows * network.time * network.work
     return epochs * (plan.steps.total * _SECONDS_OF_A_STEP + multiplications / _MULTIPLICATIONS_A_SECOND)
-
-
-def _why_never() -> str | None:
-    """Return why no ensemble can take a kernel in this process."""
-    if not kernels_wanted():
-        return "GATEWISE_KERNELS=0"
-    if jax.default_backend() != "cpu":
-        return f"JAX runs on the {jax.default_backend()}"
-    if sys.byteorder != "little" or sys.maxsize < 2**32:
-        return "kernels are written for 64-bit little-endian processors"
-    if importlib.util.find_spec("llvmlite") is None:
-        return "llvmlite is not installed"
-    return None

@@ -14,6 +14,10 @@ import jaxtyping
 MODULES = [
     "gatewise.datasets",
     "gatewise.evaluation",
+    "gatewise.forecasting.alignment",
+    "gatewise.forecasting.origins",
+    "gatewise.forecasting.panel",
+    "gatewise.forecasting.seasonality",
     "gatewise.recipes.result",
     "gatewise.recipes.samples",
     "gatewise.recurrent.equations",

@@ -1,0 +1,181 @@
+"""What is known at every step of many series: inputs of a network, a forecast to correct, and what came after.
+
+Every step of a series is the origin of a forecast. All that stands here for an origin comes from the values up to it
+(a law in `tests/forecasting` says so), except for the targets.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from gatewise.forecasting.alignment import AlignedSeries
+from gatewise.forecasting.seasonality import seasons_so_far
+
+Base = Literal["last", "smooth", "theta"]
+
+UNKNOWN = np.float32(1e6)
+_RATES = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+# The least movement of a step that counts, on the scale of the levels: a fifth of a per cent of a positive series.
+_LEAST_SCALE = 0.002
+
+
+@dataclass(frozen=True)
+class View:
+    """How a network looks at series.
+
+    Attributes:
+        base: The forecast that it corrects: the last value; exponential smoothing with the rate that was best so far; or
+            that with half the slope of the series so far, which is the Theta method.
+        seasonal: Whether a season is estimated and taken out, or left for the network to see.
+        lags: How many values before the current one it sees.
+        own_scale: From 0 to 1: whether movements are measured by what is usual in the panel, or in the series.
+        memory: Weight of a season a season later, when seasons are estimated.
+    """
+
+    base: Base = "last"
+    seasonal: bool = True
+    lags: int = 12
+    own_scale: float = 0.0
+    memory: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Origins:
+    """What is known at each step of each series.
+
+    Attributes:
+        inputs: Of the network, ``(series, time, features)``.
+        base: The forecast to correct, on the scale of the levels, ``(series, time, horizon)``.
+        scale: What corrections are measured in, ``(series, time)``.
+        volatility: The mean change in a step, as known so far, ``(series, time)``.
+    """
+
+    inputs: Float32[np.ndarray, "series time features"]
+    base: Float64[np.ndarray, "series time horizon"]
+    scale: Float64[np.ndarray, "series time"]
+    volatility: Float64[np.ndarray, "series time"]
+
+
+def usual_movement(aligned: AlignedSeries) -> float:
+    """Return the median over positive series of the mean change in a step, season aside; 0.05 where there is none."""
+    levels, steps = aligned.levels, np.arange(aligned.levels.shape[1])
+    seasons = seasons_so_far(levels, aligned.season_length)
+    changes = np.abs(np.diff(levels - seasons[:, steps, steps % aligned.season_length], axis=1))
+    late = steps[1:] >= np.minimum(3 * aligned.season_length, aligned.lengths // 2)[:, None]
+    counted = late & (steps[1:] < aligned.lengths[:, None])
+    means = (changes * counted).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
+    known = means[aligned.positive & (means > 0)]
+    return float(np.clip(np.median(known), _LEAST_SCALE, 1.0)) if len(known) else 0.05
+
+
+def origins_of(aligned: AlignedSeries, view: View, horizon: int, usual: float) -> Origins:
+    """Return what is known at each step.
+
+    Args:
+        aligned: The series.
+        view: How to look at them.
+        horizon: Steps to forecast.
+        usual: What `usual_movement` was for the panel the network is trained on.
+    """
+    levels, season_length = aligned.levels, aligned.season_length
+    series, time = levels.shape
+    seasonal = view.seasonal and season_length > 1
+    seasons = seasons_so_far(levels, season_length, view.memory) if seasonal else np.zeros((series, time, 1))
+    period = season_length if seasonal else 1
+    steps = np.arange(time)
+
+    def season_at(offset: int) -> np.ndarray:
+        """The season some steps after each origin, as estimated at the origin."""
+        return seasons[:, steps, (steps + offset) % period]
+
+    count = np.clip(steps + 1.0, 1.0, np.maximum(aligned.lengths, 1)[:, None])
+    current = levels - season_at(0)
+    lagged = []
+    for lag in range(view.lags + 1):
+        earlier = levels[:, np.maximum(steps - lag, 0)] - season_at(-lag)
+        first = levels[:, :1] - seasons[:, steps, np.zeros(time, int)]
+        lagged.append(np.where(steps >= lag, earlier, first))
+    movement = _movement(np.stack(lagged, -1), count)
+    typical = np.where(aligned.positive, usual, 1.0)[:, None]
+    volatility = np.maximum((movement * (count - 1) + 2 * typical) / (count + 1), _LEAST_SCALE)
+    scale = typical * (volatility / typical) ** np.where(aligned.positive, view.own_scale, 1.0)[:, None]
+    smooth, rate = smoothed(current, aligned)
+    slope = slopes_so_far(current)
+    reference = current if view.base == "last" else smooth
+    ahead = np.arange(1, horizon + 1)
+    base = np.repeat(reference[..., None], horizon, axis=-1)
+    if view.base == "theta":
+        worn = (1 - (1 - rate) ** count) / rate
+        base = base + 0.5 * slope[..., None] * (ahead - 1 + worn[..., None])
+    base = base + np.stack([season_at(offset) for offset in ahead.tolist()], -1)
+
+    parts = [(one - reference) / scale for one in lagged[1 if view.base == "last" else 0 :]]
+    parts += [(_average(current, weight) - reference) / scale for weight in (0.1, 0.3, 0.6)]
+    parts += [(smooth - current) / scale, 4 * slope / scale]
+    parts += [4 * (current - current[:, :1]) / np.maximum(count - 1, 1) / scale]
+    parts = [np.clip(part, -12, 12) / 3 for part in parts]
+    parts += [np.log(count) / 3 - 1, np.log(volatility / typical), rate - 0.5]
+    parts += [np.where(aligned.positive[:, None], levels / 5 - 1.5, 0.0)]
+    if seasonal:
+        parts += [3 * seasons.std(axis=-1)]
+        parts += [np.clip(season_at(offset) / scale, -12, 12) / 3 for offset in range(1, min(period, horizon) + 1)]
+    parts += [np.where(aligned.observed, 0.0, 1.0)]
+    inside = (steps < aligned.lengths[:, None])[..., None]
+    inputs = np.where(inside, np.stack(parts, -1), 0.0).astype(np.float32)
+    return Origins(inputs, base, scale, volatility)
+
+
+def targets_of(aligned: AlignedSeries, origins: Origins, horizon: int) -> Float32[np.ndarray, "series time horizon"]:
+    """Return what came after each origin, as a correction of the base forecast; `UNKNOWN` where nothing is known."""
+    levels, time = aligned.levels, aligned.levels.shape[1]
+    targets = np.full((*levels.shape, horizon), UNKNOWN, np.float32)
+    for ahead in range(1, min(horizon, time - 1) + 1):
+        origin = slice(0, time - ahead)
+        correction = (levels[:, ahead:] - origins.base[:, origin, ahead - 1]) / origins.scale[:, origin]
+        known = aligned.observed[:, ahead:] & aligned.observed[:, origin]
+        targets[:, origin, ahead - 1] = np.where(known, np.clip(correction, -200, 200), UNKNOWN)
+    return targets
+
+
+def smoothed(current: np.ndarray, aligned: AlignedSeries) -> tuple[np.ndarray, np.ndarray]:
+    """Return at each step the level by exponential smoothing, and its rate: the one of least squared error so far."""
+    rates = _RATES[:, None]
+    level = np.repeat(current[None, :, 0], len(rates), axis=0)
+    errors = np.zeros_like(level)
+    tie = 1e-6 * np.abs(rates - 0.5)
+    levels, chosen = np.empty_like(current), np.empty_like(current)
+    rows = np.arange(len(current))
+    for step in range(current.shape[1]):
+        if step:
+            error = np.where(aligned.observed[:, step], current[:, step] - level, 0.0)
+            errors = errors * 0.995 + error**2
+            level = level + rates * error
+        best = (errors + tie).argmin(axis=0)
+        levels[:, step], chosen[:, step] = level[best, rows], _RATES[best]
+    return levels, chosen
+
+
+def slopes_so_far(current: np.ndarray) -> np.ndarray:
+    """Return at each step the slope of the least-squares line through the series so far; 0 for fewer than three values."""
+    steps = np.arange(current.shape[1], dtype=np.float64)
+    count = steps + 1
+    around = current - current[:, :1]
+    moment = np.cumsum(steps * around, axis=1) * count - np.cumsum(steps) * np.cumsum(around, axis=1)
+    spread = count * np.cumsum(steps**2) - np.cumsum(steps) ** 2
+    return np.where(count >= 3, moment / np.maximum(spread, 1e-9), 0.0)
+
+
+def _movement(lagged: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Return the mean absolute change within the lags, ``(series, time)``."""
+    changes = np.abs(np.diff(lagged, axis=-1)).sum(axis=-1)
+    return changes / np.clip(count - 1, 1, lagged.shape[-1] - 1)
+
+
+def _average(current: np.ndarray, weight: float) -> np.ndarray:
+    """Return the exponentially weighted average so far."""
+    averages = current.copy()
+    for step in range(1, current.shape[1]):
+        averages[:, step] = weight * current[:, step] + (1 - weight) * averages[:, step - 1]
+    return averages

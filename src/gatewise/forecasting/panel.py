@@ -1,0 +1,95 @@
+"""`Panel`: many series side by side, all ending at the last column."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float64, Int
+
+from gatewise.errors import UsageError
+from gatewise.evaluation.averages import whole_number
+from gatewise.tables import SeriesTable
+from gatewise.tables.frequency import NANOSECONDS, Frequency
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Many series, aligned at their ends.
+
+    A series that had not begun yet where a panel was cut by `until` has no value in it. It is there so that every panel of
+    a validation has the same rows; its forecasts are NaN.
+
+    Attributes:
+        values: The series, NaN before a shorter one begins and where a value is missing, ``(series, time)``.
+        season_length: Steps in a season, 1 for none.
+        room: How many columns the panel had before `until` left some out: programs compiled for so many serve both.
+            Default: as many as there are.
+    """
+
+    values: Float64[np.ndarray, "series time"]
+    season_length: int
+    room: int = 0
+
+    def __post_init__(self) -> None:
+        whole_number(self.season_length, "season_length")
+        object.__setattr__(self, "room", max(self.room, self.values.shape[1]))
+
+    @classmethod
+    def of(cls, table: SeriesTable, season_length: int | None = None) -> "Panel":
+        """Return the series of a table side by side.
+
+        Args:
+            table: The series.
+            season_length: Steps in a season. Default: that of the table's frequency, see `usual_season`.
+
+        >>> import gatewise as gw
+        >>> Panel.of(gw.read_series([1.0, None, 3.0])).values.tolist()
+        [[1.0, nan, 3.0]]
+        """
+        values, observed = table.stacked()
+        season = usual_season(table.frequency) if season_length is None else season_length
+        return cls(np.where(observed, values, np.nan), season)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def until(self, steps_back: int) -> "Panel":
+        """Return the panel as it stood some steps ago: without its last columns.
+
+        Raises:
+            UsageError: Nothing would be left.
+        """
+        columns = self.values.shape[1] - steps_back
+        if steps_back < 0 or columns < 1:
+            raise UsageError(
+                f"steps_back is {steps_back}, and the longest series has {self.values.shape[1]} values: give a number from 0 "
+                "to one less than that."
+            )
+        return replace(self, values=self.values[:, :columns])
+
+    def select(self, places: Sequence[int] | Int[np.ndarray, " chosen"]) -> "Panel":
+        """Return some of the series, by number, in the order asked for."""
+        return replace(self, values=self.values[np.asarray(places, np.int64)])
+
+
+def usual_season(frequency: Frequency | None) -> int:
+    """Return how many steps the season has that series of a frequency mostly have.
+
+    A year for months, quarters and weeks; a week for days and business days; a day for hours and minutes, where it has at
+    most 96 steps, and else an hour. 1, no season, for whole numbers, years, seconds and steps that do not fit.
+
+    >>> from gatewise.tables.frequency import parse
+    >>> [usual_season(parse(name, "datetime")) for name in ("MS", "QS", "YS", "W", "D", "B", "h", "15min", "min")]
+    [12, 4, 1, 52, 7, 5, 24, 96, 60]
+    """
+    if frequency is None or frequency.kind == "integer":
+        return 1
+    if frequency.kind == "month":
+        return 12 // frequency.step if 12 % frequency.step == 0 else 1
+    if frequency.kind == "business-day":
+        return 5 if frequency.step == 1 else 1
+    day, step = NANOSECONDS["D"], frequency.step
+    if step % day == 0:
+        return {1: 7, 7: 52}.get(step // day, 1)
+    whole = [span // step for span in (day, NANOSECONDS["h"]) if span % step == 0 and span // step <= 96]
+    return whole[0] if whole else 1

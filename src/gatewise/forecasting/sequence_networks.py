@@ -1,0 +1,202 @@
+"""Networks that read each series once, from its first value to its last, and forecast from every step of it."""
+
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float64
+
+from gatewise.forecasting.alignment import AlignedSeries
+from gatewise.forecasting.global_networks import Progress
+from gatewise.forecasting.origins import UNKNOWN, View, origins_of, targets_of, usual_movement
+from gatewise.forecasting.panel import Panel
+
+# Origins in a step of training, rows at least, and how many values of a series are read at most.
+_LONGEST = 512
+
+
+@dataclass(frozen=True)
+class SequenceNetworks:
+    """Members of one configuration.
+
+    Attributes:
+        name: What it is called.
+        view: How they look at series.
+        cell: The recurrent layer.
+        layers: How many of them.
+        units: Units of each.
+        dropout: Share of units left out, the same ones over a whole series.
+        members: How many networks.
+        relative: Of each member, from 0 to 1: how much of its loss is sMAPE, and not the scaled absolute error; members
+            take them in turn.
+        steps: Steps of training.
+        rate: The largest learning rate.
+        decay: Of weights, as in AdamW.
+        batch: Series in a step.
+    """
+
+    name: str
+    view: View = field(default_factory=View)
+    cell: Literal["GRU", "LSTM"] = "GRU"
+    layers: int = 1
+    units: int = 40
+    dropout: float = 0.1
+    members: int = 2
+    relative: tuple[float, ...] = (1.0,)
+    steps: int = 200
+    rate: float = 4e-3
+    decay: float = 1e-4
+    batch: int = 128
+
+    def train(
+        self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None
+    ) -> "TrainedSequenceNetworks":
+        """Train the members; see `Networks.train`."""
+        from gatewise.training.fit import fit
+        from gatewise.training.initial import initialize, member_seed
+
+        aligned = AlignedSeries.of(panel, _LONGEST)
+        usual = usual_movement(aligned)
+        origins = origins_of(aligned, self.view, horizon, usual)
+        targets = targets_of(aligned, origins, horizon)
+        logs = np.where(aligned.positive[:, None], origins.scale, usual)
+        scaled = np.where(aligned.positive[:, None], origins.scale / origins.volatility, 1.0) * usual
+        rows, batch = _whole_batches(len(panel), self.batch)
+        per_epoch = len(rows) // batch
+        epochs = -(-self.steps // per_epoch)
+        model = _model(self, origins.inputs.shape[-1], horizon, epochs * per_epoch)
+        inputs = origins.inputs[rows]
+        weights = []
+        for member in range(self.members):
+            relative = self.relative[member % len(self.relative)]
+            extra = np.stack([logs, scaled, np.full_like(logs, relative)], -1).astype(np.float32)
+            y = np.concatenate([targets, extra], -1)[rows]
+            y[len(panel) :, :, :horizon] = UNKNOWN
+            own = member_seed(seed, member)
+            initialize(model, own)
+            fit(model, inputs, y, batch_size=batch, epochs=epochs, verbose=0, seed=own)
+            weights.append([np.asarray(weight) for weight in model.get_weights()])
+            if progress is not None:
+                progress((member + 1) / self.members)
+        return TrainedSequenceNetworks(self, horizon, panel.season_length, usual, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedSequenceNetworks:
+    """Trained members of one configuration.
+
+    Attributes:
+        networks: What they are.
+        horizon: Steps that they forecast.
+        season_length: Of the panel.
+        usual: The usual movement of the panel they were trained on.
+        weights: The weights of each member.
+    """
+
+    networks: SequenceNetworks
+    horizon: int
+    season_length: int
+    usual: float
+    weights: list[list[np.ndarray]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The configuration of each member."""
+        return (self.networks.name,) * len(self.weights)
+
+    def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
+        """Forecast the steps after a panel; see `TrainedNetworks.forecast`."""
+        from gatewise.training.predict import predict
+
+        aligned = AlignedSeries.of(panel, _LONGEST)
+        origins = origins_of(aligned, self.networks.view, self.horizon, self.usual)
+        model = _model(self.networks, origins.inputs.shape[-1], self.horizon, 1)
+        rows = np.arange(len(panel))
+        last = np.maximum(aligned.lengths - 1, 0)
+        base, scale = origins.base[rows, last], origins.scale[rows, last]
+        still = (np.abs(np.diff(aligned.levels, axis=1)).sum(axis=1) == 0)[:, None]
+        forecasts = []
+        for weights in self.weights:
+            model.set_weights(weights)
+            outputs = predict(model, origins.inputs, verbose=0)[rows, last].astype(np.float64)
+            forecasts.append(aligned.back(base + np.where(still, 0.0, scale[:, None] * outputs)))
+        return np.stack(forecasts)
+
+    def specification(self) -> dict[str, Any]:
+        """Return what the networks are made again from."""
+        return {
+            "family": "sequence",
+            "networks": asdict(self.networks),
+            "horizon": self.horizon,
+            "season_length": self.season_length,
+            "usual": self.usual,
+            "members": len(self.weights),
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the weights of all members."""
+        return {
+            f"{member}/{place}": weight
+            for member, weights in enumerate(self.weights)
+            for place, weight in enumerate(weights)
+        }
+
+    @classmethod
+    def restore(cls, specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> "TrainedSequenceNetworks":
+        """Return networks from their specification and arrays."""
+        given = dict(specification["networks"])
+        given["view"] = View(**given["view"])
+        given["relative"] = tuple(given["relative"])
+        weights = [
+            [arrays[f"{member}/{place}"] for place in range(sum(name.startswith(f"{member}/") for name in arrays))]
+            for member in range(specification["members"])
+        ]
+        networks = SequenceNetworks(**given)
+        return cls(networks, specification["horizon"], specification["season_length"], specification["usual"], weights)
+
+
+def _whole_batches(series: int, wanted: int) -> tuple[np.ndarray, int]:
+    """Return the rows of an epoch and the rows of a batch, which divides them: the first rows stand in for missing ones."""
+    steps = max(round(series / wanted), 1)
+    batch = -(-series // steps)
+    return np.arange(steps * batch) % series, batch
+
+
+def _model(networks: SequenceNetworks, features: int, horizon: int, steps: int) -> Any:
+    """Return a compiled model of an architecture, always the same one, so that its programs are compiled once."""
+    architecture = (networks.cell, networks.layers, networks.units, networks.dropout)
+    return _built(architecture, features, horizon, (steps, networks.rate, networks.decay))
+
+
+@lru_cache(maxsize=64)
+def _built(
+    architecture: tuple[str, int, int, float], features: int, horizon: int, training: tuple[int, float, float]
+) -> Any:
+    from gatewise import layers as recurrent
+    from gatewise.backend import import_keras
+    from gatewise.forecasting.losses import OriginLoss
+
+    keras = import_keras()
+    cell, layers, units, dropout = architecture
+    steps, rate, decay = training
+    inputs = keras.Input((None, features))
+    hidden = inputs
+    for place in range(layers):
+        outputs = getattr(recurrent, cell)(units, return_sequences=True)(hidden)
+        hidden = outputs if place == 0 else keras.layers.Add()([hidden, outputs])
+        if dropout:
+            hidden = keras.layers.Dropout(dropout, noise_shape=(None, 1, None))(hidden)
+    small = keras.initializers.VarianceScaling(0.01, "fan_in")
+    correction = keras.layers.Dense(horizon, kernel_initializer=small)(hidden)
+    direct = keras.layers.Dense(horizon, use_bias=False, kernel_initializer="zeros")(inputs)
+    model = keras.Model(inputs, keras.layers.Add()([correction, direct]))
+    warm = max(steps // 20, 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 10, max(steps - warm, 1), alpha=0.02, warmup_target=rate, warmup_steps=warm
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=decay, global_clipnorm=1.0, use_ema=True, ema_momentum=max(1 - 8 / steps, 0.5)
+    )
+    model.compile(optimizer, OriginLoss(horizon))
+    return model

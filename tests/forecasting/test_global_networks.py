@@ -1,0 +1,145 @@
+"""Global networks: what they may know, what moves their forecasts, and series of every kind."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gatewise.forecasting.alignment import AlignedSeries
+from gatewise.forecasting.global_networks import Pool, middle, restore
+from gatewise.forecasting.origins import View, origins_of
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.seasonality import seasons_so_far
+from gatewise.forecasting.sequence_networks import SequenceNetworks
+
+VIEWS = [
+    View(),
+    View("smooth"),
+    View("theta", own_scale=0.5),
+    View("theta", seasonal=False),
+    View("smooth", memory=0.8),
+]
+HORIZON = 6
+
+
+def made_panel(series=12, time=60):
+    generator = np.random.default_rng(0)
+    season = 0.2 * np.sin(np.arange(time) * np.pi / 2) * generator.random((series, 1))
+    levels = 5 + 0.1 * generator.standard_normal((series, time)).cumsum(axis=1) + season
+    values = np.exp(levels)
+    values[2] -= 200
+    for row in range(series):
+        values[row, : 3 * row] = np.nan
+    values[4, 30:33] = np.nan
+    values[5, -1] = np.nan
+    return Panel(values, 4)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    view = View("theta", lags=5)
+    small = {"units": 8, "members": 2, "steps": 12, "relative": (1.0, 0.0), "batch": 6}
+    pool = Pool((SequenceNetworks("one", view, **small), SequenceNetworks("two", cell="LSTM", layers=2, **small)))
+    return pool.train(made_panel(), HORIZON, seed=3)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_later_values_never_move_what_an_origin_knows(view):
+    panel, ahead = made_panel(), 20
+    changed = panel.values.copy()
+    changed[:, -ahead:] *= np.random.default_rng(1).uniform(0.5, 3, (len(panel), ahead))
+    before, after = (
+        origins_of(AlignedSeries.of(Panel(values, 4)), view, HORIZON, 0.1) for values in (panel.values, changed)
+    )
+    lengths = AlignedSeries.of(panel).lengths
+    known = np.arange(60) < (lengths - ahead)[:, None]
+    for name in ("inputs", "base", "scale", "volatility"):
+        np.testing.assert_array_equal(getattr(before, name)[known], getattr(after, name)[known])
+        assert not np.array_equal(getattr(before, name), getattr(after, name))
+        assert np.isfinite(getattr(before, name)).all()
+
+
+def test_an_origin_knows_the_same_when_the_series_ends_there():
+    panel = made_panel()
+    whole, cut = (origins_of(AlignedSeries.of(p), View("theta"), HORIZON, 0.1) for p in (panel, panel.until(7)))
+    last = AlignedSeries.of(panel.until(7)).lengths - 1
+    rows = np.arange(len(panel))
+    assert whole.inputs.shape == cut.inputs.shape
+    np.testing.assert_array_equal(whole.inputs[rows, last], cut.inputs[rows, last])
+
+
+def test_a_season_is_found_and_noise_is_not_taken_for_one():
+    generator = np.random.default_rng(0)
+    noise = 0.1 * generator.standard_normal((200, 80))
+    season = np.array([0.5, -0.2, 0.1, -0.4])
+    found = seasons_so_far(noise + season[np.arange(80) % 4], 4)[:, -1]
+    assert np.abs(found - season).mean() < 0.03
+    assert np.abs(seasons_so_far(noise, 4)[:, -1]).mean() < 0.02
+    assert not seasons_so_far(noise, 4)[:, :8].any()
+
+
+def test_the_one_step_forecast_moves_with_the_last_value(trained):
+    panel = made_panel()
+    moved = panel.values.copy()
+    moved[:, -1] *= 1.1
+    before, after = trained.forecast(panel), trained.forecast(Panel(moved, 4))
+    rows = np.isfinite(panel.values[:, -1])
+    assert (np.abs(after - before)[:, rows, 0] > 1e-3 * np.abs(before[:, rows, 0])).all()
+    np.testing.assert_array_equal(after[:, ~rows], before[:, ~rows])
+
+
+def test_a_longer_panel_needs_no_training(trained):
+    panel = made_panel()
+    rows = [row for row in range(len(panel)) if np.isfinite(panel.values[row, :-10]).any()]
+    alone = trained.forecast(panel.until(10).select(rows))
+    again = trained.forecast(Panel(panel.values[rows, :-10], 4))
+    np.testing.assert_allclose(alone, again, rtol=1e-5)
+
+
+def test_networks_come_back_from_json_and_arrays(trained):
+    again = restore(json.loads(json.dumps(trained.specification())), trained.arrays())
+    assert again.names == trained.names == ("one", "one", "two", "two")
+    np.testing.assert_array_equal(again.forecast(made_panel()), trained.forecast(made_panel()))
+
+
+def test_the_same_seed_gives_the_same_networks():
+    networks = SequenceNetworks("one", units=4, members=1, steps=3)
+    first, second, other = (networks.train(made_panel(), 2, seed=seed).arrays() for seed in (1, 1, 2))
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name])
+    assert not np.array_equal(first["0/0"], other["0/0"])
+
+
+def test_series_of_every_kind_have_a_forecast(trained):
+    time = 40
+    steps = np.arange(time, dtype=float)
+    kinds = {
+        "constant": np.full(time, 7.0),
+        "zero": np.zeros(time),
+        "two values": np.where(steps < 25, 1.0, 3.0),
+        "tiny": 1e-12 * (1 + steps),
+        "huge": 1e15 * (1 + steps),
+        "negative": -50 - steps,
+        "rare": np.where(steps % 7 == 0, 5.0, 0.0),
+        "one value": np.where(steps == time - 1, 3.0, np.nan),
+        "gaps": np.where(steps % 3 == 0, 10 + steps, np.nan),
+        "explosive": np.exp(steps),
+        "empty": np.full(time, np.nan),
+    }
+    forecasts = dict(
+        zip(kinds, np.swapaxes(trained.forecast(Panel(np.array([*kinds.values()]), 4)), 0, 1), strict=True)
+    )
+    assert np.isnan(forecasts.pop("empty")).all()
+    for kind, forecast in forecasts.items():
+        assert np.isfinite(forecast).all(), kind
+    assert (forecasts["constant"].round(9) == 7).all()
+    assert (forecasts["zero"] == 0).all()
+    assert (forecasts["one value"].round(9) == 3).all()
+    assert (forecasts["rare"] >= 0).all()
+    for kind, scale in (("tiny", 1e-12), ("huge", 1e15)):
+        assert ((forecasts[kind] > 10 * scale) & (forecasts[kind] < 200 * scale)).all(), kind
+
+
+def test_the_middle_weighs_configurations_alike():
+    forecasts = np.array([1.0, 2.0, 9.0, 10.0])[:, None, None]
+    assert middle(forecasts, ["a", "a", "a", "b"]).tolist() == [[6.0]]

@@ -1,7 +1,8 @@
 """gatewise: recurrent networks for forecasting and text, on the machine you have.
 
 The rooms, from the front door down: `gatewise.cli` (the command line), `gatewise.report` (results to HTML),
-`gatewise.forecasting` and `gatewise.classification` (the two products), `gatewise.recipes` (the classic recipes by name), `gatewise.training` (the compiled training program and its doors),
+`gatewise.forecasting` and `gatewise.classification` (the two products), `gatewise.recipes` (the classic recipes by name),
+`gatewise.training` (the compiled training program and its doors),
 `gatewise.recurrent` (recurrent layers and their state; its layers as `gatewise.layers`), `gatewise.datasets` (data that
 ships, labelled texts, windows), `gatewise.tables` (files and frames to series), `gatewise.evaluation`
 (errors of forecasts, baselines, intervals), `gatewise.artifact` (model files), `gatewise.backend` and `gatewise.errors`.

@@ -136,6 +136,7 @@ class TrainedPool:
 
 def restore(specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainedNetworks:
     """Return networks from what `TrainedNetworks.specification` and `TrainedNetworks.arrays` gave."""
+    from gatewise.forecasting.season_networks import TrainedSeasonNetworks
     from gatewise.forecasting.sequence_networks import TrainedSequenceNetworks
 
     if specification["family"] == "pool":
@@ -144,4 +145,6 @@ def restore(specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tra
             own = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(f"{place}/")}
             parts.append(restore(part, own))
         return TrainedPool(tuple(parts))
+    if specification["family"] == "season":
+        return TrainedSeasonNetworks.restore(specification, arrays)
     return TrainedSequenceNetworks.restore(specification, arrays)

@@ -15,9 +15,9 @@ _WORST = 6.0
 class OriginLoss(keras.losses.Loss):  # type: ignore[name-defined]
     """The mean over all known targets of all origins in a batch, times ten.
 
-    The last axis of the targets holds the corrections, `UNKNOWN` where nothing is known, and three numbers more: what to
-    multiply an error with for a difference of logarithms, with what for a scaled absolute error, and the share of the
-    first. The sMAPE of a difference d of logarithms is ``200 tanh(|d| / 2)``; here it is a hundredth of that.
+    The last axis of the targets holds the corrections, `UNKNOWN` where nothing is known; with what to multiply an error for
+    a scaled absolute error, one number or one for each; with what for a difference of logarithms; and the share of that
+    in the loss. The sMAPE of a difference d of logarithms is ``200 tanh(|d| / 2)``; here it is a hundredth of that.
 
     Args:
         horizon: How many corrections there are.
@@ -36,3 +36,24 @@ class OriginLoss(keras.losses.Loss):  # type: ignore[name-defined]
         loss = relative * smape + (1 - relative) * error * scaled
         share = ops.mean(ops.cast(known, y_pred.dtype))
         return 10 * ops.mean(ops.where(known, loss, 0.0), axis=-1) / ops.maximum(share, 1e-6)
+
+
+def compiled(model: Any, loss: Any, training: tuple[int, float, float]) -> Any:
+    """Compile a model with AdamW, a short warm-up and a cosine to almost 0, clipped gradients and averaged weights.
+
+    Args:
+        model: A Keras model.
+        loss: Its loss.
+        training: Steps, the largest learning rate, and the decay of weights.
+    """
+    steps, rate, decay = training
+    warm = max(steps // 20, 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 10, max(steps - warm, 1), alpha=0.02, warmup_target=rate, warmup_steps=warm
+    )
+    momentum = max(1 - 8 / steps, 0.5)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=decay, global_clipnorm=1.0, use_ema=True, ema_momentum=momentum
+    )
+    model.compile(optimizer, loss)
+    return model

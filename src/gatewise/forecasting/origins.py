@@ -38,7 +38,7 @@ class View:
     seasonal: bool = True
     lags: int = 12
     own_scale: float = 0.0
-    memory: float = 1.0
+    memory: float = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,16 +111,19 @@ def origins_of(aligned: AlignedSeries, view: View, horizon: int, usual: float) -
         base = base + 0.5 * slope[..., None] * (ahead - 1 + worn[..., None])
     base = base + np.stack([season_at(offset) for offset in ahead.tolist()], -1)
 
-    parts = [(one - reference) / scale for one in lagged[1 if view.base == "last" else 0 :]]
+    parts = [(one - reference) / scale for one in lagged]
     parts += [(_average(current, weight) - reference) / scale for weight in (0.1, 0.3, 0.6)]
     parts += [(smooth - current) / scale, 4 * slope / scale]
     parts += [4 * (current - current[:, :1]) / np.maximum(count - 1, 1) / scale]
     parts = [np.clip(part, -12, 12) / 3 for part in parts]
     parts += [np.log(count) / 3 - 1, np.log(volatility / typical), rate - 0.5]
     parts += [np.where(aligned.positive[:, None], levels / 5 - 1.5, 0.0)]
-    if seasonal:
-        parts += [3 * seasons.std(axis=-1)]
-        parts += [np.clip(season_at(offset) / scale, -12, 12) / 3 for offset in range(1, min(period, horizon) + 1)]
+    # Zeros without a season: every view of a panel has as many inputs, so that they share their compiled programs.
+    parts += [3 * seasons.std(axis=-1)]
+    parts += [
+        np.clip(season_at(offset) / scale, -12, 12) / 3
+        for offset in range(1, min(season_length if season_length > 1 else 0, horizon) + 1)
+    ]
     parts += [np.where(aligned.observed, 0.0, 1.0)]
     inside = (steps < aligned.lengths[:, None])[..., None]
     inputs = np.where(inside, np.stack(parts, -1), 0.0).astype(np.float32)

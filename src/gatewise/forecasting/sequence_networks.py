@@ -12,8 +12,9 @@ from gatewise.forecasting.global_networks import Progress
 from gatewise.forecasting.origins import UNKNOWN, View, origins_of, targets_of, usual_movement
 from gatewise.forecasting.panel import Panel
 
-# Origins in a step of training, rows at least, and how many values of a series are read at most.
+# How many of a series' last values are read, and how many series are forecast in one dispatch, at most.
 _LONGEST = 512
+_ROWS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class SequenceNetworks:
         weights = []
         for member in range(self.members):
             relative = self.relative[member % len(self.relative)]
-            extra = np.stack([logs, scaled, np.full_like(logs, relative)], -1).astype(np.float32)
+            extra = np.stack([scaled, logs, np.full_like(logs, relative)], -1).astype(np.float32)
             y = np.concatenate([targets, extra], -1)[rows]
             y[len(panel) :, :, :horizon] = UNKNOWN
             own = member_seed(seed, member)
@@ -115,11 +116,13 @@ class TrainedSequenceNetworks:
         rows = np.arange(len(panel))
         last = np.maximum(aligned.lengths - 1, 0)
         base, scale = origins.base[rows, last], origins.scale[rows, last]
+        # Dispatches of one size need one program.
+        rows_at_once = -(-len(panel) // -(-len(panel) // _ROWS_AT_ONCE))
         still = (np.abs(np.diff(aligned.levels, axis=1)).sum(axis=1) == 0)[:, None]
         forecasts = []
         for weights in self.weights:
             model.set_weights(weights)
-            outputs = predict(model, origins.inputs, verbose=0)[rows, last].astype(np.float64)
+            outputs = predict(model, origins.inputs, batch_size=rows_at_once, verbose=0)[rows, last].astype(np.float64)
             forecasts.append(aligned.back(base + np.where(still, 0.0, scale[:, None] * outputs)))
         return np.stack(forecasts)
 
@@ -175,11 +178,10 @@ def _built(
 ) -> Any:
     from gatewise import layers as recurrent
     from gatewise.backend import import_keras
-    from gatewise.forecasting.losses import OriginLoss
+    from gatewise.forecasting.losses import OriginLoss, compiled
 
     keras = import_keras()
     cell, layers, units, dropout = architecture
-    steps, rate, decay = training
     inputs = keras.Input((None, features))
     hidden = inputs
     for place in range(layers):
@@ -191,12 +193,4 @@ def _built(
     correction = keras.layers.Dense(horizon, kernel_initializer=small)(hidden)
     direct = keras.layers.Dense(horizon, use_bias=False, kernel_initializer="zeros")(inputs)
     model = keras.Model(inputs, keras.layers.Add()([correction, direct]))
-    warm = max(steps // 20, 1)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 10, max(steps - warm, 1), alpha=0.02, warmup_target=rate, warmup_steps=warm
-    )
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=decay, global_clipnorm=1.0, use_ema=True, ema_momentum=max(1 - 8 / steps, 0.5)
-    )
-    model.compile(optimizer, OriginLoss(horizon))
-    return model
+    return compiled(model, OriginLoss(horizon), training)

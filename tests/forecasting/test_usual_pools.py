@@ -1,0 +1,30 @@
+"""Which networks a panel gets where nobody says."""
+
+import numpy as np
+import pytest
+
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.usual_pools import usual_networks
+
+
+def configurations(panel, mode):
+    return {part.name: part for part in usual_networks(panel, mode).networks}
+
+
+@pytest.mark.parametrize(
+    ("season", "time", "mode", "names"),
+    [
+        (1, 20, "fast", {"last", "smooth", "theta"}),
+        (12, 60, "fast", {"last", "smooth", "theta", "unadjusted"}),
+        (12, 60, "best", {"last", "smooth", "theta", "unadjusted", "deep"}),
+        (24, 700, "best", {"relative", "scaled", "between"}),
+        (24, 300, "best", {"last", "smooth", "theta", "unadjusted", "deep"}),
+    ],
+)
+def test_the_season_and_the_length_choose_the_configurations(season, time, mode, names):
+    assert set(configurations(Panel(np.ones((3, time)), season), mode)) == names
+
+
+def test_a_panel_of_many_values_gets_larger_networks():
+    sizes = [configurations(Panel(np.ones((rows, 60)), 12), "fast")["last"].units for rows in (999, 1000)]
+    assert sizes == [24, 40]

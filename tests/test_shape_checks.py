@@ -6,7 +6,7 @@ import pytest
 
 import shape_checks
 from gatewise.datasets import windows as windows_module_door
-from gatewise.recipes.result import spread
+from gatewise.recipes.members import spread
 
 
 def test_a_wrong_rank_inside_the_package_is_caught():

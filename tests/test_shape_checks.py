@@ -10,7 +10,7 @@ from gatewise.recipes.members import spread
 
 
 def test_a_wrong_rank_inside_the_package_is_caught():
-    with pytest.raises(jaxtyping.TypeCheckError, match="errors"):
+    with pytest.raises(jaxtyping.TypeCheckError, match="values"):
         spread(np.zeros((2, 3)))
 
 

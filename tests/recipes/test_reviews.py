@@ -127,7 +127,7 @@ def test_dropped_words_are_gone_from_all_places_and_the_others_make_up_for_it():
 
 @pytest.mark.parametrize("rank_all", [False, True])
 def test_reviews_are_numbered_by_rank_filled_up_and_cut_in_front(rank_all):
-    corpus = gw.read_corpus([("b b a", "neg"), ("a b", "pos")], test=[("c c c c a", "pos"), ("b c a b a", "neg")])
+    corpus = gw.read_corpus([("b b a", "neg"), ("a b", "pos")], test=[("c c c c c a", "pos"), ("b c a b a", "neg")])
     one = replace(recipe("imdb-lstm"), words=6, length=4)
     train, test = Numbers(corpus, rank_all).of(one)
     # 0 fills up, 1 starts, 2 is a word whose number would not be below 6, the most frequent word is 4.

@@ -109,7 +109,8 @@ def test_other_data_gets_neither_of_the_published_faults():
             "transformer",
             "There is no recipe 'transformer': choose among mlp, mlp-window, lstm, lstm-window, lstm-time-steps, "
             "lstm-stateful, lstm-stacked-stateful, gru, gru-window, gru-time-steps, gru-stateful, "
-            "gru-stacked-stateful.",
+            "gru-stacked-stateful, imdb-lstm, imdb-lstm-dropout, imdb-lstm-gate-dropout, imdb-lstm-word-dropout, "
+            "imdb-cnn-lstm, imdb-gru, imdb-gru-dropout, imdb-gru-gate-dropout, imdb-gru-word-dropout, imdb-cnn-gru.",
         ),
     ],
 )

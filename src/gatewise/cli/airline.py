@@ -85,11 +85,11 @@ def airline(
         from gatewise.report import write_recipes
 
         write_recipes(results, report, series=Path(data).name, force=force)  # type: ignore[arg-type]
-        if not quiet:
-            typer.echo(f"report: {report}", err=True)
 
     content = {"data": data} if as_json else None
     show(results, summary.table(results), summary.conclusion(results), content, write if report else None)
+    if report is not None and not quiet:
+        typer.echo(f"report: {report}", err=True)
 
 
 def _values(data: str, column: str | None, fix: list[str] | None, form: list[str] | None) -> Any:

@@ -9,10 +9,15 @@ import pytest
 import gatewise as gw
 
 PUBLIC = {
+    "Calibration",
     "Ensemble",
     "History",
     "Lengths",
+    "Linear",
+    "Network",
     "Stream",
+    "TextClassifier",
+    "Validation",
     "__version__",
     "accelerate",
     "baselines",

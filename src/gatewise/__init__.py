@@ -19,10 +19,15 @@ from gatewise.version import __version__ as __version__
 _backend.choose()
 
 _DOORS = {
+    "Calibration": "gatewise.classification",
     "Ensemble": "gatewise.training.members",
     "History": "gatewise.training.history",
     "Lengths": "gatewise.training.lengths",
+    "Linear": "gatewise.classification",
+    "Network": "gatewise.classification",
     "Stream": "gatewise.training.stream",
+    "TextClassifier": "gatewise.classification",
+    "Validation": "gatewise.classification",
     "accelerate": "gatewise.recurrent",
     "baselines": "gatewise.baselines",
     "datasets": "gatewise.datasets",
@@ -58,6 +63,11 @@ if TYPE_CHECKING:
     from gatewise import layers as layers
     from gatewise import losses as losses
     from gatewise import metrics as metrics
+    from gatewise.classification import Calibration as Calibration
+    from gatewise.classification import Linear as Linear
+    from gatewise.classification import Network as Network
+    from gatewise.classification import TextClassifier as TextClassifier
+    from gatewise.classification import Validation as Validation
     from gatewise.datasets import read_corpus as read_corpus
     from gatewise.datasets.windows import windows as windows
     from gatewise.recipes import recipe as recipe

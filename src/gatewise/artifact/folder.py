@@ -19,6 +19,7 @@ WEIGHTS = "weights.safetensors"
 NAMES = frozenset({manifests.NAME, WEIGHTS})
 _KINDS = {
     "ensemble": "a saved ensemble",
+    "text-classifier": "a saved text classifier",
     "stream-state": "the saved state of a stream",
     "training-run": "the checkpoint of a run",
 }

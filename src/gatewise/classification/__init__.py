@@ -1,4 +1,23 @@
 """Labelled texts to a classifier: networks, the linear model beside them, calibrated probabilities, and reasons.
 
+::
+
+    classifier      `TextClassifier`                         specification  its options
+    given_texts     a corpus, or texts and labels, checked
+    fitting         one run, from words to a combination     folds          which texts are held out together
+    ngrams, linear, sparse_logistic    the linear model
+    members         several networks, each without one fold
+    readers         how a network reads and is trained       packing        texts as rows of one shape
+    chunk_network   gatewise's own network                   word_vectors, vector_files   where its embedding begins
+    targets         what it is trained towards
+    combination     scores of models to probabilities        held_out, scores   what these are worth
+
 In: a `Corpus`. Out: probabilities of classes, and saved models.
 """
+
+from gatewise.classification.classifier import TextClassifier as TextClassifier
+from gatewise.classification.held_out import HeldOut as HeldOut
+from gatewise.classification.specification import Calibration as Calibration
+from gatewise.classification.specification import Linear as Linear
+from gatewise.classification.specification import Network as Network
+from gatewise.classification.specification import Validation as Validation

@@ -40,6 +40,13 @@ class Sequences:
         """Where each text begins in `ids`, and at last where the last one ends, ``(samples + 1,)``."""
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
 
+    def select(self, rows: Sequence[int] | np.ndarray) -> "Sequences":
+        """Return the numbers of the texts at some positions, in that order."""
+        positions = np.asarray(rows, np.int64)
+        lengths = self.lengths[positions]
+        within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return Sequences(self.ids[np.repeat(self.offsets[:-1][positions], lengths) + within], lengths)
+
     def padded(
         self, maxlen: int | None = None, padding: End = "pre", truncating: End = "pre", value: int = 0
     ) -> Int32[np.ndarray, "samples time"]:

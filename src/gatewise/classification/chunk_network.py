@@ -1,0 +1,83 @@
+"""The network that reads texts in chunks: embedding, recurrent layer in both directions, pooling over a whole text."""
+
+from typing import Any
+
+from gatewise.backend import import_keras
+from gatewise.classification.specification import Network
+
+keras = import_keras()
+layers, ops = keras.layers, keras.ops
+
+# What a maximum is at least: that of no words at all must not be infinite.
+_LOWEST = -10.0
+
+
+class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
+    """Packs of chunks in, numbers for each text of a pack out.
+
+    Each chunk is read by itself; over all words of a text the outputs are pooled twice, by their maximum and by their
+    sum divided by the root of the number of words, which lets long texts speak louder than a mean would.
+
+    Args:
+        sizes: Rows of the tables of words and of pairs of words (0 for none).
+        outputs: Numbers for each text.
+        spec: A `Network`.
+    """
+
+    def __init__(self, sizes: tuple[int, int], outputs: int, spec: Network, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        words, pairs = sizes
+        self.spec = spec
+        self.words = layers.Embedding(words, spec.embedding, name="words")
+        self.pairs = layers.Embedding(pairs, spec.embedding, name="pairs") if pairs else None
+        kind = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}[spec.cell]
+        self.walk = layers.Bidirectional(kind(spec.units, return_sequences=True), name="walk")
+        self.input_dropout = layers.SpatialDropout1D(spec.embedding_dropout, name="input_dropout")
+        self.dropout = layers.Dropout(spec.dropout, name="dropout")
+        self.out = layers.Dense(outputs, name="out")
+        self.seeds = keras.random.SeedGenerator(0)
+
+    def build(self, shapes: Any) -> None:
+        """Make the weights."""
+        _, _, steps = shapes["words"]
+        self.words.build(None)
+        if self.pairs is not None:
+            self.pairs.build(None)
+        self.walk.build((None, steps, self.spec.embedding))
+        self.out.build((None, 4 * self.spec.units))
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return ``(packs, chunks, outputs)``: a row for each text that a pack may hold."""
+        words, texts = inputs["words"], inputs["texts"]
+        _, chunks, steps = words.shape
+        ids = ops.reshape(words, (-1, steps))
+        real = ops.not_equal(ids, 0)
+        counted = ops.cast(real, "float32")[..., None]
+        # Adam moves every weight by about the learning rate, whatever its gradient: a table that is multiplied by a
+        # number is learnt so many times as fast.
+        read = self.words(ids) * self.spec.embedding_rate
+        if self.pairs is not None:
+            read = read + self.pairs(ops.reshape(inputs["pairs"], (-1, steps))) * self.spec.embedding_rate
+        if training and self.spec.word_dropout:
+            drawn = keras.random.uniform(ops.shape(counted), seed=self.seeds)
+            read = read * ops.cast(drawn > self.spec.word_dropout, "float32")
+        if self.spec.embedding_dropout:
+            read = self.input_dropout(read, training=training)
+        found = self.walk(read, mask=real, training=training)
+        pooled = self._pool(found, counted, texts, chunks)
+        outputs = self.out(self.dropout(pooled, training=training))
+        return ops.reshape(outputs, (-1, chunks, outputs.shape[-1]))
+
+    def _pool(self, found: Any, counted: Any, texts: Any, chunks: int) -> Any:
+        """Pool over the words of each text, and one place for chunks that are of none, which is cut off."""
+        packs = ops.shape(texts)[0]
+        places = ops.reshape(texts + ops.arange(packs, dtype="int32")[:, None] * (chunks + 1), (-1,))
+        number = packs * (chunks + 1)
+        highest = ops.max(ops.where(counted > 0, found, _LOWEST), axis=1)
+        highest = ops.maximum(ops.segment_max(highest, places, number), _LOWEST)
+        sums = ops.segment_sum(ops.sum(found * counted, axis=1), places, number)
+        words = ops.segment_sum(ops.sum(counted, axis=1), places, number)
+        pooled = ops.concatenate([highest, sums / ops.sqrt(ops.maximum(words, 1.0))], axis=-1)
+        pooled = ops.reshape(pooled, (-1, chunks + 1, pooled.shape[-1]))
+        return pooled[:, :chunks]

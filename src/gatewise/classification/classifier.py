@@ -1,0 +1,258 @@
+"""`TextClassifier`: labelled texts in, calibrated probabilities out."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from gatewise.classification import saved
+from gatewise.classification.fitting import Fitted, Part, Plan, Progress, run
+from gatewise.classification.given_texts import as_given, as_texts, importances, truth_of
+from gatewise.classification.held_out import LINEAR, NETWORK, HeldOut
+from gatewise.classification.readers import Texts as Numbers
+from gatewise.classification.specification import Calibration, Linear, Network, Validation, as_spec
+from gatewise.datasets import Corpus
+from gatewise.datasets.text import Texts
+from gatewise.datasets.text.wording import short
+from gatewise.errors import UsageError
+
+NETWORKS = (Network(),)
+
+
+class TextClassifier:
+    """A classifier of texts: networks and a linear model, and their validated combination.
+
+    Conventions are scikit-learn's. Texts have one of several classes, or any number of them (a corpus with several labels,
+    or a matrix of truth values).
+
+    Args:
+        network: The networks: a `Network`; a function that takes the number of words and of outputs and returns a Keras
+            model that reads token numbers ``(texts, time)``; or several of these, which take turns. ``()`` for the linear
+            model alone. Default: what did best on movie reviews.
+        minutes: How long training may take; it decides how many networks are trained.
+        network_only: Whether only the networks are asked. The linear model is trained all the same, to compare with.
+        linear: A `Linear`.
+        validation: A `Validation`, or the number of folds.
+        class_weight: How much classes count: ``"balanced"``, or a dict; None for all alike. Probabilities stay those of
+            the training texts; decisions weigh them.
+        calibration: A `Calibration`, ``"temperature"`` or ``"isotonic"``; None for probabilities as they come.
+        seed: Where weights, order and dropout come from.
+
+    Attributes:
+        classes_: The classes as they were given, ``(classes,)``.
+        multi_label_: Whether a text may have several, or none.
+        linear_: The linear model, as a classifier of its own with ``predict_proba``.
+        network_: The networks likewise; None where there are none.
+        validation_: Probabilities of the training texts by models that did not know them, a `HeldOut`.
+        thresholds_: From which probability on a class is given, where a text may have several.
+        seconds_: How long each part of the training took.
+        notes_: What was found out, a sentence each.
+
+    Example:
+        >>> import gatewise as gw
+        >>> texts = ["a good film", "good fun", "so good", "a bad film", "bad taste", "so bad"] * 4
+        >>> classifier = gw.TextClassifier(network=()).fit(texts, ["pos", "pos", "pos", "neg", "neg", "neg"] * 4)
+        >>> classifier.predict(["a good one"]).tolist()
+        ['pos']
+    """
+
+    def __init__(
+        self,
+        *,
+        network: Any = None,
+        minutes: float = 10.0,
+        network_only: bool = False,
+        linear: Linear | None = None,
+        validation: Validation | int | None = None,
+        class_weight: Any = None,
+        calibration: Calibration | Literal["temperature", "isotonic"] | None = "temperature",
+        seed: int = 0,
+    ) -> None:
+        self.network = network
+        self.minutes = minutes
+        self.network_only = network_only
+        self.linear = linear
+        self.validation = validation
+        self.class_weight = class_weight
+        self.calibration = calibration
+        self.seed = seed
+
+    def fit(self, texts: Any, labels: Any = None, *, progress: Progress | None = None) -> "TextClassifier":
+        """Learn from labelled texts.
+
+        Args:
+            texts: A `Corpus`, of which the training part is taken; or texts.
+            labels: Of texts that are no corpus: one label each, or a matrix of truth values ``(texts, classes)``.
+            progress: Called with the share that is done, from 0 to 1, and what is being done.
+
+        Raises:
+            UsageError: An argument that cannot be meant.
+            DataError: Texts or labels that cannot be learnt from.
+        """
+        plan = self._plan()
+        given = as_given(texts, labels)
+        importance, weights = importances(self.class_weight, given)
+        self._take(run(plan, given, importance, progress or (lambda share, what: None)), given.classes, weights)
+        return self
+
+    def predict_proba(self, texts: Any) -> Float64[np.ndarray, "samples classes"]:
+        """Return the probability of each class for each text, in the order of `classes_`."""
+        numbers = self._numbers(texts)
+        asked = {LINEAR: self._fitted.linear, NETWORK: self._fitted.network}
+        return _probabilities([asked[name] for name in self._fitted.asked], self._fitted.combination, numbers)
+
+    def predict(self, texts: Any) -> np.ndarray:
+        """Return the class of each text ``(samples,)``; where it may have several, truth values ``(samples, classes)``."""
+        return self.decide(self.predict_proba(texts))
+
+    def decide(self, probabilities: Float64[np.ndarray, "samples classes"]) -> np.ndarray:
+        """Return what `predict` makes of probabilities."""
+        self._check_fitted()
+        if self.multi_label_:
+            result: np.ndarray = probabilities >= self.thresholds_
+            return result
+        return self.classes_[(probabilities * self._weights).argmax(axis=1)]
+
+    def score(self, texts: Any, labels: Any = None) -> float:
+        """Return the share of texts whose classes are all right.
+
+        Args:
+            texts: A `Corpus` of one part, or texts.
+            labels: Of texts that are no corpus.
+        """
+        self._check_fitted()
+        if isinstance(texts, Corpus):
+            if labels is not None:
+                raise UsageError("labels are given, and a Corpus has its own: leave them out.")
+            labels = texts.labels if texts.multi_label else np.array(texts.classes)[texts.labels]
+        elif labels is None:
+            raise UsageError("labels are missing: give score(texts, labels), or a Corpus.")
+        given = as_texts(texts)
+        truth = truth_of(labels, self.classes_, self.multi_label_, len(given))
+        found = self.predict(given)
+        if self.multi_label_:
+            return float((found == truth).all(axis=1).mean())
+        return float((found == self.classes_[truth.argmax(axis=1)]).mean())
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Save the classifier as a folder without code.
+
+        Args:
+            path: The folder to be; its parent must exist.
+            overwrite: Whether a saved classifier that is there may be replaced.
+
+        Raises:
+            UsageError: Something is in the way, or a network of your own has a part that data alone cannot describe.
+            EnvironmentFault: The folder cannot be written.
+        """
+        self._check_fitted()
+        saved.write(path, self._fitted, self.classes_, self._weights, overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None) -> "TextClassifier":
+        """Load what `save` saved, executing nothing of it.
+
+        Args:
+            path: The folder.
+            custom_objects: Classes and functions of your own that a network was made with, by name.
+
+        Raises:
+            ModelFileError: The folder is missing, damaged, foreign or newer.
+        """
+        classifier = cls()
+        classifier._take(*saved.read(path, custom_objects))
+        return classifier
+
+    def _plan(self) -> Plan:
+        """Check the arguments, and return what they ask for."""
+        kinds: Any = NETWORKS if self.network is None else self.network
+        kinds = tuple(kinds) if isinstance(kinds, list | tuple) else (kinds,)
+        for kind in kinds:
+            if not isinstance(kind, Network) and not callable(kind):
+                raise UsageError(
+                    f"network is {short(kind)}: give a gw.Network, a function that makes a Keras model, a list of these, or "
+                    "() for none."
+                )
+        if isinstance(self.minutes, bool) or not isinstance(self.minutes, int | float) or not self.minutes > 0:
+            raise UsageError(f"minutes is {short(self.minutes)}: give a number above 0.")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**63:
+            raise UsageError(f"seed is {short(self.seed)}: give a whole number of at least 0.")
+        if not isinstance(self.network_only, bool) or (self.network_only and not kinds):
+            raise UsageError(f"network_only is {short(self.network_only)}: give True, with a network, or False.")
+        return Plan(
+            kinds=kinds,
+            linear=as_spec("linear", self.linear, Linear, lambda value: Linear() if value is None else None),
+            validation=as_spec("validation", self.validation, Validation, _as_validation),
+            calibration=as_spec("calibration", self.calibration, Calibration, _as_calibration),
+            seconds=60.0 * float(self.minutes),
+            network_only=self.network_only,
+            seed=int(self.seed),
+        )
+
+    def _take(self, fitted: Fitted, classes: np.ndarray, weights: Float64[np.ndarray, " classes"]) -> None:
+        self._fitted = fitted
+        self._weights = weights
+        self.classes_ = classes
+        self.multi_label_ = fitted.held_out.several
+        self.vocabulary_ = fitted.vocabulary
+        self.linear_ = PartOfClassifier(fitted.linear, self._numbers)
+        self.network_ = None if fitted.network is None else PartOfClassifier(fitted.network, self._numbers)
+        self.validation_: HeldOut = fitted.held_out
+        self.thresholds_ = fitted.thresholds
+        self.seconds_ = fitted.seconds
+        self.notes_ = fitted.notes
+
+    def _numbers(self, texts: Any) -> Numbers:
+        self._check_fitted()
+        encoded = self.vocabulary_.encode(as_texts(texts))
+        return Numbers(encoded.words, encoded.bigrams)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "_fitted"):
+            raise UsageError("This TextClassifier has learnt nothing yet: call fit(texts, labels) first.")
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_fitted"):
+            return "<TextClassifier, not fitted>"
+        networks = 0 if self._fitted.network is None else len(self._fitted.network.model.trained)
+        return f"<TextClassifier of {len(self.classes_)} classes: linear model, {networks} networks>"
+
+
+class PartOfClassifier:
+    """One part of a `TextClassifier`, asked alone.
+
+    Attributes:
+        model: The linear model, or the networks.
+    """
+
+    def __init__(self, part: Part, numbers: Callable[[Any], Numbers]) -> None:
+        self.model = part.model
+        self._part = part
+        self._numbers = numbers
+
+    def predict_proba(self, texts: Sequence[str] | Texts) -> Float64[np.ndarray, "samples classes"]:
+        """Return the probability of each class for each text, calibrated for this part alone."""
+        return _probabilities([self._part], self._part.combination, self._numbers(texts))
+
+
+def _scores(part: Part, numbers: Numbers) -> Float32[np.ndarray, "samples outputs"]:
+    is_network = hasattr(part.model, "trained")
+    return part.model.scores(numbers if is_network else numbers.words)
+
+
+def _probabilities(parts: list[Any], combination: Any, numbers: Numbers) -> Float64[np.ndarray, "samples classes"]:
+    scores = np.stack([_scores(part, numbers) for part in parts]).astype(np.float64)
+    return combination.probabilities(scores)
+
+
+def _as_validation(value: Any) -> Validation | None:
+    if value is None:
+        return Validation()
+    return replace(Validation(), folds=value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _as_calibration(value: Any) -> Calibration | None:
+    return Calibration(value) if value is None or value in ("temperature", "isotonic") else None

@@ -1,0 +1,255 @@
+"""One training run of a classifier: words, folds, the linear model, the networks, and their combination."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32
+
+from gatewise.classification.combination import Combination, combine, cross_combined
+from gatewise.classification.folds import fold_of
+from gatewise.classification.given_texts import Given, having
+from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
+from gatewise.classification.linear import Problem, fit_linear
+from gatewise.classification.members import Maker, Members, train_members
+from gatewise.classification.ngrams import NGrams
+from gatewise.classification.readers import Lesson, Texts
+from gatewise.classification.specification import Calibration, Linear, Network, Validation
+from gatewise.datasets import Corpus, Vocabulary
+from gatewise.errors import DataError
+from gatewise.tables.form import count
+
+Progress = Callable[[float, str], None]
+
+# Shares of the time that the parts take, for the progress.
+_BEFORE_LINEAR, _BEFORE_NETWORKS = 0.02, 0.1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do.
+
+    Attributes:
+        kinds: The kinds of networks; none for the linear model alone.
+        linear: The linear model.
+        validation: How texts are held out.
+        calibration: How probabilities are made.
+        seconds: How long it may take.
+        network_only: Whether only the networks are to be asked.
+        seed: Where random numbers come from.
+    """
+
+    kinds: tuple[Network | Maker, ...]
+    linear: Linear
+    validation: Validation
+    calibration: Calibration
+    seconds: float
+    network_only: bool
+    seed: int
+
+
+class Part(NamedTuple):
+    """A model and how its scores become probabilities.
+
+    Attributes:
+        model: A `LinearModel` or `Members`.
+        combination: Of this model alone.
+    """
+
+    model: Any
+    combination: Combination
+
+
+@dataclass
+class Fitted:
+    """What a run has made.
+
+    Attributes:
+        vocabulary: The words.
+        linear: The linear model.
+        network: The networks, or None.
+        combination: How what the asked parts say becomes probabilities.
+        asked: Which parts these are.
+        held_out: Probabilities of the training texts by models that did not know them.
+        thresholds: From which probability on each class is given, where a text may have several.
+        seconds: How long each part of the run took.
+        notes: What was found out, a sentence each.
+    """
+
+    vocabulary: Vocabulary
+    linear: Part
+    network: Part | None
+    combination: Combination
+    asked: tuple[str, ...]
+    held_out: HeldOut
+    thresholds: Float64[np.ndarray, " classes"]
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class _Clock:
+    """Seconds of the parts of a run."""
+
+    def __init__(self) -> None:
+        self.started = self.last = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def ends(self, what: str) -> None:
+        now = time.monotonic()
+        self.seconds[what] = now - self.last
+        self.last = now
+
+
+def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], progress: Progress) -> Fitted:
+    """Train everything.
+
+    Args:
+        plan: What to do.
+        given: The texts.
+        importance: How much each counts.
+        progress: Told the share that is done, and what is being done.
+    """
+    corpus, clock = given.corpus, _Clock()
+    several = corpus.multi_label
+    truth = having(corpus)
+    outputs = truth[:, 1:] if truth.shape[1] == 2 and not several else truth
+    progress(0.0, "words")
+    vocabulary, texts = _words(corpus, plan)
+    folds = fold_of(corpus, min(plan.validation.folds, _most_folds(truth)))
+    clock.ends("words")
+    progress(_BEFORE_LINEAR, "linear model")
+    ngrams = NGrams.of(texts.words, vocabulary.size, plan.linear.longest, plan.linear.min_texts)
+    problem = Problem(ngrams.matrix(texts.words), outputs, importance)
+    linear, linear_scores = fit_linear(ngrams, problem, folds, plan.linear)
+    clock.ends(LINEAR)
+    scores = {LINEAR: linear_scores}
+    members, covered = None, np.arange(int(folds.max()) + 1)
+    if plan.kinds:
+        members = Members(plan.kinds, vocabulary, outputs.shape[1], int(texts.words.lengths.max()))
+        none = np.zeros(0, np.int64)
+        lesson = Lesson(texts, outputs, importance, outputs.shape[1] > 1 and not several, none, none, plan.seed)
+        told = _telling(progress)
+        held = train_members(members, lesson, folds, clock.started + plan.seconds, told)
+        scores[NETWORK], covered = held.scores, np.array(held.covered)
+        clock.ends(NETWORK)
+    progress(0.98, "calibration")
+    rows = np.flatnonzero(np.isin(folds, covered))
+    fitted = _combined(plan, scores, truth, folds, rows, several)
+    parts = {name: Part(model, fitted.alone[name]) for name, model in ((LINEAR, linear), (NETWORK, members)) if model}
+    clock.ends("calibration")
+    clock.seconds["all"] = clock.last - clock.started
+    progress(1.0, "done")
+    notes = _notes(fitted.held_out, members, int(folds.max()) + 1)
+    thresholds = _thresholds(fitted.held_out, plan.calibration, several)
+    return Fitted(
+        vocabulary,
+        parts[LINEAR],
+        parts.get(NETWORK),
+        fitted.combination,
+        fitted.asked,
+        fitted.held_out,
+        thresholds,
+        clock.seconds,
+        notes,
+    )
+
+
+class _Combined(NamedTuple):
+    combination: Combination
+    asked: tuple[str, ...]
+    alone: dict[str, Combination]
+    held_out: HeldOut
+
+
+def _words(corpus: Corpus, plan: Plan) -> tuple[Vocabulary, Texts]:
+    """Return the words of the training texts, and the texts in their numbers."""
+    buckets = max((kind.bigrams for kind in plan.kinds if isinstance(kind, Network)), default=0)
+    least = plan.linear.min_texts
+    try:
+        vocabulary = Vocabulary.of(corpus.texts, None, least, buckets)
+    except DataError as error:
+        if "min_count" not in str(error):
+            raise
+        raise DataError(
+            f"No word is {least} times in {count(len(corpus), 'training text')}: give gw.Linear(min_texts=1), or more texts."
+        ) from None
+    encoded = vocabulary.encode(corpus.texts)
+    return vocabulary, Texts(encoded.words, encoded.bigrams)
+
+
+def _most_folds(truth: Bool[np.ndarray, "samples classes"]) -> int:
+    """Return how many folds there can be: one class at least has to be met in each."""
+    counts = truth.sum(axis=0)
+    return max(2, int(np.sort(counts)[-2:].min()))
+
+
+def _telling(progress: Progress) -> Callable[[int, int], None]:
+    def told(number: int, wanted: int) -> None:
+        share = _BEFORE_NETWORKS + (0.98 - _BEFORE_NETWORKS) * number / wanted
+        progress(share, f"network {number + 1} of {wanted}")
+
+    return told
+
+
+def _combined(
+    plan: Plan,
+    scores: dict[str, Any],
+    truth: Bool[np.ndarray, "samples classes"],
+    folds: Int32[np.ndarray, " samples"],
+    rows: np.ndarray,
+    several: bool,
+) -> _Combined:
+    """Learn the combination of all parts and of each alone, and the probabilities of texts held out by both."""
+    method = plan.calibration.method
+    asked = (NETWORK,) if plan.network_only and NETWORK in scores else tuple(scores)
+    truth, folds = truth[rows], folds[rows]
+
+    def stacked(names: tuple[str, ...]) -> Float32[np.ndarray, "parts samples outputs"]:
+        return np.stack([scores[name][rows] for name in names]).astype(np.float64)
+
+    alone = {name: combine(stacked((name,)), truth, several, method) for name in scores}
+    probabilities = {name: cross_combined(stacked((name,)), truth, folds, several, method) for name in scores}
+    probabilities[COMBINED] = cross_combined(stacked(asked), truth, folds, several, method)
+    combination = combine(stacked(asked), truth, several, method)
+    return _Combined(combination, asked, alone, HeldOut(rows, folds, truth, probabilities, several))
+
+
+def _thresholds(held_out: HeldOut, calibration: Calibration, several: bool) -> Float64[np.ndarray, " classes"]:
+    """Return from which probability on each class is given."""
+    classes = held_out.truth.shape[1]
+    if not several or calibration.thresholds == "half":
+        return np.full(classes, 0.5)
+    return np.array([best_f1(held_out.truth[:, k], held_out.probabilities[COMBINED][:, k]) for k in range(classes)])
+
+
+def best_f1(truth: Bool[np.ndarray, " samples"], probability: Float64[np.ndarray, " samples"]) -> float:
+    """Return the threshold that is best for F1: half way between two probabilities; ½ where nothing is true.
+
+    >>> best_f1(np.array([False, True, True]), np.array([0.1, 0.3, 0.4]))
+    0.2
+    """
+    order = np.argsort(-probability, kind="stable")
+    found = np.cumsum(truth[order])
+    if not len(found) or not found[-1]:
+        return 0.5
+    f1 = 2 * found / (np.arange(1, len(found) + 1) + found[-1])
+    last = np.append(np.diff(probability[order]) < 0, True)
+    best = int(np.argmax(np.where(last, f1, -1)))
+    below = probability[order[best + 1]] if best + 1 < len(order) else 0.0
+    return float((probability[order[best]] + below) / 2)
+
+
+def _notes(held_out: HeldOut, members: Members | None, folds: int) -> tuple[str, ...]:
+    notes = []
+    if members is not None:
+        trained = len(members.trained)
+        if held_out.linear_is_as_good:
+            notes.append("The linear model alone is as good: nothing shows that the networks add to it.")
+        if trained < folds:
+            notes.append(
+                f"{count(trained, 'network')} of {folds} could be trained in the time given, so that "
+                f"{len(held_out.rows):,} texts were held out; more minutes give more."
+            )
+    return tuple(notes)

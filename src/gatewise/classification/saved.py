@@ -1,0 +1,192 @@
+"""A fitted classifier as a folder without code: ``manifest.json`` and ``weights.safetensors``, and back again."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gatewise.artifact import read_folder, rebuild, write_folder
+from gatewise.artifact.manifest import NAME, refusal, short
+from gatewise.classification.combination import Combination
+from gatewise.classification.fitting import Fitted, Part
+from gatewise.classification.held_out import LINEAR, NETWORK, HeldOut
+from gatewise.classification.linear import LinearModel
+from gatewise.classification.members import Member, Members
+from gatewise.classification.ngrams import NGrams
+from gatewise.classification.readers import RowReader
+from gatewise.classification.specification import Network
+from gatewise.datasets import Vocabulary
+from gatewise.errors import GatewiseError, ModelFileError
+
+KIND = "text-classifier"
+_KINDS_OF_CLASSES = {"U": str, "i": int, "u": int, "f": float, "b": bool}
+
+Arrays = dict[str, np.ndarray]
+
+
+def write(
+    path: str | os.PathLike[str], fitted: Fitted, classes: np.ndarray, weights: np.ndarray, overwrite: bool
+) -> None:
+    """Write a classifier.
+
+    Raises:
+        UsageError: Something is in the way, or a network cannot be described by data alone.
+        EnvironmentFault: The folder cannot be written.
+    """
+    arrays: Arrays = {"decision/weights": weights, "decision/thresholds": fitted.thresholds}
+    linear: LinearModel = fitted.linear.model
+    arrays |= {
+        "linear/weights": linear.weights,
+        "linear/squares": linear.squares,
+        "linear/intercepts": linear.intercepts,
+        **{f"linear/terms/{order}": keys for order, keys in enumerate(linear.ngrams.orders, 1)},
+    }
+    arrays |= _combination_arrays("combination", fitted.combination)
+    arrays |= _combination_arrays(f"alone/{LINEAR}", fitted.linear.combination)
+    held = fitted.held_out
+    arrays |= {"held_out/rows": held.rows, "held_out/folds": held.folds, "held_out/truth": held.truth}
+    arrays |= {f"held_out/probabilities/{name}": found for name, found in held.probabilities.items()}
+    entries: dict[str, Any] = {
+        "kind": KIND,
+        "classes": [name.item() for name in classes],
+        "several": held.several,
+        "asked": list(fitted.asked),
+        "vocabulary": fitted.vocabulary.to_json(),
+        "seconds": fitted.seconds,
+        "notes": list(fitted.notes),
+        "networks": None,
+    }
+    if fitted.network is not None:
+        members: Members = fitted.network.model
+        arrays |= _combination_arrays(f"alone/{NETWORK}", fitted.network.combination)
+        entries["networks"] = {
+            "outputs": members.outputs,
+            "longest": members.longest,
+            "kinds": [_described(members, kind) for kind in range(len(members.kinds))],
+            "trained": [[member.kind, member.fold, member.seconds] for member in members.trained],
+        }
+        for number, member in enumerate(members.trained):
+            for place, array in enumerate(member.weights):
+                arrays[f"network/{number:04d}/{place:04d}"] = np.asarray(array)
+    write_folder(path, entries, arrays, overwrite)
+
+
+def read(
+    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None
+) -> tuple[Fitted, np.ndarray, np.ndarray]:
+    """Read a classifier: what was fitted, the classes, and how much each weighs in decisions.
+
+    Raises:
+        ModelFileError: The folder is missing, damaged, foreign or newer.
+    """
+    entries, arrays = read_folder(path, KIND)
+    where = Path(path) / NAME
+    try:
+        return _read(entries, arrays, where, custom_objects or {})
+    except GatewiseError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise refusal(where, f"it does not describe a whole classifier ({short(error)})") from error
+
+
+def _read(
+    entries: dict[str, Any], arrays: Arrays, where: Path, custom: Mapping[str, Any]
+) -> tuple[Fitted, np.ndarray, np.ndarray]:
+    vocabulary = Vocabulary.from_json(entries["vocabulary"])
+    classes, several = np.array(entries["classes"]), bool(entries["several"])
+    if classes.ndim != 1 or classes.dtype.kind not in _KINDS_OF_CLASSES:
+        raise refusal(where, "its classes are no list of names")
+    orders = [arrays[f"linear/terms/{order}"] for order in range(1, 6) if f"linear/terms/{order}" in arrays]
+    ngrams = NGrams(vocabulary.size, tuple(orders))
+    linear = LinearModel(ngrams, arrays["linear/weights"], arrays["linear/squares"], arrays["linear/intercepts"])
+    outputs = 1 if len(classes) == 2 and not several else len(classes)
+    if linear.weights.shape != (ngrams.terms, outputs) or linear.squares.shape != linear.weights.shape:
+        raise refusal(where, "its linear model does not fit its words and classes")
+    found = {
+        name.rpartition("/")[2]: array for name, array in arrays.items() if name.startswith("held_out/probabilities/")
+    }
+    held = HeldOut(arrays["held_out/rows"], arrays["held_out/folds"], arrays["held_out/truth"], found, several)
+    network = None
+    if entries["networks"] is not None:
+        members = _read_members(entries["networks"], arrays, vocabulary, outputs, where, custom)
+        network = Part(members, _read_combination(f"alone/{NETWORK}", arrays, several))
+    fitted = Fitted(
+        vocabulary,
+        Part(linear, _read_combination(f"alone/{LINEAR}", arrays, several)),
+        network,
+        _read_combination("combination", arrays, several),
+        tuple(entries["asked"]),
+        held,
+        arrays["decision/thresholds"],
+        dict(entries["seconds"]),
+        tuple(entries["notes"]),
+    )
+    known = {LINEAR} | ({NETWORK} if network is not None else set())
+    if not fitted.asked or not set(fitted.asked) <= known or len(fitted.combination.weights) != len(fitted.asked):
+        raise refusal(where, "its combination does not fit its parts")
+    return fitted, classes, arrays["decision/weights"]
+
+
+def _read_members(
+    entry: dict[str, Any], arrays: Arrays, vocabulary: Vocabulary, outputs: int, where: Path, custom: Mapping[str, Any]
+) -> Members:
+    if entry["outputs"] != outputs:
+        raise refusal(where, "its networks do not fit its classes")
+    kinds = tuple(_read_kind(kind, where, custom) for kind in entry["kinds"])
+    members = Members(kinds, vocabulary, outputs, int(entry["longest"]))
+    for number, (kind, fold, seconds) in enumerate(entry["trained"]):
+        start = f"network/{number:04d}/"
+        names = sorted(name for name in arrays if name.startswith(start))
+        weights = [arrays[name] for name in names]
+        shapes = members.reader(kind).shapes()
+        if [array.shape for array in weights] != shapes:
+            raise refusal(where, f"the weights of its network {number + 1} do not fit it")
+        members.trained.append(Member(kind, fold, weights, seconds))
+    if not members.trained:
+        raise refusal(where, "it has no networks that were trained")
+    return members
+
+
+def _described(members: Members, kind: int) -> dict[str, Any]:
+    """Return a kind of network as plain values."""
+    given = members.kinds[kind]
+    if isinstance(given, Network):
+        values = asdict(given)
+        return {"spec": {**values, "vectors": str(values["vectors"])}}
+    reader = members.reader(kind)
+    assert isinstance(reader, RowReader)
+    plan = reader.plan()
+    return {"topology": plan.topology, "custom": sorted(plan.custom), "trainable": list(plan.trainable or ())}
+
+
+def _read_kind(entry: dict[str, Any], where: Path, custom: Mapping[str, Any]) -> Any:
+    if "spec" in entry:
+        names = {one.name for one in fields(Network)}
+        if set(entry["spec"]) != names:
+            raise refusal(where, "its description of a network is another version's")
+        return Network(**entry["spec"])
+    plan = rebuild.Plan(entry["topology"], None, frozenset(entry["custom"]), tuple(entry["trainable"]))
+
+    def make(words: int, outputs: int) -> Any:
+        return rebuild.build(plan, where, custom, lambda built: None)
+
+    return make
+
+
+def _combination_arrays(name: str, combination: Combination) -> Arrays:
+    found = {f"{name}/weights": combination.weights, f"{name}/shifts": combination.shifts}
+    for number, curve in enumerate(combination.curves or ()):
+        found[f"{name}/curves/{number:04d}"] = curve
+    return found
+
+
+def _read_combination(name: str, arrays: Arrays, several: bool) -> Combination:
+    start = f"{name}/curves/"
+    curves = tuple(arrays[key] for key in sorted(arrays) if key.startswith(start))
+    weights, shifts = arrays[f"{name}/weights"], arrays[f"{name}/shifts"]
+    if not all(np.isfinite(array).all() for array in (weights, shifts, *curves)):
+        raise ModelFileError(f"The tensors {name!r} hold NaN or infinity: restore the folder from a copy.")
+    return Combination(weights, shifts, several, curves or None)

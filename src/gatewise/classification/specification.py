@@ -1,0 +1,168 @@
+"""What a classifier is made of, as plain frozen values: the arguments of `TextClassifier` with all their parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from gatewise.datasets.text.wording import listed, short
+from gatewise.errors import UsageError
+
+Cell = Literal["lstm", "gru", "rnn"]
+Method = Literal["temperature", "isotonic"]
+Start = Literal["neighbours", "random"]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The linear model: logistic regression on the runs of words that are in a text.
+
+    Attributes:
+        longest: Words of the longest runs.
+        min_texts: In how many training texts a run has to be.
+        strength: How much the training texts count against small weights; larger fits closer.
+    """
+
+    longest: int = 3
+    min_texts: int = 2
+    strength: float = 30.0
+
+    def __post_init__(self) -> None:
+        _whole(self, "longest", 1, 5)
+        _whole(self, "min_texts", 1)
+        _positive(self, "strength")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that reads texts in chunks, forwards and backwards, and pools over all words.
+
+    Attributes:
+        cell: ``"lstm"``, ``"gru"`` or ``"rnn"``.
+        units: Units in each direction.
+        embedding: Numbers that stand for a word.
+        vectors: Where the embedding begins: ``"neighbours"``, vectors of the words near each word in the training texts;
+            ``"random"``; or a text file in the format of GloVe or word2vec.
+        embedding_rate: How much slower than the rest the embedding is learnt.
+        max_words: How many words the network knows.
+        bigrams: How many numbers pairs of neighbouring words share, which are embedded as well; 0 for none.
+        chunk: Words that are read together.
+        word_dropout: Share of the words that are left out in a step.
+        embedding_dropout: Share of the numbers of all words that are left out in a step.
+        dropout: Share of what was pooled that is left out in a step.
+        learning_rate: Of Adam, at the beginning; it falls to almost zero.
+        epochs: How often all texts are read; None for as often as suits their number.
+        batch_texts: Texts of a step, about.
+        patience: Stop when so many epochs brought nothing to the texts held out; None to go through all epochs.
+        members: Networks to be trained, each without the texts of one fold; None for as many as the time allows.
+    """
+
+    cell: Cell = "lstm"
+    units: int = 64
+    embedding: int = 64
+    vectors: Start | str | Path = "neighbours"
+    embedding_rate: float = 0.3
+    max_words: int = 30_000
+    bigrams: int = 0
+    chunk: int = 50
+    word_dropout: float = 0.2
+    embedding_dropout: float = 0.0
+    dropout: float = 0.5
+    learning_rate: float = 2e-3
+    epochs: int | None = None
+    batch_texts: int = 40
+    patience: int | None = None
+    members: int | None = None
+
+    def __post_init__(self) -> None:
+        _one_of(self, "cell", get_args(Cell))
+        for name in ("units", "embedding", "max_words", "chunk", "batch_texts"):
+            _whole(self, name, 1)
+        _whole(self, "bigrams", 0)
+        for name in ("epochs", "patience", "members"):
+            if getattr(self, name) is not None:
+                _whole(self, name, 1)
+        for name in ("word_dropout", "embedding_dropout", "dropout"):
+            _share(self, name)
+        for name in ("embedding_rate", "learning_rate"):
+            _positive(self, name)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How the training texts are held out from the models that are judged by them.
+
+    Attributes:
+        folds: Into how many parts they are cut; each is held out once.
+    """
+
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        _whole(self, "folds", 2, 50)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How numbers become probabilities, and probabilities decisions.
+
+    Attributes:
+        method: ``"temperature"``: they are scaled and shifted; ``"isotonic"``: bent by any rising curve as well, which
+            needs a thousand texts; None: as the models give them.
+        thresholds: For texts with several classes: ``"half"`` gives a class from a probability of ½ on; ``"f1"`` from
+            the one that is best for the F1 of each class on the texts held out.
+    """
+
+    method: Method | None = "temperature"
+    thresholds: Literal["half", "f1"] = "half"
+
+    def __post_init__(self) -> None:
+        if self.method is not None:
+            _one_of(self, "method", get_args(Method))
+        _one_of(self, "thresholds", ("half", "f1"))
+
+
+def as_spec(name: str, value: Any, kind: type, shorthand: Callable[[Any], Any] | None = None) -> Any:
+    """Return an argument as the value it stands for.
+
+    Args:
+        name: Of the argument.
+        value: As it was given: None for the default, the value itself, or something that `shorthand` takes.
+        kind: The class of the value.
+        shorthand: Makes a value of what is written shorter; returns None where it cannot.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if isinstance(value, kind):
+        return value
+    made = shorthand(value) if shorthand is not None else None
+    if made is None:
+        parts = listed([one.name for one in fields(kind)])
+        raise UsageError(f"{name} is {short(value)}: give a gw.{kind.__name__}, whose parts are {parts}.")
+    return made
+
+
+def _whole(spec: Any, name: str, least: int, most: int | None = None) -> None:
+    value = getattr(spec, name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
+        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise UsageError(f"{type(spec).__name__}.{name} is {short(value)}: give a whole number {limits}.")
+
+
+def _share(spec: Any, name: str) -> None:
+    value = getattr(spec, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise UsageError(f"{type(spec).__name__}.{name} is {short(value)}: give a share of at least 0 and below 1.")
+
+
+def _positive(spec: Any, name: str) -> None:
+    value = getattr(spec, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise UsageError(f"{type(spec).__name__}.{name} is {short(value)}: give a number above 0.")
+
+
+def _one_of(spec: Any, name: str, choices: tuple[Any, ...]) -> None:
+    value = getattr(spec, name)
+    if value not in choices:
+        raise UsageError(f"{type(spec).__name__}.{name} is {short(value)}: choose one of {listed(choices)}.")

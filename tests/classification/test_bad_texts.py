@@ -1,0 +1,115 @@
+"""Every sentence with which `TextClassifier` refuses what cannot be meant."""
+
+import re
+
+import numpy as np
+import pytest
+
+import gatewise as gw
+
+TEXTS = ["a good film", "good fun", "so good", "a bad film", "bad taste", "so bad"] * 2
+LABELS = (["pos"] * 3 + ["neg"] * 3) * 2
+
+
+def fit(texts=TEXTS, labels=LABELS, **options):
+    return gw.TextClassifier(**{"network": (), **options}).fit(texts, labels)
+
+
+REFUSED = [
+    (
+        lambda: fit(labels=None),
+        "labels are missing: give fit(texts, labels), or a Corpus such as gw.read_corpus returns.",
+    ),
+    (lambda: fit(labels=["pos"] * 12), "All 12 texts are of one class, 'pos': give texts of at least two classes."),
+    (lambda: fit([], []), "There are no texts: give at least two of each class."),
+    (
+        lambda: fit([*TEXTS, " \n", ""], [*LABELS, "pos", "neg"]),
+        "The text at position 12 (and 1 more) is empty: leave it out, with its label.",
+    ),
+    (lambda: fit(labels=[*LABELS[:-1], None]), "The text at position 11 has no label: give it one, or leave it out."),
+    (
+        lambda: fit(labels=[*LABELS[:-1], float("nan")]),
+        "The text at position 11 has no label: give it one, or leave it out.",
+    ),
+    (lambda: fit(labels=LABELS[:-1]), "There are 12 texts and 11 labels: give one label for each text."),
+    (lambda: fit(labels="pos"), "labels is 'pos': give a list with one label for each text."),
+    (lambda: fit(labels=[*LABELS[:-1], 1]), "labels are of several kinds ('int', 'str'): give one."),
+    (lambda: fit("a good film"), "texts is one string, 'a good film': give a list of texts."),
+    (lambda: fit(7), "texts is 7: give a list of texts, or a Corpus."),
+    (lambda: fit([*TEXTS[:-1], 7]), "texts[11] is 7, which is not a str: give a list of texts."),
+    (
+        lambda: fit(LABELS, [f"text {n}" for n in range(12)]),
+        "There are 12 different labels for 12 texts, the first 'text 0': labels that repeat are needed, so "
+        "see whether texts and labels are swapped.",
+    ),
+    (
+        lambda: fit([f"word{n}" for n in range(12)]),
+        "No word is 2 times in 12 training texts: give gw.Linear(min_texts=1), or more texts.",
+    ),
+    (
+        lambda: fit(labels=["odd", *LABELS[1:]]),
+        "Class 'odd' has 1 text, and 2 are needed to learn from one and judge by the other: add texts, or "
+        "leave the class out.",
+    ),
+    (
+        lambda: fit(labels=np.full((12, 2), 2)),
+        "labels are a matrix that holds other values than 0 and 1: give a truth value for each class.",
+    ),
+    (
+        lambda: fit(labels=np.ones((12, 2), int)),
+        "Class 0 leaves 0 texts, and 2 are needed to learn from one and judge by the other: add texts, or "
+        "leave the class out.",
+    ),
+    (
+        lambda: fit(class_weight="even"),
+        "class_weight is 'even': give 'balanced', a dict of classes and weights, or None.",
+    ),
+    (lambda: fit(class_weight={"posi": 2}), "class_weight names 'posi', and the classes are 'neg', 'pos'."),
+    (lambda: fit(class_weight={"pos": -1}), "class_weight holds -1: give numbers above 0."),
+    (lambda: fit(minutes=0), "minutes is 0: give a number above 0."),
+    (lambda: fit(seed=-1), "seed is -1: give a whole number of at least 0."),
+    (
+        lambda: fit(network="lstm"),
+        "network is 'lstm': give a gw.Network, a function that makes a Keras model, a list of these, or () for none.",
+    ),
+    (lambda: fit(network_only=True), "network_only is True: give True, with a network, or False."),
+    (lambda: fit(validation="half"), "validation is 'half': give a gw.Validation, whose parts are 'folds'."),
+    (lambda: fit(linear=3), "linear is 3: give a gw.Linear, whose parts are 'longest', 'min_texts', 'strength'."),
+    (
+        lambda: fit(calibration="platt"),
+        "calibration is 'platt': give a gw.Calibration, whose parts are 'method', 'thresholds'.",
+    ),
+    (lambda: gw.Network(cell="qrnn"), "Network.cell is 'qrnn': choose one of 'lstm', 'gru', 'rnn'."),
+    (lambda: gw.Network(units=0), "Network.units is 0: give a whole number of at least 1."),
+    (lambda: gw.Network(dropout=1.0), "Network.dropout is 1.0: give a share of at least 0 and below 1."),
+    (lambda: gw.Linear(strength=0), "Linear.strength is 0: give a number above 0."),
+    (lambda: gw.Validation(folds=1), "Validation.folds is 1: give a whole number from 2 to 50."),
+    (
+        lambda: gw.TextClassifier().predict(["a"]),
+        "This TextClassifier has learnt nothing yet: call fit(texts, labels) first.",
+    ),
+    (lambda: fit().score(TEXTS, LABELS[1:]), "There are 12 texts and 11 labels: give one label for each text."),
+    (
+        lambda: fit().score(TEXTS[:2], ["pos", "neutral"]),
+        "1 label is of classes that the training texts do not have ('neutral'); the classes are 'neg', 'pos':"
+        " correct them, or train with such texts.",
+    ),
+    (lambda: fit().score(TEXTS), "labels are missing: give score(texts, labels), or a Corpus."),
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), REFUSED, ids=[sentence[:40] for _, sentence in REFUSED])
+def test_bad_input_is_a_sentence(call, sentence):
+    with pytest.raises(gw.errors.GatewiseError, match=f"^{re.escape(sentence)}$"):
+        call()
+
+
+def test_texts_of_unknown_words_are_a_guess_and_a_warning():
+    classifier = fit()
+    with pytest.warns(gw.errors.GatewiseWarning, match="Not one of 2 tokens in 2 texts is known to the vocabulary"):
+        found = classifier.predict_proba(["xyzzy", "plugh"])
+    np.testing.assert_allclose(found, 0.5, atol=0.05)
+
+
+def test_no_texts_have_no_probabilities():
+    assert fit().predict_proba([]).shape == (0, 2)

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from gatewise.classification.combination import combine, cross_combined, link
+from gatewise.classification.folds import fold_of
+from gatewise.classification.scores import mcnemar, scores, wilson
+from gatewise.datasets import Corpus
+from gatewise.datasets.text import Texts
+
+
+def two_parts(samples=4000, outputs=1, several=False, seed=0):
+    """Scores of two models that both know something else of the truth, the second three times too sure."""
+    random = np.random.default_rng(seed)
+    one, other = random.normal(size=(2, samples, outputs)) * 2
+    chances = link(one + other + 0.5, several)
+    drawn = random.random((samples, 1))
+    if several:
+        truth = random.random(chances.shape) < chances
+    else:
+        truth = np.eye(chances.shape[1], dtype=bool)[(drawn > chances.cumsum(axis=1)[:, :-1]).sum(axis=1)]
+    return np.stack([one, 3 * other]), truth
+
+
+@pytest.mark.parametrize(("outputs", "several"), [(1, False), (3, False), (2, True)])
+def test_a_combination_finds_the_weights_that_made_the_truth(outputs, several):
+    found, truth = two_parts(outputs=outputs, several=several)
+    learnt = combine(found, truth, several, "temperature")
+    np.testing.assert_allclose(learnt.weights, [1, 1 / 3], rtol=0.15)
+    if several or outputs == 1:
+        np.testing.assert_allclose(learnt.shifts, 0.5, atol=0.15)
+    probabilities = learnt.probabilities(found)
+    assert scores(truth, probabilities, several).calibration_error < 0.03
+    if not several:
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+def test_isotonic_mends_what_no_temperature_can():
+    found, truth = two_parts()
+    bent = np.sign(found) * np.abs(found) ** 3
+    plain, curved = (
+        scores(truth, combine(bent, truth, False, method).probabilities(bent), False)
+        for method in ("temperature", "isotonic")
+    )
+    assert curved.log_loss < plain.log_loss - 0.01
+    assert curved.calibration_error < 0.03 < plain.calibration_error
+
+
+def test_a_useless_model_has_no_say():
+    found, truth = two_parts()
+    found[1] = -found[1]
+    assert combine(found, truth, False, "temperature").weights[1] == 0
+
+
+def test_probabilities_of_a_fold_do_not_depend_on_its_truth():
+    found, truth = two_parts(300)
+    folds = (np.arange(300) % 3).astype(np.int32)
+    once = cross_combined(found, truth, folds, False, "temperature")
+    turned = np.where((folds == 2)[:, None], ~truth, truth)
+    again = cross_combined(found, turned, folds, False, "temperature")
+    np.testing.assert_array_equal(once[folds == 2], again[folds == 2])
+    assert np.abs(once[folds == 0] - again[folds == 0]).max() > 0.05
+
+
+def test_scores_by_hand():
+    truth = np.eye(2, dtype=bool)[[0, 1, 1, 0]]
+    chances = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.6, 0.4]])
+    found = scores(truth, chances, False)
+    assert found.accuracy == 0.75
+    assert found.log_loss == pytest.approx(-np.log([0.9, 0.8, 0.4, 0.6]).mean())
+    # Two texts at .6, of which one is right; the others are right.
+    assert found.calibration_error == pytest.approx((2 * 0.1 + 0.1 + 0.2) / 4)
+    assert found.interval == wilson(3, 4)
+
+
+def test_mcnemar_is_a_sign_test():
+    one = np.array([True] * 10 + [False] * 2 + [True] * 50)
+    other = np.array([False] * 10 + [True] * 2 + [True] * 50)
+    assert mcnemar(one, other) == pytest.approx(2 * (1 + 12 + 66) / 2**12)
+    assert mcnemar(one, one) == 1.0
+
+
+def corpus(labels, groups=None, texts=None):
+    texts = texts or [f"text {n}" for n in range(len(labels))]
+    groups = None if groups is None else np.array(groups, np.int32)
+    return Corpus(Texts.of(texts), np.array(labels, np.int32), ("a", "b"), groups)
+
+
+def test_folds_keep_groups_and_equal_texts_together():
+    groups = np.repeat(np.arange(40), 3)
+    texts = [f"text {n}" for n in range(120)]
+    texts[0] = texts[119]
+    folds = fold_of(corpus(np.tile([0, 1, 1], 40), groups, texts), 5)
+    assert all(len(set(folds[groups == group])) == 1 for group in range(40))
+    assert folds[0] == folds[119]
+    assert np.bincount(folds).max() <= 30
+
+
+def test_folds_without_groups_are_runs_of_neighbours_of_each_class():
+    folds = fold_of(corpus(np.repeat([0, 1], [1000, 200])), 5)
+    for part in (folds[:1000], folds[1000:]):
+        assert np.bincount(part).tolist() == [len(part) // 5] * 5
+    assert (np.diff(folds[:1000]) != 0).sum() == 49

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import scipy.sparse as sparse
+from scipy.optimize import minimize
+
+from gatewise.classification.linear import Linear, Problem, fit_linear, naive_bayes_ratio
+from gatewise.classification.ngrams import NGrams, Table
+from gatewise.classification.sparse_logistic import fit_logistic
+from gatewise.datasets import Sequences
+
+
+def test_a_table_finds_what_is_in_it_and_nothing_else():
+    keys = np.unique(np.random.default_rng(0).integers(0, 2**60, 50_000))
+    table = Table(keys)
+    assert (table.find(keys) == np.arange(len(keys))).all()
+    others = np.setdiff1d(np.random.default_rng(1).integers(0, 2**60, 50_000), keys)
+    assert (table.find(others) == -1).all()
+
+
+def plain_runs(texts, longest, least):
+    """The runs of words in at least so many texts, of which all shorter runs are in as many, one by one."""
+    counts = {}
+    for words in texts:
+        runs = {tuple(words[i : i + n]) for n in range(1, longest + 1) for i in range(len(words) - n + 1)}
+        for run in runs:
+            if 1 not in run:
+                counts[run] = counts.get(run, 0) + 1
+    return {run for run, number in counts.items() if number >= least}
+
+
+def test_runs_of_words_are_those_found_one_by_one():
+    random = np.random.default_rng(0)
+    texts = [random.integers(1, 9, random.integers(0, 12)).tolist() for _ in range(60)]
+    ngrams = NGrams.of(Sequences.of(texts), 9, longest=3, min_texts=3)
+    expected = plain_runs(texts, 3, 3)
+    assert ngrams.terms == len(expected) > 30
+    matrix = ngrams.matrix(Sequences.of(texts)).toarray()
+    found = [
+        {run for run in expected if any(tuple(words[i : i + len(run)]) == run for i in range(len(words)))}
+        for words in texts
+    ]
+    assert matrix.sum(axis=1).tolist() == [len(runs) for runs in found]
+    assert sorted(matrix.sum(axis=0)) == sorted(sum(run in runs for runs in found) for run in expected)
+
+
+def test_texts_without_known_words_are_rows_of_nothing():
+    ngrams = NGrams.of(Sequences.of([[2, 3], [2, 3]]), 5)
+    matrix = ngrams.matrix(Sequences.of([[], [1, 4], [2, 3, 2]]))
+    assert matrix.toarray().tolist() == [[0, 0, 0], [0, 0, 0], [1, 1, 1]]
+
+
+def test_a_logistic_regression_is_the_one_of_a_plain_optimizer():
+    random = np.random.default_rng(0)
+    dense = (random.random((60, 200)) < 0.1) * random.normal(size=(60, 200))
+    truth = (dense[:, :5].sum(axis=1) + random.normal(size=60) * 0.3 > 0.1).astype(float)
+    importance = random.uniform(1, 9, 60)
+
+    def loss(values):
+        scores = dense @ values[:-1] + values[-1]
+        return importance @ (np.logaddexp(0, scores) - truth * scores) + values[:-1] @ values[:-1] / 2
+
+    best = minimize(loss, np.zeros(201), method="L-BFGS-B", options={"maxiter": 2000, "maxfun": 10**6, "ftol": 1e-14})
+    found = fit_logistic(sparse.csr_array(dense.astype(np.float32)), truth, importance)
+    assert loss(np.append(found.weights, found.intercept)) < best.fun + 1e-3 * abs(best.fun)
+    np.testing.assert_allclose(found.weights, best.x[:-1], atol=0.02)
+    assert found.intercept == pytest.approx(best.x[-1], abs=0.02)
+
+
+def test_the_ratio_is_that_of_wang_and_manning():
+    matrix = sparse.csr_array(np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0]], np.float32))
+    ratio = naive_bayes_ratio(matrix, np.array([1.0, 1, 0]), np.array([0.0, 0, 1]))
+    p, q = np.array([3, 2, 2, 1]), np.array([1, 2, 2, 1])
+    np.testing.assert_allclose(ratio[:3], np.log(p[:3] / p.sum() / (q[:3] / q.sum())), rtol=1e-6)
+    assert ratio[3] == 0
+
+
+def learnt(outputs=1, noise=0.0):
+    random = np.random.default_rng(0)
+    texts = [random.integers(2, 30, 12).tolist() for _ in range(90)]
+    truth = np.array([[output + 2 in words for output in range(outputs)] for words in texts])
+    truth ^= random.random(truth.shape) < noise
+    words = Sequences.of(texts)
+    ngrams = NGrams.of(words, 30, longest=2, min_texts=1)
+    folds = (np.arange(90) % 3).astype(np.int32)
+    problem = Problem(ngrams.matrix(words), truth, np.ones(90))
+    return words, truth, folds, *fit_linear(ngrams, problem, folds, Linear())
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_what_runs_contribute_adds_up_to_the_scores(outputs):
+    words, truth, _, model, _ = learnt(outputs)
+    scores = model.scores(words)
+    assert ((scores > 0) == truth).mean() > 0.99
+    for row in (0, 17):
+        parts = model.contributions(words[row])
+        np.testing.assert_allclose(
+            sum(weight for _, _, weight in parts) + model.intercepts, scores[row], rtol=1e-3, atol=1e-4
+        )
+        assert all(start >= 0 and start + order <= 12 for start, order, _ in parts)
+
+
+def test_scores_of_a_fold_come_from_a_model_that_does_not_know_it():
+    words, truth, folds, model, held_out = learnt(noise=0.2)
+    assert ((model.scores(words) > 0) == truth).mean() == 1
+    assert ((held_out > 0) == truth).mean() < 0.9
+    # The labels of a fold cannot change what is said of it.
+    ngrams = model.ngrams
+    turned = np.where((folds == 1)[:, None], ~truth, truth)
+    _, again = fit_linear(ngrams, Problem(ngrams.matrix(words), turned, np.ones(90)), folds, Linear())
+    np.testing.assert_allclose(again[folds == 1], held_out[folds == 1], rtol=1e-6)
+    assert not np.allclose(again[folds == 0], held_out[folds == 0], atol=0.1)

@@ -6,11 +6,11 @@ import pytest
 
 import shape_checks
 from gatewise.datasets import windows as windows_module_door
-from gatewise.recipes.result import spread
+from gatewise.recipes.members import spread
 
 
 def test_a_wrong_rank_inside_the_package_is_caught():
-    with pytest.raises(jaxtyping.TypeCheckError, match="errors"):
+    with pytest.raises(jaxtyping.TypeCheckError, match="values"):
         spread(np.zeros((2, 3)))
 
 

@@ -50,13 +50,17 @@ def test_help_names_every_command_and_the_exit_statuses(typed, arguments):
 def test_the_list_of_recipes(typed):
     status, out, _ = typed("recipes")
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()[-12:]] == [
+    names = [
         "mlp", "mlp-window", "lstm", "lstm-window", "lstm-time-steps", "lstm-stateful", "lstm-stacked-stateful",
-        "gru", "gru-window", "gru-time-steps", "gru-stateful", "gru-stacked-stateful",
+        "gru", "gru-window", "gru-time-steps", "gru-stateful", "gru-stacked-stateful", "imdb-lstm", "imdb-lstm-dropout",
+        "imdb-lstm-gate-dropout", "imdb-lstm-word-dropout", "imdb-cnn-lstm", "imdb-gru", "imdb-gru-dropout",
+        "imdb-gru-gate-dropout", "imdb-gru-word-dropout", "imdb-cnn-gru",
     ]  # fmt: skip
+    assert [line.split()[0] for line in out.splitlines() if " → " in line] == names
     content = json.loads(typed("recipes", "--json")[1])
-    assert content[4]["name"] == "lstm-time-steps"
-    assert content[4]["published_test"] == 58.88
+    assert [one["name"] for one in content] == names
+    assert (content[4]["family"], content[4]["published_test"]) == ("airline", 58.88)
+    assert (content[12]["family"], content[12]["published"]) == ("imdb", 0.8679)
 
 
 def test_a_run_prints_the_table_and_the_conclusion_below_it(typed):
@@ -106,10 +110,41 @@ def test_own_data_is_not_leaked_unless_asked(typed, tmp_path):
         (
             ["recipes", "airline", "--member", "3"],
             2,
-            "'gatewise recipes' has no option --member: did you mean --members?",
+            "'gatewise recipes airline' has no option --member: did you mean --members?",
         ),
-        (["recipes", "airline", "--zzz"], 2, "'gatewise recipes' has no option --zzz: see 'gatewise recipes --help'."),
-        (["recipes", "airlines"], 2, "There are no recipes 'airlines': write 'gatewise recipes airline'."),
+        (
+            ["recipes", "imdb", "--zzz"],
+            2,
+            "'gatewise recipes imdb' has no option --zzz: see 'gatewise recipes imdb --help'.",
+        ),
+        (["recipes", "airlines"], 2, "'gatewise recipes' has no command 'airlines': did you mean airline?"),
+        (["recipes", "--zzz"], 2, "'gatewise recipes' has no option --zzz: see 'gatewise recipes --help'."),
+        (
+            ["recipes", "imdb-lstm"],
+            2,
+            "There are no recipes 'imdb-lstm': write 'gatewise recipes imdb --recipe imdb-lstm'.",
+        ),
+        (
+            ["recipes", "airline", "--recipe", "imdb-gru"],
+            2,
+            "'imdb-gru' is among the other recipes: write 'gatewise recipes imdb'.",
+        ),
+        (
+            ["recipes", "imdb", "--recipe", "mlp"],
+            2,
+            "'mlp' is among the other recipes: write 'gatewise recipes airline'.",
+        ),
+        (
+            ["recipes", "--json", "imdb"],
+            2,
+            "--json before 'imdb' is about the list: write it behind, 'gatewise recipes imdb --json'.",
+        ),
+        (["recipes", "imdb", "--members", "0"], 2, "members is 0: give a whole number of at least 1."),
+        (
+            ["recipes", "imdb", "--data", "no.tar.gz"],
+            3,
+            "There is no file or folder 'no.tar.gz': give the place of aclImdb_v1.tar.gz or of its unpacked folder.",
+        ),
         (
             ["recipes", "lstm-window"],
             2,
@@ -118,14 +153,14 @@ def test_own_data_is_not_leaked_unless_asked(typed, tmp_path):
         (
             ["recipes", "--members", "3", "--report", "x.html", "--recipe", "nonsense"],
             2,
-            "Without a name 'gatewise recipes' lists the recipes, and --recipe is about running them: write 'gatewise "
-            "recipes airline' before the options.",
+            "Without a name 'gatewise recipes' lists the recipes, and --members is about running them: write 'gatewise "
+            "recipes airline' or 'gatewise recipes imdb' before the options.",
         ),
         (
             ["recipes", "--json", "--no-leak"],
             2,
-            "Without a name 'gatewise recipes' lists the recipes, and --leak/--no-leak is about running them: write "
-            "'gatewise recipes airline' before the options.",
+            "Without a name 'gatewise recipes' lists the recipes, and --no-leak is about running them: write "
+            "'gatewise recipes airline' or 'gatewise recipes imdb' before the options.",
         ),
         (
             ["recipes", "airline", "--recipe", "lstm-statefull"],

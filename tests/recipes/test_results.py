@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gatewise.recipes.result import percentile, spread
-from gatewise.recipes.summary import HEADINGS, conclusion, number, table
+from gatewise.recipes.airline.summary import HEADINGS, conclusion, number, table
+from gatewise.recipes.members import percentile, spread
 from made_results import made
 
 

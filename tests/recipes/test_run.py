@@ -7,7 +7,7 @@ import gatewise as gw
 from gatewise.datasets import load_airline
 from gatewise.errors import DataError, UsageError
 from gatewise.recipes import RunOptions, recipe, recipes, run_recipes
-from gatewise.recipes.samples import prepare, rmse
+from gatewise.recipes.airline.samples import prepare, rmse
 from gatewise.training import progress
 from terminals import on_a_terminal
 
@@ -82,7 +82,7 @@ def test_everything_is_checked_before_anything_is_trained():
     seen = []
     # Five values are enough for the recipes with a look-back of 1, which come first, and not for the others.
     with pytest.raises(DataError):
-        list(run_recipes(recipes(), RunOptions(values=[1, 2, 3, 4, 5]), lambda *told: seen.append(told)))
+        list(run_recipes(recipes("airline"), RunOptions(values=[1, 2, 3, 4, 5]), lambda *told: seen.append(told)))
     assert seen == []
 
 

@@ -6,7 +6,7 @@ import pytest
 from gatewise.datasets import load_airline
 from gatewise.errors import DataError
 from gatewise.recipes import recipe
-from gatewise.recipes.samples import prepare, rmse
+from gatewise.recipes.airline.samples import prepare, rmse
 
 
 @pytest.mark.parametrize(("name", "train", "test"), [("lstm", 94, 46), ("lstm-time-steps", 92, 44), ("mlp", 94, 46)])

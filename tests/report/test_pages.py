@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from gatewise.errors import EnvironmentFault, UsageError
-from gatewise.recipes.summary import conclusion, table
+from gatewise.recipes.airline.summary import conclusion, table
 from gatewise.report import check_target, figures, recipes_page, write_recipes, write_text
 from made_results import made
 

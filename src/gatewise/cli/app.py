@@ -33,7 +33,7 @@ app = typer.Typer(
     ),
 )
 # One line a command: add yours here.
-app.command("recipes")(recipes)
+app.add_typer(recipes, name="recipes")
 app.command("series")(series)
 app.command("bench")(bench)
 app.command("warmup")(warmup)

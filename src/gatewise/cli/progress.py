@@ -1,12 +1,12 @@
-"""The bar on stderr while recipes are trained: which one, how far, and how much time is left."""
+"""Bars on stderr while something is trained: what, how far, and how much time is left."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from gatewise.training.progress import SILENT_FOR
 
 if TYPE_CHECKING:
-    from gatewise.recipes import Recipe
+    from gatewise.recipes import Recipe, ReviewRecipe
 
 
 class TimeLeft:
@@ -56,11 +56,11 @@ class TimeLeft:
         return max(sum(self.durations) / len(self.durations) - (now - self.began), 0.0)
 
 
-class RecipeBar:
+class _Bar:
     """A bar that appears on work over a second, where stderr is a terminal; a context manager.
 
     Args:
-        total: How many recipes there are.
+        total: How many pieces of work there are.
     """
 
     def __init__(self, total: int) -> None:
@@ -70,15 +70,15 @@ class RecipeBar:
         self.bar: Any = None
         self.task: Any = None
 
-    def __enter__(self) -> "RecipeBar":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.bar is not None:
             self.bar.stop()
 
-    def update(self, place: int, recipe: "Recipe", share: float) -> None:
-        """Show how far the work is; the arguments are those of ``on_progress`` in `gatewise.recipes.run_recipes`."""
+    def show(self, place: int, what: str, share: float) -> None:
+        """Show how far the work is: which piece of it, what that is called, and how much of it is done."""
         now = time.monotonic()
         seconds = self.left.estimate(place, share, now)
         if now - self.started < SILENT_FOR:
@@ -86,7 +86,7 @@ class RecipeBar:
         if self.bar is None:
             self._open()
         left = "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left"
-        self.bar.update(self.task, completed=place + share, description=recipe.name, at=place + 1, left=left)
+        self.bar.update(self.task, completed=place + share, description=what, at=place + 1, left=left)
         # Only now, so that it never shows nothing; once it has begun this does nothing.
         self.bar.start()
 
@@ -95,9 +95,28 @@ class RecipeBar:
         from rich.progress import BarColumn, Progress, TextColumn
 
         columns = (
-            TextColumn(f"{{task.description:<24}}{{task.fields[at]}}/{self.total}"),
+            TextColumn("{task.description:<24}" + (f"{{task.fields[at]}}/{self.total}" if self.total > 1 else "")),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[left]}"),
         )
         self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self.task = self.bar.add_task("", total=self.total, at=1, left="")
+
+
+class RecipeBar(_Bar):
+    """The bar while recipes are trained."""
+
+    def update(self, place: int, recipe: "Recipe | ReviewRecipe", share: float) -> None:
+        """Show how far the work is; the arguments are those of ``on_progress`` in `gatewise.recipes.run_recipes`."""
+        self.show(place, recipe.name, share)
+
+
+class WorkBar(_Bar):
+    """The bar while one thing is done."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def update(self, share: float, what: str) -> None:
+        """Show the share that is done, from 0 to 1, and what is being done."""
+        self.show(0, what, share)

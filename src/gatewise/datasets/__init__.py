@@ -12,6 +12,7 @@ from gatewise.datasets.text import Texts as Texts
 from gatewise.datasets.text import Vocabulary as Vocabulary
 from gatewise.datasets.text import imdb as imdb
 from gatewise.datasets.text import read_corpus as read_corpus
+from gatewise.datasets.text import read_texts as read_texts
 from gatewise.datasets.text import split_corpus as split_corpus
 from gatewise.datasets.text import tokenize as tokenize
 from gatewise.datasets.windows import Layout as Layout

@@ -29,7 +29,8 @@ class OriginLoss(keras.losses.Loss):  # type: ignore[name-defined]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each origin."""
-        targets, logs, scaled, relative = ops.split(y_true, [self.horizon, self.horizon + 1, self.horizon + 2], axis=-1)
+        width = y_true.shape[-1]
+        targets, scaled, logs, relative = ops.split(y_true, [self.horizon, width - 2, width - 1], axis=-1)
         known = targets < float(UNKNOWN) / 2
         error = ops.where(known, ops.abs(y_pred - targets), 0.0)
         smape = 2 * ops.tanh(ops.minimum(error * logs, _WORST) / 2)

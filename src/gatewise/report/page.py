@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from gatewise.recipes import Recipe, RecipeResult, summary
+from gatewise.recipes import Recipe, RecipeResult
+from gatewise.recipes.airline import summary
 from gatewise.report import figures
 from gatewise.report.writing import write_text
 from gatewise.version import __version__

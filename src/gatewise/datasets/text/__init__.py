@@ -11,7 +11,7 @@
     collecting  table -> texts and what belongs to them  vocabulary   tokens -> numbers
     remarks     what is remarkable about them            ranked       the numbers of the published recipes
     splits      a corpus -> parts without leaks          sequences    numbers of many texts, padded
-    corpus, texts   the result
+    corpus, texts   the result                           unlabelled   texts without labels
 
 In: a file, a folder, a frame, an archive. Out: a `Corpus`, and `Sequences`. Nothing here knows Keras.
 """
@@ -24,4 +24,6 @@ from gatewise.datasets.text.sequences import Sequences as Sequences
 from gatewise.datasets.text.splits import split_corpus as split_corpus
 from gatewise.datasets.text.texts import Texts as Texts
 from gatewise.datasets.text.tokens import tokenize as tokenize
+from gatewise.datasets.text.unlabelled import Unlabelled as Unlabelled
+from gatewise.datasets.text.unlabelled import read_texts as read_texts
 from gatewise.datasets.text.vocabulary import Vocabulary as Vocabulary

@@ -90,7 +90,7 @@ class TextFile:
                 for piece in _LONE_RETURN.split(raw) if b"\r" in raw[:-2] else (raw,):
                     if piece:
                         number += 1
-                        text = self._decoded(piece, number, offset)
+                        text = self.decoded(piece, number, offset)
                         offset += len(piece)
                         yield number, text.removeprefix("\ufeff") if number == 1 else text
 
@@ -100,7 +100,17 @@ class TextFile:
             return []
         return [f"Bytes that are not UTF-8 were replaced by � in {lines(self.replaced)} of {self.name}."]
 
-    def _decoded(self, raw: bytes, number: int, offset: int) -> str:
+    def decoded(self, raw: bytes, number: int, offset: int) -> str:
+        """Return a line as text.
+
+        Args:
+            raw: Its bytes.
+            number: Its number, from 1.
+            offset: Where in the file it begins.
+
+        Raises:
+            DataError: It is not text; the message names the byte.
+        """
         if b"\0" in raw:
             raise DataError(
                 f"{self.name}, line {number} holds a NUL byte (byte {offset + raw.index(0):,} of the file), which is no "

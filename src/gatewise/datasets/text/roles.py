@@ -70,6 +70,26 @@ def find_roles(
     return roles
 
 
+def find_text(table: Table, text: Name | None) -> int:
+    """Decide which column holds the texts, where nothing else is looked for; adds to the table's notes how.
+
+    Raises:
+        DataError: The column is not there, or cannot be found out.
+    """
+    columns = _Columns(table, set())
+    by_name = columns.named(_TEXT_NAMES) if text is None else _place(table, "text", text)
+    place = by_name
+    if place is None:
+        place = 0 if len(table.columns) == 1 else columns.longest()
+    table.notes.append(f"Texts are in column {table.columns[place]!r}.")
+    return place
+
+
+def names_texts(name: str) -> bool:
+    """Say whether a column of this name holds texts."""
+    return name.strip().lower() in _TEXT_NAMES
+
+
 class _Columns:
     """The columns that nothing was found in yet."""
 

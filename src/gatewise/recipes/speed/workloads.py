@@ -6,12 +6,13 @@ from typing import Literal
 import numpy as np
 
 from gatewise.datasets import load_airline
-from gatewise.recipes.samples import prepare
-from gatewise.recipes.specification import recipe
+from gatewise.recipes.airline.samples import prepare
+from gatewise.recipes.airline.specification import RECIPES
 
 _FORECASTER_SHAPE = (4096, 48, 8)  # samples, time, features
 _FORECASTER_HORIZON = 12
 _AIRLINE_EPOCHS = 100
+_RECIPES = {one.name: one for one in RECIPES}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Workload:
 
 def _airline(name: str) -> Workload:
     """Return the recipe of that name as a workload, with the layers that Keras 3 builds by default."""
-    known = recipe(name)
+    known = _RECIPES[name]
     is_flat = known.cell == "dense"
     hidden = tuple((units, "relu") for units in known.units) if is_flat else ()
     inputs = f"{known.look_back} {'inputs' if is_flat else 'steps'}"
@@ -107,7 +108,7 @@ def arrays(workload: Workload) -> tuple[np.ndarray, np.ndarray]:
     """
     if workload.name.startswith("gru-forecaster"):
         return _forecaster_arrays()
-    part = prepare(recipe(workload.name), load_airline()).train
+    part = prepare(_RECIPES[workload.name], load_airline()).train
     return part.x, part.y
 
 

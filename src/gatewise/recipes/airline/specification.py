@@ -5,18 +5,17 @@ Source of the networks, the training and the published errors: J. Brownlee's two
 Networks in Python with Keras", Machine Learning Mastery, 2016), each a single run with one seed.
 """
 
-import difflib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from gatewise.datasets import Layout
 from gatewise.errors import UsageError
+from gatewise.recipes.dialect import Dialect
 
 if TYPE_CHECKING:
-    from gatewise.recipes.result import RecipeResult
+    from gatewise.recipes.airline.result import RecipeResult
 
 Cell = Literal["dense", "lstm", "gru"]
-Dialect = Literal["keras2", "keras3"]
 
 
 @dataclass(frozen=True)
@@ -127,10 +126,10 @@ class Recipe:
         Raises:
             UsageError: An unknown dialect.
 
-        >>> recipe("lstm-stacked-stateful").build().input_shape
+        >>> RECIPES[6].build().input_shape
         (1, 3, 1)
         """
-        from gatewise.recipes.network import build
+        from gatewise.recipes.airline.network import build
 
         return build(self, dialect)
 
@@ -156,7 +155,7 @@ class Recipe:
             UsageError: An argument that cannot be meant.
             DataError: A series that is too short, constant, or not finite numbers.
         """
-        from gatewise.recipes.run import run
+        from gatewise.recipes.airline.run import run
 
         return run(self, values, members=members, seed=seed, leak=leak, dialect=dialect)
 
@@ -181,8 +180,8 @@ _PUBLISHED = {
     "lstm-stacked-stateful": (20.49, 56.35),
 }
 
-_RECIPES = {
-    known.name: replace(known, published_train=train, published_test=test)
+RECIPES = tuple(
+    replace(known, published_train=train, published_test=test)
     for known in (
         Recipe("mlp", "dense", "flat", 1, (8,), epochs=200, batch_size=2, scale=False),
         Recipe("mlp-window", "dense", "flat", 3, (12, 8), epochs=400, batch_size=2, scale=False),
@@ -190,42 +189,4 @@ _RECIPES = {
         *_recurrent("gru"),
     )
     for train, test in [_PUBLISHED.get(known.name, (None, None))]
-}
-
-
-def check_dialect(dialect: str) -> None:
-    """Refuse a dialect that does not exist.
-
-    Raises:
-        UsageError: With the two that do.
-    """
-    if dialect not in get_args(Dialect):
-        raise UsageError(f"dialect is {dialect!r}: give 'keras2' or 'keras3'.")
-
-
-def recipes() -> tuple[Recipe, ...]:
-    """Return every recipe, in the order in which they are usually met.
-
-    >>> len(recipes())
-    12
-    """
-    return tuple(_RECIPES.values())
-
-
-def recipe(name: str) -> Recipe:
-    """Return a recipe by its name.
-
-    Args:
-        name: One of the names of `recipes`.
-
-    Raises:
-        UsageError: There is no such recipe; the message says which name is nearest.
-
-    >>> recipe("lstm-stateful").look_back
-    3
-    """
-    if name in _RECIPES:
-        return _RECIPES[name]
-    near = difflib.get_close_matches(str(name).lower(), _RECIPES, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(_RECIPES)}."
-    raise UsageError(f"There is no recipe {name!r}: {remedy}")
+)

@@ -6,21 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from gatewise.recipes.specification import Dialect, Recipe
-
-
-class Spread(NamedTuple):
-    """Where the middle and the bulk of a distribution over members are.
-
-    Attributes:
-        median: The median.
-        low: The 5 % point.
-        high: The 95 % point.
-    """
-
-    median: float
-    low: float
-    high: float
+from gatewise.recipes.airline.specification import Recipe
+from gatewise.recipes.dialect import Dialect
+from gatewise.recipes.members import percentile, plain, spread
 
 
 class Timing(NamedTuple):
@@ -147,26 +135,9 @@ class RecipeResult:
 
     def _repr_html_(self) -> str:
         """Show the result as the row of the table in a notebook."""
-        from gatewise.recipes.summary import as_html
+        from gatewise.recipes.airline.summary import as_html
 
         return as_html([self])
-
-
-def spread(errors: Float[np.ndarray, " members"]) -> Spread:
-    """Return the median and the 5 and 95 % points of the finite errors; NaN where none is finite."""
-    finite = errors[np.isfinite(errors)]
-    if not len(finite):
-        return Spread(float("nan"), float("nan"), float("nan"))
-    low, median, high = (float(point) for point in np.quantile(finite, (0.05, 0.5, 0.95)))
-    return Spread(median, low, high)
-
-
-def percentile(errors: Float[np.ndarray, " members"], value: float | None) -> float | None:
-    """Return which percent of the finite errors lie below a value; equal ones count half."""
-    finite = errors[np.isfinite(errors)]
-    if value is None or not len(finite):
-        return None
-    return float(100 * (np.sum(finite < value) + np.sum(finite == value) / 2) / len(finite))
 
 
 def _part_json(part: Scored, published: float | None) -> dict[str, Any]:
@@ -174,17 +145,12 @@ def _part_json(part: Scored, published: float | None) -> dict[str, Any]:
     return {
         "samples": len(part.at),
         "rmse": {
-            "median": _plain(points.median),
-            "low": _plain(points.low),
-            "high": _plain(points.high),
-            "members": [_plain(error) for error in part.rmse.tolist()],
+            "median": plain(points.median),
+            "low": plain(points.low),
+            "high": plain(points.high),
+            "members": [plain(error) for error in part.rmse.tolist()],
         },
         "persistence_rmse": part.persistence,
         "published_rmse": published,
         "published_percentile": percentile(part.rmse, published),
     }
-
-
-def _plain(number: float) -> float | None:
-    """Return a finite number as it is, and None for the others, which JSON does not have."""
-    return number if np.isfinite(number) else None

@@ -7,7 +7,7 @@ from jaxtyping import Float, Float32, Float64, Int
 
 from gatewise.datasets import as_series, windows
 from gatewise.errors import DataError
-from gatewise.recipes.specification import Recipe
+from gatewise.recipes.airline.specification import Recipe
 
 TRAINING_SHARE = 0.67
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from gatewise.backend import import_keras
-from gatewise.recipes.specification import Dialect, Recipe, check_dialect
-from gatewise.recurrent.activations import hard_sigmoid_keras2
+from gatewise.recipes.airline.specification import Recipe
+from gatewise.recipes.dialect import Dialect, check_dialect, recurrent_layer
 
 keras = import_keras()
 
@@ -19,20 +19,9 @@ def build(recipe: Recipe, dialect: Dialect) -> Any:
         if recipe.cell == "dense":
             layers.append(keras.layers.Dense(units, activation="relu"))
         else:
-            layers.append(_recurrent(recipe, units, dialect, last=below == len(recipe.units)))
+            # A recurrent layer below another one hands on its output at every time step, not only the last.
+            options = {"stateful": recipe.stateful, "return_sequences": below < len(recipe.units)}
+            layers.append(recurrent_layer(recipe.cell, units, dialect, **options))
     model = keras.Sequential([*layers, keras.layers.Dense(1)], name=recipe.name)
     model.compile(loss="mse", optimizer="adam")
     return model
-
-
-def _recurrent(recipe: Recipe, units: int, dialect: Dialect, last: bool) -> Any:
-    options: dict[str, Any] = {"stateful": recipe.stateful}
-    # A recurrent layer below another one hands on its output at every time step, not only the last.
-    options["return_sequences"] = not last
-    if dialect == "keras2":
-        options["recurrent_activation"] = hard_sigmoid_keras2
-    if recipe.cell == "lstm":
-        return keras.layers.LSTM(units, **options)
-    if dialect == "keras2":
-        options["reset_after"] = False
-    return keras.layers.GRU(units, **options)

@@ -11,9 +11,10 @@ import numpy as np
 
 from gatewise.datasets import load_airline
 from gatewise.errors import UsageError
-from gatewise.recipes.result import RecipeResult, Scored, Timing
-from gatewise.recipes.samples import Part, Samples, prepare, rmse
-from gatewise.recipes.specification import Dialect, Recipe, check_dialect
+from gatewise.recipes.airline.result import RecipeResult, Scored, Timing
+from gatewise.recipes.airline.samples import Part, Samples, prepare, rmse
+from gatewise.recipes.airline.specification import Recipe
+from gatewise.recipes.dialect import Dialect, check_dialect
 from gatewise.training.progress import shares_told_to
 
 

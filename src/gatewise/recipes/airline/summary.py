@@ -1,26 +1,12 @@
 """Results in words and as rows of text: what the command line, the report and notebooks all show."""
 
-import html
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from gatewise.recipes.result import RecipeResult, Scored, spread
-
-
-class Heading(NamedTuple):
-    """One column of the table.
-
-    Attributes:
-        title: What stands at its head.
-        meaning: What the column holds, in a sentence.
-    """
-
-    title: str
-    meaning: str
-
+from gatewise.recipes.airline.result import RecipeResult, Scored
+from gatewise.recipes.members import spread
+from gatewise.recipes.wording import NOTHING, Heading, Table, html_of
 
 _PUBLISHED = "published (percentile)"
-_NOTHING = "–"
 
 HEADINGS = (
     Heading("recipe", "The recipe's name."),
@@ -35,25 +21,13 @@ HEADINGS = (
 )
 
 
-class Table(NamedTuple):
-    """Results as text.
-
-    Attributes:
-        headings: One a column.
-        rows: The cells of each result.
-    """
-
-    headings: list[Heading]
-    rows: list[list[str]]
-
-
 def table(results: Sequence[RecipeResult]) -> Table:
     """Return a row for each result, without the columns of published values where nothing is published."""
     rows = [_row(result) for result in results]
     kept = [
         place
         for place, heading in enumerate(HEADINGS)
-        if heading.title != _PUBLISHED or any(cells[place] != _NOTHING for cells in rows)
+        if heading.title != _PUBLISHED or any(cells[place] != NOTHING for cells in rows)
     ]
     return Table([HEADINGS[place] for place in kept], [[cells[place] for place in kept] for cells in rows])
 
@@ -100,12 +74,7 @@ def number(value: float) -> str:
 
 def as_html(results: Sequence[RecipeResult]) -> str:
     """Return the table and the conclusion as HTML."""
-    headings, rows = table(results)
-    head = "".join(f'<th title="{html.escape(meaning)}">{html.escape(title)}</th>' for title, meaning in headings)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>" for cells in rows)
-    return (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(conclusion(results))}</p>"
-    )
+    return html_of(table(results), conclusion(results))
 
 
 def _about_seeds(results: Sequence[RecipeResult]) -> str:
@@ -156,5 +125,5 @@ def _spread(part: Scored) -> str:
 
 def _published(value: float | None, place: float | None) -> str:
     if value is None:
-        return _NOTHING
+        return NOTHING
     return number(value) if place is None else f"{number(value)} ({place:.0f} %)"

@@ -11,6 +11,7 @@ import gatewise as gw
 PUBLIC = {
     "Calibration",
     "Ensemble",
+    "Forecaster",
     "History",
     "Lengths",
     "Linear",
@@ -20,6 +21,7 @@ PUBLIC = {
     "Validation",
     "__version__",
     "accelerate",
+    "backtest",
     "baselines",
     "datasets",
     "errors",

@@ -21,6 +21,7 @@ _backend.choose()
 _DOORS = {
     "Calibration": "gatewise.classification",
     "Ensemble": "gatewise.training.members",
+    "Forecaster": "gatewise.forecasting.forecaster",
     "History": "gatewise.training.history",
     "Lengths": "gatewise.training.lengths",
     "Linear": "gatewise.classification",
@@ -29,6 +30,7 @@ _DOORS = {
     "TextClassifier": "gatewise.classification",
     "Validation": "gatewise.classification",
     "accelerate": "gatewise.recurrent",
+    "backtest": "gatewise.forecasting.backtest",
     "baselines": "gatewise.baselines",
     "datasets": "gatewise.datasets",
     "errors": "gatewise.errors",
@@ -70,6 +72,8 @@ if TYPE_CHECKING:
     from gatewise.classification import Validation as Validation
     from gatewise.datasets import read_corpus as read_corpus
     from gatewise.datasets.windows import windows as windows
+    from gatewise.forecasting.backtest import backtest as backtest
+    from gatewise.forecasting.forecaster import Forecaster as Forecaster
     from gatewise.recipes import recipe as recipe
     from gatewise.recurrent import accelerate as accelerate
     from gatewise.recurrent import reset_states as reset_states

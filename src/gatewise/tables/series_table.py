@@ -133,8 +133,12 @@ class SeriesTable:
     def times_after(self, horizon: int) -> np.ndarray:
         """Return the times that follow the last value of each series, ``(series, horizon)``."""
         _at_least_one("horizon", horizon)
-        steps = (self.lengths - 1)[:, None] + np.arange(1, horizon + 1)
-        return self._at(np.repeat(self.starts, horizon), steps.ravel()).reshape(len(self), horizon)
+        return self.times_from_end(np.arange(1, horizon + 1))
+
+    def times_from_end(self, steps: Int[np.ndarray, " steps"]) -> np.ndarray:
+        """Return the times that are some steps after the last value of each series, or before it, ``(series, steps)``."""
+        places = (self.lengths - 1)[:, None] + steps
+        return self._at(np.repeat(self.starts, len(steps)), places.ravel()).reshape(places.shape)
 
     def __iter__(self) -> Iterator[Series]:
         times = self.times
@@ -255,8 +259,7 @@ class SeriesTable:
         """Return a long frame of pandas: series, time, value, and the covariates of that time."""
         import pandas as pd
 
-        times = pd.Series(self.times)
-        times = times if self.zone is None else _zoned(times, self.zone)
+        times = self.on_clock(self.times)
         columns: dict[str, Any] = dict(
             zip(self.columns, (np.repeat(self.ids, self.lengths), times, self.values), strict=True)
         )
@@ -264,6 +267,13 @@ class SeriesTable:
             columns.update(zip(explanation.names, explanation.values.T, strict=True))
         columns.update({name: np.repeat(column, self.lengths) for name, column in self.static.items()})
         return pd.DataFrame(columns)
+
+    def on_clock(self, times: np.ndarray) -> "pd.Series":
+        """Return times of this table as a column of pandas, in its time zone where it has one."""
+        import pandas as pd
+
+        column = pd.Series(times)
+        return column if self.zone is None else _zoned(column, self.zone)
 
     def refuse_short(self, look_back: int, horizon: int) -> None:
         """Refuse series that are too short to learn from `look_back` values what the `horizon` after them are.

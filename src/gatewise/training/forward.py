@@ -21,17 +21,19 @@ class Forward:
     Args:
         model: A built Keras model.
         states: What each recurrent layer carries, as from ``gatewise.recurrent.states_for``.
-        members: Whether weights and states have a members axis; `x` never has one.
+        members: Whether weights and states have a members axis.
+        member_data: Whether `x` has one, too: other rows for each member.
     """
 
-    def __init__(self, model: Any, states: Sequence[Any], members: bool = False) -> None:
+    def __init__(self, model: Any, states: Sequence[Any], members: bool = False, member_data: bool = False) -> None:
         self.model = model
         self.states = list(states)
         self.weights = [*model.trainable_variables, *model.non_trainable_variables]
         self.carried = [variable for variable in keras.tree.flatten(self.states) if variable is not None]
         function = self._run
         self.members = members
-        self.program = jax.jit(jax.vmap(function, in_axes=(0, 0, None, None)) if members else function)
+        axes = (0, 0, 0 if member_data else None, None)
+        self.program = jax.jit(jax.vmap(function, in_axes=axes) if members else function)
 
     def call(self, weights: list[Any], carried: list[Any], x: Any, span: Any = None) -> tuple[Any, list[Any]]:
         """Run the model.

@@ -1,0 +1,131 @@
+"""`backtest`: what forecasts would have been worth, from past cutoffs, with fresh weights at each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from gatewise.errors import DataError
+from gatewise.evaluation.averages import read_levels, whole_number
+from gatewise.forecasting.cutoffs import MOST_GLOBAL, MOST_LOCAL, backtest_cutoffs, validation_cutoffs
+from gatewise.forecasting.forecaster import MANY_SERIES, Forecaster
+from gatewise.forecasting.frames import backtest_frame, level_name
+from gatewise.forecasting.judgement import Judged, judge, widths_at
+from gatewise.forecasting.local_networks import LocalNetworks
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.rolling import Progress, Rolled, roll
+from gatewise.forecasting.scores import Scores
+from gatewise.tables import SeriesTable, read_series
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVELS = (80.0, 95.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Forecasts from past cutoffs, and what they are worth.
+
+    Attributes:
+        frame: The columns ``unique_id, ds, cutoff, y, gatewise``, its intervals, ``gatewise-network``, and every method by
+            its name; one row for each series, cutoff and step.
+        scores: Their errors; see `Scores`.
+        levels: Of the intervals, in per cent.
+    """
+
+    frame: "pd.DataFrame"
+    scores: Scores
+    levels: tuple[float, ...]
+
+    def metrics(self, by: str | None = None) -> "pd.DataFrame":
+        """Return the errors of every method; see `Scores.table`."""
+        return self.scores.table(by)
+
+    @property
+    def ranking(self) -> str:
+        """Whether the best method is better than the others, or only was so here, as a sentence."""
+        return self.scores.ranking()
+
+
+def backtest(
+    forecaster: Forecaster,
+    series: Any,
+    *,
+    n_windows: int = 8,
+    step_size: int = 1,
+    refit: bool | int = True,
+    level: float | Sequence[float] = LEVELS,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Forecast from past cutoffs as if each were now, and compare with what came.
+
+    At each cutoff the forecaster does all that `Forecaster.fit` does with what was known there: it trains from fresh
+    weights, chooses and weighs by errors from earlier cutoffs only.
+
+    Args:
+        forecaster: What is to be tested, fitted or not; it is left as it is.
+        series: A `SeriesTable`, or anything that `gatewise.read_series` takes.
+        n_windows: Cutoffs; the last is a horizon before the end.
+        step_size: Steps from one to the next.
+        refit: True trains networks from fresh weights at each cutoff, a number at every so many, False at the first only.
+        level: The share of values that intervals are to hold, in per cent.
+        progress: Called with the share that is done, from 0 to 1, and with what is being done.
+
+    Raises:
+        DataError: No series is long enough.
+    """
+    plan = forecaster.plan
+    table = series if isinstance(series, SeriesTable) else read_series(series)
+    panel = Panel.of(table, plan.season_length)
+    back = backtest_cutoffs(plan.horizon, whole_number(n_windows, "n_windows"), whole_number(step_size, "step_size"))
+    most = int(table.lengths.max())
+    if back[0] > most - 3:
+        raise DataError(
+            f"The longest series has {most} values, and {n_windows} windows with step_size={step_size} and "
+            f"horizon={plan.horizon} need {back[0] + 3}: give longer series, or smaller numbers."
+        )
+    networks = forecaster.networks_for(panel)
+    local = all(isinstance(one, LocalNetworks) for one in networks)
+    before = (MOST_LOCAL if local and len(panel) < MANY_SERIES else MOST_GLOBAL)[plan.mode] // 3
+    earlier = [b + back[0] for b in validation_cutoffs(panel.until(back[0]), plan.horizon, before)]
+    methods, _ = forecaster.methods_for(panel, networks, refit=refit, last=-1)
+    rolled = roll(methods, panel, plan.horizon, [*earlier, *back], progress or (lambda share, what: None))
+    judged = judge(rolled, panel, plan.network_only)
+    levels = tuple(read_levels(level).tolist())
+    return backtest_of(table, panel, rolled, judged, np.isin(rolled.steps_back, back), levels)
+
+
+def backtest_of(
+    table: SeriesTable,
+    panel: Panel,
+    rolled: Rolled,
+    judged: Judged,
+    windows: Bool[np.ndarray, " windows"],
+    levels: tuple[float, ...] = LEVELS,
+) -> Backtest:
+    """Return a backtest from forecasts that were made.
+
+    Args:
+        table: The series.
+        panel: The same side by side.
+        rolled: The forecasts of all methods.
+        judged: The forecasts made of them.
+        windows: The cutoffs that count; earlier ones have only been chosen by.
+        levels: Of the intervals.
+    """
+    errors = rolled.actual - judged.forecasts
+    backs = rolled.steps_back[windows]
+    half = np.stack([widths_at(errors, rolled, int(back), panel, np.array(levels)) for back in backs])
+    middle = judged.forecasts[windows]
+    columns: dict[str, Float64[np.ndarray, ...]] = {"y": rolled.actual[windows], "gatewise": middle}
+    for place, level in enumerate(levels):
+        columns[f"gatewise-lo-{level_name(level)}"] = middle - half[..., place]
+        columns[f"gatewise-hi-{level_name(level)}"] = middle + half[..., place]
+    if rolled.networks.any():
+        columns["gatewise-network"] = judged.networks[windows]
+    columns |= dict(zip(rolled.names, rolled.forecasts[:, windows], strict=True))
+    frame = backtest_frame(table, backs, rolled.horizon, columns)
+    return Backtest(frame, Scores(panel, backs, columns, half, levels), levels)

@@ -1,0 +1,54 @@
+"""Intervals around forecasts from errors made before: how large an error is, and how much larger the next may be.
+
+Split conformal prediction with a scale (Lei and others 2018, "Distribution-free predictive inference for regression",
+section 5.2): an error is compared with the size that errors of its series and its step of the horizon have in the *other*
+windows, and an interval is that size times the conformal quantile of these comparisons. Since the size is estimated
+without the error that it is compared with, few windows give wide intervals by themselves. All comparisons of all series
+share a quantile, as one series seldom has the 19 that a level of 95 per cent needs.
+"""
+
+import numpy as np
+from jaxtyping import Float64
+
+# The size of a series' errors is drawn to that of all series as if they were so many windows of its own.
+_SHARED_WINDOWS = 2.0
+
+
+def half_widths(
+    errors: Float64[np.ndarray, "windows series horizon"],
+    scale: Float64[np.ndarray, " series"],
+    levels: Float64[np.ndarray, " levels"],
+) -> Float64[np.ndarray, "series horizon levels"]:
+    """Return how far intervals reach to either side.
+
+    Args:
+        errors: Of forecasts that were made in the same way, NaN where not known.
+        scale: The units of each series, above 0.
+        levels: In per cent.
+
+    Returns:
+        NaN where there is no error at all.
+    """
+    sizes = np.abs(errors) / scale[:, None]
+    known = np.isfinite(sizes)
+    if not known.any():
+        return np.full((*errors.shape[1:], len(levels)), np.nan)
+    usual = _usual(sizes, known)
+    squares = np.where(known, sizes, 0.0) ** 2
+    total, count = squares.sum(axis=0), known.sum(axis=0).astype(np.float64)
+    drawn = lambda total, count: np.sqrt((total + _SHARED_WINDOWS * usual**2) / (count + _SHARED_WINDOWS))  # noqa: E731
+    tiny = np.finfo(np.float64).tiny
+    compared = np.where(known, sizes / (drawn(total - squares, np.maximum(count - 1, 0)) + tiny), np.nan)
+    pooled = np.sort(compared[known])
+    at = np.ceil((len(pooled) + 1) * levels / 100 - 1e-9).astype(np.int64)
+    quantiles = pooled[np.minimum(at, len(pooled)) - 1]
+    return drawn(total, count)[..., None] * scale[:, None, None] * quantiles
+
+
+def _usual(sizes: Float64[np.ndarray, "windows series horizon"], known: np.ndarray) -> Float64[np.ndarray, " horizon"]:
+    """Return the size of an error at each step over all windows and series, never smaller at a later step."""
+    squares = np.sum(np.where(known, sizes, 0.0) ** 2, axis=(0, 1))
+    counts = known.sum(axis=(0, 1))
+    mean = np.sqrt(squares.sum() / counts.sum())
+    usual = np.sqrt((squares + mean**2) / (counts + 1))
+    return np.maximum.accumulate(usual)

@@ -1,0 +1,76 @@
+"""Baselines as methods of a rolling origin, and which of them are taken."""
+
+import importlib.util
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float64
+
+from gatewise.errors import GatewiseWarning
+from gatewise.evaluation.simple_baselines import Baseline, Drift, Naive, SeasonalNaive
+from gatewise.evaluation.statistical_baselines import ARIMA, ETS, DynamicOptimizedTheta
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.rolling import values_until
+
+
+@dataclass(eq=False)
+class BaselineMethod:
+    """A baseline.
+
+    Attributes:
+        baseline: The baseline.
+    """
+
+    baseline: Baseline
+    is_network: bool = field(default=False, init=False)
+
+    @property
+    def title(self) -> str:
+        """What it is called while it works."""
+        return f"baseline {self.baseline.name}"
+
+    def roll(
+        self, panel: Panel, horizon: int, steps_back: Sequence[int], progress: Callable[[float], None]
+    ) -> dict[str, Float64[np.ndarray, "windows series horizon"]]:
+        """Forecast from each cutoff; see `rolling.Method`."""
+        forecasts = np.full((len(steps_back), len(panel), horizon), np.nan)
+        for window, back in enumerate(steps_back):
+            forecasts[window] = baseline_forecast(
+                self.baseline, values_until(panel, back), panel.season_length, horizon
+            )
+            progress((window + 1) / len(steps_back))
+        return {self.baseline.name: forecasts}
+
+
+def baseline_forecast(
+    baseline: Baseline, values: Float64[np.ndarray, "series time"], season_length: int, horizon: int
+) -> Float64[np.ndarray, "series horizon"]:
+    """Return the forecasts of a baseline, NaN for a series without a value."""
+    forecast = np.full((len(values), horizon), np.nan)
+    begun = np.isfinite(values).any(axis=1)
+    if begun.any():
+        with warnings.catch_warnings():
+            # A series that is too short for a method has the seasonal naive forecast, as the docs of Forecaster say.
+            warnings.simplefilter("ignore", GatewiseWarning)
+            forecast[begun] = baseline.forecast(values[begun], season_length, horizon)
+    return forecast
+
+
+def usual_baselines(season_length: int) -> tuple[Baseline, ...]:
+    """Return the baselines that a forecast is weighed against: those of statsforecast only where it is installed."""
+    simple: tuple[Baseline, ...] = (Naive(), Drift())
+    if season_length > 1:
+        simple = (Naive(), SeasonalNaive(), Drift())
+    return (*simple, DynamicOptimizedTheta(), ETS()) if has_statsforecast() else simple
+
+
+def has_statsforecast() -> bool:
+    """Return whether the extra `baselines` is installed."""
+    return importlib.util.find_spec("statsforecast") is not None
+
+
+BY_NAME: dict[str, Baseline] = {
+    baseline.name: baseline for baseline in (Naive(), SeasonalNaive(), Drift(), DynamicOptimizedTheta(), ETS(), ARIMA())
+}

@@ -1,0 +1,35 @@
+"""Which past cutoffs are forecast from: for the choice inside of a training part, and for a backtest."""
+
+import numpy as np
+
+from gatewise.forecasting.panel import Panel
+
+# Cutoffs of a single series' validation, by mode; with so many each level of an interval has errors enough.
+MOST_LOCAL = {"fast": 24, "best": 48}
+MOST_GLOBAL = {"fast": 6, "best": 12}
+
+
+def validation_cutoffs(panel: Panel, horizon: int, most: int) -> list[int]:
+    """Return cutoffs, as steps before the end, the earliest first, whose forecasts all can be compared with what came.
+
+    They are spread over as much of the end of the series as leaves the typical one two thirds of its values, or at least
+    two seasons and a horizon; none where that is not there.
+
+    Args:
+        panel: The series.
+        horizon: Steps.
+        most: How many at most.
+    """
+    lengths = panel.values.shape[1] - np.isfinite(panel.values).argmax(axis=1)
+    typical = int(np.median(lengths))
+    least = max(min(2 * panel.season_length + 2, typical - horizon), 3)
+    room = min(max(typical // 3, horizon), typical - least)
+    if room < horizon:
+        return []
+    chosen = np.unique(np.linspace(horizon, room, most).round().astype(int))
+    return chosen[::-1].tolist()
+
+
+def backtest_cutoffs(horizon: int, n_windows: int, step_size: int) -> list[int]:
+    """Return the cutoffs of a backtest, the earliest first; the last is a horizon before the end."""
+    return [horizon + step_size * (n_windows - 1 - window) for window in range(n_windows)]

@@ -1,0 +1,293 @@
+"""Local networks: a few small ones for each series, which have seen no other; thousands of series in one program."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from gatewise.datasets.windows import Layout
+from gatewise.forecasting.local_samples import last_windows, samples_of
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.views import Glasses, LocalView
+from gatewise.recipes import Recipe
+
+Cell = Literal["lstm", "gru", "dense"]
+# A season longer than this is not looked back on whole.
+_LONGEST_LOOK = 24
+_SHORTEST_LOOK = 6
+
+
+@dataclass(frozen=True)
+class LocalNetworks:
+    """Small networks for each series by itself.
+
+    Attributes:
+        name: What they are called.
+        cell: Kind of the hidden layers.
+        layout: What a window of past values is to the network, as in `gatewise.windows`.
+        look_back: Values in a window. None: a season, at least 6 and at most 24.
+        units: Units of each hidden layer, from the input up.
+        members: How many networks a series has.
+        views: How they see it; members take them in turn.
+        recursive: Whether a network forecasts one step and is fed its own forecasts; if not, it forecasts all steps at once
+            from its last state.
+        epochs: Passes over the windows.
+        batch_size: Windows in a step of training.
+        learning_rate: Adam's.
+        loss: ``"mae"`` or ``"mse"``.
+        build: Instead of cell and units: ``(input_shape, outputs) -> keras.Model``, compiled or not.
+    """
+
+    name: str = "local"
+    cell: Cell = "lstm"
+    layout: Layout = "steps"
+    look_back: int | None = None
+    units: tuple[int, ...] = (8,)
+    members: int = 8
+    views: tuple[LocalView, ...] = (LocalView(True, "differences"), LocalView(True, "removed"))
+    recursive: bool = False
+    epochs: int = 60
+    batch_size: int = 16
+    learning_rate: float = 0.01
+    loss: Literal["mae", "mse"] = "mae"
+    build: Callable[[tuple[int, ...], int], Any] | None = None
+
+    @classmethod
+    def of_recipe(cls, recipe: Recipe, members: int = 8) -> "LocalNetworks":
+        """Return the network of a named recipe, made to forecast many steps from its last state."""
+        return cls(
+            name=recipe.name,
+            cell=recipe.cell,
+            layout=recipe.layout,
+            look_back=recipe.look_back,
+            units=recipe.units,
+            members=members,
+            batch_size=8,
+        )
+
+    def train(
+        self,
+        panel: Panel,
+        horizon: int,
+        *,
+        seed: int = 0,
+        progress: Callable[[float], None] | None = None,
+    ) -> "TrainedLocalNetworks":
+        """Train the members of every series in one program.
+
+        Args:
+            panel: The series.
+            horizon: Steps to forecast.
+            seed: Where weights and order come from.
+            progress: Told the share that is done.
+        """
+        from gatewise.training.ensemble import fit_ensemble
+        from gatewise.training.progress import shares_told_to
+
+        look_back = self.looks_back(panel.season_length)
+        outputs = 1 if self.recursive else horizon
+        seen = tuple(Glasses.fitted(view, panel.values, panel.season_length) for view in self.views)
+        parts = [samples_of(glasses, panel.values, look_back, outputs) for glasses in seen]
+        rows = max(part.weights.shape[1] for part in parts)
+        member_view = np.arange(self.members) % len(self.views)
+        x, y, weights = (
+            np.stack([_with_rows(part[place], rows) for part in parts], axis=1)[:, member_view] for place in range(3)
+        )
+        model = self.model(look_back, outputs)
+        flat = len(panel) * self.members
+        with shares_told_to(progress or (lambda share: None)):
+            ensemble = fit_ensemble(
+                model,
+                x.reshape(flat, rows, *self._input_shape(look_back)),
+                y.reshape(flat, rows, outputs),
+                sample_weight=weights.reshape(flat, rows),
+                members=flat,
+                member_data=True,
+                epochs=self.epochs,
+                batch_size=min(self.batch_size, rows),
+                seed=seed,
+                verbose=0,
+            )
+        values = [*ensemble.values.trainable, *ensemble.values.non_trainable]
+        arrays = [np.asarray(array).reshape(len(panel), self.members, *array.shape[1:]) for array in values]
+        losses = np.asarray(ensemble.history.history["loss"]).reshape(len(panel), self.members, -1)
+        return TrainedLocalNetworks(self, horizon, look_back, seen, arrays, losses, ensemble.history.way)
+
+    def looks_back(self, season_length: int) -> int:
+        """Return how many values there are in a window."""
+        if self.look_back is not None:
+            return self.look_back
+        return min(max(season_length, _SHORTEST_LOOK), _LONGEST_LOOK)
+
+    def model(self, look_back: int, outputs: int) -> Any:
+        """Return the compiled Keras model, always the same one for the same network, so that its programs are kept."""
+        return _built(replace(self, name="", views=(), members=1, epochs=1, batch_size=1), look_back, outputs)
+
+    def _input_shape(self, look_back: int) -> tuple[int, ...]:
+        return {"flat": (look_back,), "features": (1, look_back), "steps": (look_back, 1)}[self.layout]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedLocalNetworks:
+    """Trained local networks.
+
+    Attributes:
+        networks: What they are.
+        horizon: Steps that they forecast.
+        look_back: Values in a window.
+        glasses: Each view, fitted to the series.
+        weights: The arrays of the Keras model, each ``(series, members, …)``.
+        losses: Of every epoch, ``(series, members, epochs)``.
+        way: How they were trained, in words.
+    """
+
+    networks: LocalNetworks
+    horizon: int
+    look_back: int
+    glasses: tuple[Glasses, ...]
+    weights: list[np.ndarray]
+    losses: Float64[np.ndarray, "series members epochs"]
+    way: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The configuration of each member."""
+        views = self.networks.views
+        own = [f"{self.networks.name} ({view.name})" if len(views) > 1 else self.networks.name for view in views]
+        return tuple(own[member % len(views)] for member in range(self.networks.members))
+
+    def select(self, places: Int64[np.ndarray, " chosen"]) -> "TrainedLocalNetworks":
+        """Return the networks of some of the series, by number, in the order asked for."""
+        glasses = tuple(one.select(places) for one in self.glasses)
+        weights = [array[places] for array in self.weights]
+        return replace(self, glasses=glasses, weights=weights, losses=self.losses[places])
+
+    def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
+        """Forecast the steps after the last column of a panel with the same series, longer ones too."""
+        if not self.networks.recursive:
+            return self._ahead(panel.values, self.horizon)
+        # Each member goes on with its own forecasts.
+        members, series = self.networks.members, len(panel)
+        values = np.repeat(panel.values[None], members, axis=0)
+        for _ in range(self.horizon):
+            step = np.stack([self._ahead(values[member], 1)[member] for member in range(members)])
+            values = np.concatenate([values, step], axis=2)
+        return values[:, :, -self.horizon :].reshape(members, series, self.horizon)
+
+    def _ahead(
+        self, values: Float64[np.ndarray, "series time"], outputs: int
+    ) -> Float64[np.ndarray, "members series outputs"]:
+        members, views = self.networks.members, len(self.networks.views)
+        windows = [last_windows(glasses, values, self.look_back) for glasses in self.glasses]
+        member_view = np.arange(members) % views
+        x = np.stack([inputs for inputs, _ in windows], axis=1)[:, member_view]
+        flat = len(values) * members
+        shape = self.networks._input_shape(self.look_back)
+        model = self.networks.model(self.look_back, outputs)
+        seen = run_members(
+            model, [array.reshape(flat, *array.shape[2:]) for array in self.weights], x.reshape(flat, 1, *shape)
+        )
+        seen = np.moveaxis(seen.reshape(len(values), members, outputs).astype(np.float64), 1, 0)
+        forecast = np.empty(seen.shape)
+        for place, (glasses, (_, base)) in enumerate(zip(self.glasses, windows, strict=True)):
+            forecast[place::views] = glasses.back(values, seen[place::views] + base[:, None])
+        empty = ~np.isfinite(values).any(axis=1)
+        forecast[:, empty] = np.nan
+        return forecast
+
+    def specification(self) -> dict[str, Any]:
+        """Return what the networks are made again from, as JSON has it."""
+        networks = asdict(self.networks)
+        networks.pop("build")
+        return {
+            "family": "local",
+            "networks": networks,
+            "horizon": self.horizon,
+            "look_back": self.look_back,
+            "way": self.way,
+            "weights": len(self.weights),
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return weights, views and losses by name."""
+        arrays = {f"weights/{place}": array for place, array in enumerate(self.weights)}
+        for place, glasses in enumerate(self.glasses):
+            arrays |= {f"views/{place}/{name}": getattr(glasses, name) for name in _GLASSES}
+        return {**arrays, "losses": self.losses}
+
+    @classmethod
+    def restore(cls, specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> "TrainedLocalNetworks":
+        """Return networks from their specification and arrays."""
+        given = dict(specification["networks"])
+        given["views"] = tuple(LocalView(**view) for view in given["views"])
+        given["units"] = tuple(given["units"])
+        networks = LocalNetworks(**given)
+        glasses = tuple(
+            Glasses(*(arrays[f"views/{place}/{name}"] for name in _GLASSES)) for place in range(len(networks.views))
+        )
+        weights = [arrays[f"weights/{place}"] for place in range(specification["weights"])]
+        return cls(
+            networks,
+            specification["horizon"],
+            specification["look_back"],
+            glasses,
+            weights,
+            arrays["losses"],
+            specification["way"],
+        )
+
+
+_GLASSES = ("log", "differences", "season", "scale")
+
+
+def run_members(model: Any, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Run each member of an ensemble on rows of its own.
+
+    Args:
+        model: The Keras model of the members.
+        weights: Its arrays with a leading members axis.
+        x: ``(members, rows, …)``.
+
+    Returns:
+        The outputs ``(members, rows, …)``.
+    """
+    from gatewise.recurrent import recurrent_layers
+    from gatewise.training.forward import Forward
+
+    forward = model.__dict__.get("_gatewise_own_rows")
+    if forward is None:
+        states = [None for _ in recurrent_layers(model)]
+        forward = model.__dict__["_gatewise_own_rows"] = Forward(model, states, members=True, member_data=True)
+    outputs, _ = forward.call(list(weights), [], x)
+    return np.asarray(outputs)
+
+
+def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
+    """Put rows without weight before those that a view gave."""
+    return np.pad(array, ((0, 0), (rows - array.shape[1], 0), *[(0, 0)] * (array.ndim - 2)))
+
+
+@lru_cache(maxsize=64)
+def _built(networks: LocalNetworks, look_back: int, outputs: int) -> Any:
+    from gatewise.backend import import_keras
+    from gatewise.layers import GRU, LSTM
+
+    keras = import_keras()
+    shape = networks._input_shape(look_back)
+    if networks.build is not None:
+        model = networks.build(shape, outputs)
+    else:
+        layers: list[Any] = [keras.Input(shape)]
+        for place, units in enumerate(networks.units, start=1):
+            last = place == len(networks.units)
+            if networks.cell == "dense":
+                layers.append(keras.layers.Dense(units, activation="relu"))
+            else:
+                layers.append({"lstm": LSTM, "gru": GRU}[networks.cell](units, return_sequences=not last))
+        model = keras.Sequential([*layers, keras.layers.Dense(outputs)], name="local_networks")
+    if not getattr(model, "compiled", False):
+        model.compile(keras.optimizers.Adam(networks.learning_rate), networks.loss)
+    return model

@@ -1,0 +1,81 @@
+"""Windows of many series for local networks: each series has its own, and as many rows as the one with most."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from gatewise.forecasting.views import Glasses, filled
+
+# Of a long series only the last windows are learned from.
+MOST_ROWS = 512
+# A network sees nothing further from its usual movement than this.
+_FAR = 8.0
+# A series with fewer windows than this whose targets are all known also learns from those with some known.
+_FEW = 4
+
+
+class Samples(NamedTuple):
+    """What local networks learn from.
+
+    Attributes:
+        inputs: ``(series, rows, look_back)``.
+        targets: ``(series, rows, horizon)``.
+        weights: 0 for rows that a series does not have, ``(series, rows)``.
+    """
+
+    inputs: Float32[np.ndarray, "series rows look_back"]
+    targets: Float32[np.ndarray, "series rows horizon"]
+    weights: Float32[np.ndarray, "series rows"]
+
+
+def samples_of(glasses: Glasses, values: Float64[np.ndarray, "series time"], look_back: int, horizon: int) -> Samples:
+    """Cut series into windows and what followed them.
+
+    A window holds values as the glasses show them; unless they are differences it is relative to its last value, and so
+    are its targets. A target that is missing gives its row no weight.
+
+    Args:
+        glasses: How the series are seen.
+        values: The series, ``(series, time)``.
+        look_back: Values in a window. A series that begins inside a window has its first value before that.
+        horizon: Values in a target.
+    """
+    seen = glasses.see(values)
+    time = values.shape[1]
+    rows = max(min(time - 1, MOST_ROWS + horizon), 1)
+    origins = np.arange(time - 1 - rows, time - 1).clip(0)
+    inputs, base = _windows(glasses, seen, origins, look_back)
+    ahead = np.pad(seen, ((0, 0), (0, horizon)), constant_values=np.nan)
+    targets = ahead[:, origins[:, None] + np.arange(1, horizon + 1)] - base[..., None]
+    known = np.isfinite(targets)
+    # From half a window on there is enough to see; a series of differences has none in its first season.
+    begun = np.isfinite(seen).cumsum(axis=1)[:, origins]
+    enough = np.minimum(look_back, np.maximum(begun[:, -1:] // 2, 1))
+    whole = (known.all(axis=2) & (begun >= enough)).astype(np.float64)
+    part = known.mean(axis=2) * (begun >= 1)
+    weights = np.where((whole.sum(axis=1) < _FEW)[:, None], part, whole)
+    used = np.flatnonzero(weights.any(axis=0))
+    keep = slice(used[0] if len(used) else -1, None)
+    targets = np.where(known, np.clip(targets, -4 * _FAR, 4 * _FAR), 0.0)
+    return Samples(*(array[:, keep].astype(np.float32) for array in (inputs, targets, weights)))
+
+
+def last_windows(
+    glasses: Glasses, values: Float64[np.ndarray, "series time"], look_back: int
+) -> tuple[Float32[np.ndarray, "series look_back"], Float64[np.ndarray, " series"]]:
+    """Return the window at the end of each series, and what a forecast from it is relative to."""
+    seen = glasses.see(values)
+    inputs, base = _windows(glasses, seen, np.array([values.shape[1] - 1]), look_back)
+    return inputs[:, 0].astype(np.float32), base[:, 0]
+
+
+def _windows(
+    glasses: Glasses, seen: Float64[np.ndarray, "series time"], origins: np.ndarray, look_back: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the windows that end at some columns ``(series, rows, look_back)``, and their bases ``(series, rows)``."""
+    whole = filled(seen)
+    places = np.maximum(origins[:, None] + np.arange(1 - look_back, 1), 0)
+    windows = whole[:, places]
+    base = np.where(glasses.differences[:, None], 0.0, windows[:, :, -1])
+    return np.clip(windows - base[..., None], -_FAR, _FAR), base

@@ -1,0 +1,132 @@
+"""Forecasts of several methods from the same past cutoffs, each from what was known there and nothing later."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from gatewise.forecasting.panel import Panel
+
+# Told the share of the work that is done, from 0 to 1, and what is being done.
+Progress = Callable[[float, str], None]
+# A series that has fewer values before a cutoff is not forecast from there: no method has anything to go by.
+LEAST_VALUES = 3
+
+
+class Method(Protocol):
+    """Something that forecasts from any cutoff.
+
+    Attributes:
+        title: What it is called while it works.
+        is_network: Whether it is networks, and not a baseline.
+    """
+
+    @property
+    def title(self) -> str:
+        """What it is called while it works."""
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is networks."""
+
+    def roll(
+        self, panel: Panel, horizon: int, steps_back: Sequence[int], progress: Callable[[float], None]
+    ) -> dict[str, Float64[np.ndarray, "windows series horizon"]]:
+        """Forecast from each cutoff with what was known there.
+
+        Args:
+            panel: The series; those that have fewer than `LEAST_VALUES` at a cutoff may be NaN there.
+            horizon: Steps.
+            steps_back: The cutoffs, as columns of the panel that come after them.
+            progress: Told the share that is done.
+
+        Returns:
+            The forecasts by name, as a method may have several.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Rolled:
+    """Forecasts of every method from every cutoff, and what happened.
+
+    Attributes:
+        names: The methods.
+        networks: Which of them are networks, ``(methods,)``.
+        steps_back: How many columns come after each cutoff, the earliest cutoff first, ``(windows,)``.
+        forecasts: NaN where a series had too few values, ``(methods, windows, series, horizon)``.
+        actual: NaN where it is missing or still to come, ``(windows, series, horizon)``.
+    """
+
+    names: tuple[str, ...]
+    networks: Bool[np.ndarray, " methods"]
+    steps_back: np.ndarray
+    forecasts: Float64[np.ndarray, "methods windows series horizon"]
+    actual: Float64[np.ndarray, "windows series horizon"]
+
+    @property
+    def horizon(self) -> int:
+        """Steps of each forecast."""
+        return self.actual.shape[2]
+
+    @property
+    def errors(self) -> Float64[np.ndarray, "methods windows series horizon"]:
+        """Actual value minus forecast; NaN where either is not known."""
+        return self.actual - self.forecasts
+
+    def known_at(self, steps_back: int) -> Bool[np.ndarray, "windows 1 horizon"]:
+        """Return which steps of which windows had happened by a cutoff: all that may be learned from there."""
+        step = np.arange(1, self.horizon + 1)
+        return (step <= (self.steps_back - steps_back)[:, None])[:, None, :]
+
+    def only(self, methods: Bool[np.ndarray, " methods"]) -> "Rolled":
+        """Return some of the methods."""
+        names = tuple(name for name, chosen in zip(self.names, methods, strict=True) if chosen)
+        return replace(self, names=names, networks=self.networks[methods], forecasts=self.forecasts[methods])
+
+
+def roll(
+    methods: Sequence[Method], panel: Panel, horizon: int, steps_back: Sequence[int], progress: Progress
+) -> Rolled:
+    """Let every method forecast from every cutoff.
+
+    Args:
+        methods: The methods.
+        panel: The series, to their ends.
+        horizon: Steps.
+        steps_back: The cutoffs, as columns that come after them; 0 forecasts what is still to come.
+        progress: Told how far it is.
+    """
+    back = np.array(sorted(set(steps_back), reverse=True), np.int64)
+    forecasts: dict[str, np.ndarray] = {}
+    networks: list[bool] = []
+    for place, method in enumerate(methods):
+
+        def share(done: float, place: int = place, title: str = method.title) -> None:
+            progress((place + done) / len(methods), title)
+
+        share(0.0)
+        found = method.roll(panel, horizon, back.tolist(), share)
+        forecasts |= found
+        networks += [method.is_network] * len(found)
+    stacked = np.stack(list(forecasts.values()))
+    short = np.stack(
+        [np.isfinite(panel.values[:, : panel.values.shape[1] - b]).sum(axis=1) < LEAST_VALUES for b in back]
+    )
+    # From the cutoff at the end even the shortest series is forecast, as well as it can be.
+    short[back == 0] = False
+    stacked[:, short] = np.nan
+    return Rolled(tuple(forecasts), np.array(networks), back, stacked, actual_after(panel, horizon, back))
+
+
+def actual_after(panel: Panel, horizon: int, steps_back: np.ndarray) -> Float64[np.ndarray, "windows series horizon"]:
+    """Return what happened after each cutoff, NaN where it is missing or still to come."""
+    padded = np.pad(panel.values, ((0, 0), (0, horizon)), constant_values=np.nan)
+    end = panel.values.shape[1]
+    return np.stack([padded[:, end - back : end - back + horizon] for back in steps_back])
+
+
+def values_until(panel: Panel, steps_back: int) -> Float64[np.ndarray, "series time"]:
+    """Return the values that were known at a cutoff."""
+    return panel.values[:, : panel.values.shape[1] - steps_back]

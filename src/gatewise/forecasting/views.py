@@ -1,0 +1,139 @@
+"""How a local network sees its series: in logarithms or not, without its season, in units of its own movement."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from gatewise.forecasting.seasonal_means import seasonal_means
+
+Season = Literal["differences", "removed", "kept"]
+# A forecast may leave the range of its history by so many times the range.
+_RANGES_BEYOND = 2.0
+
+
+@dataclass(frozen=True)
+class LocalView:
+    """A way to see series.
+
+    Attributes:
+        log: Logarithms, where every value of a series is positive.
+        season: ``"differences"``: changes since the season before; ``"removed"``: without the mean of each place in the
+            season; ``"kept"``: as it is. A series of less than two seasons is seen as it is.
+    """
+
+    log: bool = True
+    season: Season = "differences"
+
+    @property
+    def name(self) -> str:
+        """The view in words."""
+        words = {"differences": "seasonal differences", "removed": "season removed", "kept": "as it is"}[self.season]
+        return f"{'log, ' if self.log else ''}{words}"
+
+
+@dataclass(frozen=True, eq=False)
+class Glasses:
+    """A view fitted to series: what is needed to see them in this way, longer ones too, and to see back.
+
+    Attributes:
+        log: Which series are in logarithms, ``(series,)``.
+        differences: Which are changes since the season before, ``(series,)``.
+        season: The mean of each place in the season, 0 where none is removed; place 0 is that of the series' first value,
+            ``(series, places)``.
+        scale: What the movements are divided by, ``(series,)``.
+    """
+
+    log: Bool[np.ndarray, " series"]
+    differences: Bool[np.ndarray, " series"]
+    season: Float64[np.ndarray, "series places"]
+    scale: Float64[np.ndarray, " series"]
+
+    @classmethod
+    def fitted(cls, view: LocalView, values: Float64[np.ndarray, "series time"], season_length: int) -> "Glasses":
+        """Fit a view to series that end at the last column."""
+        observed = np.isfinite(values)
+        series = len(values)
+        log = np.logical_and(view.log, (np.where(observed, values, 1.0) > 0).all(axis=1))
+        long = observed.sum(axis=1) >= 2 * season_length + 2
+        differences = (view.season == "differences") & (season_length > 1) & long
+        season = np.zeros((series, season_length))
+        blank = cls(log, differences, season, np.ones(series))
+        removed = (
+            (view.season != "kept") & (season_length > 1) & ~differences & (observed.sum(axis=1) > season_length + 1)
+        )
+        if removed.any():
+            levels = blank._levels(values)[removed]
+            season[removed] = seasonal_means(levels, season_length, _places(values, season_length)[removed])
+        seen = replace(blank, season=season)
+        return replace(seen, scale=_movement(seen.see(values), differences))
+
+    def select(self, rows: np.ndarray) -> "Glasses":
+        """Return the glasses of some of the series."""
+        return Glasses(self.log[rows], self.differences[rows], self.season[rows], self.scale[rows])
+
+    def see(self, values: Float64[np.ndarray, "series time"]) -> Float64[np.ndarray, "series time"]:
+        """Return series as the network is to see them, NaN where a value is missing."""
+        levels = self._levels(values)
+        length = self.season.shape[1]
+        places = _places(values, length)
+        without = levels - np.take_along_axis(self.season, places, axis=1)
+        if self.differences.any():
+            before = np.pad(levels, ((0, 0), (length, 0)), constant_values=np.nan)[:, : levels.shape[1]]
+            without = np.where(self.differences[:, None], levels - before, without)
+        return without / self.scale[:, None]
+
+    def back(
+        self,
+        values: Float64[np.ndarray, "series time"],
+        seen: Float64[np.ndarray, "members series horizon"],
+    ) -> Float64[np.ndarray, "members series horizon"]:
+        """Return forecasts as the network sees them in the units of the series, not far outside of their range."""
+        levels = filled(self._levels(values))
+        length, horizon = self.season.shape[1], seen.shape[2]
+        moved = seen * self.scale[:, None]
+        steps = np.arange(1, horizon + 1)
+        places = (_places(values, length)[:, -1:] + steps) % length
+        plain = moved + np.take_along_axis(self.season, places, axis=1)
+        chained = np.empty_like(moved)
+        for step in range(horizon):
+            at = levels.shape[1] + step - length
+            before = levels[:, max(at, 0)] if at < levels.shape[1] else chained[:, :, step - length]
+            chained[:, :, step] = before + moved[:, :, step]
+        forecast = np.where(self.differences[:, None], chained, plain)
+        low, high = levels.min(axis=1), levels.max(axis=1)
+        room = _RANGES_BEYOND * np.maximum(high - low, np.where(self.log, 0.1, 0.0))
+        forecast = np.clip(forecast, (low - room)[:, None], (high + room)[:, None])
+        with np.errstate(over="ignore"):
+            return np.where(self.log[:, None], np.exp(np.minimum(forecast, 700.0)), forecast)
+
+    def _levels(self, values: Float64[np.ndarray, "series time"]) -> Float64[np.ndarray, "series time"]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.log[:, None], np.log(values), values)
+
+
+def _places(values: Float64[np.ndarray, "series time"], season_length: int) -> Int64[np.ndarray, "series time"]:
+    """Return the place in the season of every column, counted from the first value of each series."""
+    first = np.isfinite(values).argmax(axis=1)
+    return (np.arange(values.shape[1]) - first[:, None]) % season_length
+
+
+def filled(levels: Float64[np.ndarray, "series time"]) -> Float64[np.ndarray, "series time"]:
+    """Repeat the last value in gaps, and the first one before a series begins; 0 where there is none."""
+    known = np.isfinite(levels)
+    place = np.maximum.accumulate(np.where(known, np.arange(levels.shape[1]), -1), axis=1)
+    place = np.where(place < 0, known.argmax(axis=1)[:, None], place)
+    return np.nan_to_num(np.take_along_axis(levels, place, axis=1))
+
+
+def _movement(
+    seen: Float64[np.ndarray, "series time"], differences: Bool[np.ndarray, " series"]
+) -> Float64[np.ndarray, " series"]:
+    """Return how far series usually go: from step to step, or from season to season; 1 for one that never moves."""
+    filled = np.where(np.isfinite(seen), seen, np.nan)
+    steps = np.where(differences[:, None], filled, np.diff(filled, axis=1, prepend=np.nan))
+    known = np.isfinite(steps)
+    squares = np.sum(np.where(known, steps, 0.0) ** 2, axis=1) / np.maximum(known.sum(axis=1), 1)
+    size = np.sqrt(squares)
+    return np.where(size > 0, size, 1.0)

@@ -1,9 +1,10 @@
 """`Forecaster`: from a table to forecasts with intervals, by networks that are weighed against baselines."""
 
+import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from jaxtyping import Float64
@@ -11,13 +12,14 @@ from jaxtyping import Float64
 from gatewise.errors import UsageError
 from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.bands import half_widths
-from gatewise.forecasting.baseline_methods import BY_NAME, BaselineMethod, baseline_forecast, usual_baselines
+from gatewise.forecasting.baseline_methods import BY_NAME, BaselineMethod, usual_baselines
 from gatewise.forecasting.combination import combined
 from gatewise.forecasting.cutoffs import MOST_GLOBAL, MOST_LOCAL, validation_cutoffs
 from gatewise.forecasting.explanation import Explanation
+from gatewise.forecasting.extension import extended
+from gatewise.forecasting.fitted import Fitted, Mode, Plan
 from gatewise.forecasting.frames import bounds_columns, forecast_frame
-from gatewise.forecasting.global_networks import Networks, TrainedNetworks
+from gatewise.forecasting.global_networks import Networks
 from gatewise.forecasting.judgement import Judged, judge, series_scale
 from gatewise.forecasting.local_networks import LocalNetworks
 from gatewise.forecasting.network_methods import NetworkMethod, training_cutoffs
@@ -31,51 +33,12 @@ if TYPE_CHECKING:
 
     from gatewise.forecasting.backtest import Backtest
 
-Mode = Literal["fast", "best"]
 # From so many series on, networks are trained on all of them together unless others are asked for.
 MANY_SERIES = 20
 
 
 def _silent(share: float, what: str) -> None:
     """Hear how far the work is, where nobody wants to know."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a forecaster is to do; the arguments of `Forecaster`, checked."""
-
-    horizon: int
-    mode: Mode = "fast"
-    minutes: float | None = None
-    network: Any = None
-    network_only: bool = False
-    baselines: tuple[Baseline, ...] | None = None
-    season_length: int | None = None
-    seed: int = 0
-
-
-@dataclass(eq=False)
-class Fitted:
-    """What a fitted forecaster knows.
-
-    Attributes:
-        table: The series, with what `update` added.
-        panel: The same side by side.
-        rolled: Forecasts of all methods from the cutoffs of the validation, and from the end.
-        judged: One forecast from each of these.
-        trained: The networks.
-        baselines: The baselines.
-        explanation: What was chosen.
-    """
-
-    table: SeriesTable
-    panel: Panel
-    rolled: Rolled
-    judged: Judged
-    trained: tuple[TrainedNetworks, ...]
-    baselines: tuple[Baseline, ...]
-    explanation: Explanation
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 class Forecaster:
@@ -116,6 +79,7 @@ class Forecaster:
         horizon = whole_number(horizon, "horizon")
         self.plan = Plan(horizon, mode, minutes, network, network_only, chosen, season_length, seed)
         self._fitted: Fitted | None = None
+        self._forecasts: np.ndarray | None = None
 
     @property
     def fitted(self) -> Fitted:
@@ -177,7 +141,9 @@ class Forecaster:
         baselines = tuple(method.baseline for method in methods if isinstance(method, BaselineMethod))
         explanation = _explained(rolled, judged, panel, time.perf_counter() - started)
         trained = tuple(trainer.trained for trainer in trainers if trainer.trained is not None)
-        self._fitted = Fitted(table, panel, rolled, judged, trained, baselines, explanation)
+        scale = series_scale(panel.values, panel.season_length)
+        self._fitted = Fitted(table, panel, rolled, judged, trained, baselines, explanation, scale)
+        self._forecasts = rolled.forecasts[:, -1]
         return self
 
     def networks_for(self, panel: Panel) -> tuple[Networks, ...]:
@@ -226,37 +192,74 @@ class Forecaster:
                 f"horizon={horizon}."
             )
         levels = read_levels(level) if np.size(level) else np.zeros(0)
-        forecasts = self._forecasts_at_end()
-        weights = fitted.judged.weights[-1]
-        middle = combined(forecasts, weights)[:, :horizon]
-        half = self._half_widths(levels)[:, :horizon]
-        columns = bounds_columns("gatewise", levels.tolist(), middle.ravel(), half.reshape(-1, len(levels)))
+        forecasts = self._at_end()
+        middle = combined(forecasts, fitted.weights)[:, :horizon].ravel()
+        half = fitted.half_widths(levels)[:, :horizon].reshape(-1, len(levels))
+        columns = bounds_columns("gatewise", levels.tolist(), middle, half)
         if networks and fitted.rolled.networks.any():
-            alone = combined(forecasts, np.where(fitted.rolled.networks[:, None], _network_weights(fitted), 0.0))
-            columns["gatewise-network"] = alone[:, :horizon].ravel()
+            columns["gatewise-network"] = fitted.of_networks(forecasts)[:, :horizon].ravel()
         return forecast_frame(fitted.table, horizon, columns)
 
-    def _half_widths(self, levels: Float64[np.ndarray, " levels"]) -> Float64[np.ndarray, "series horizon levels"]:
-        fitted = self.fitted
-        past = fitted.rolled.steps_back > 0
-        errors = (fitted.rolled.actual - fitted.judged.forecasts)[past]
-        scale = series_scale(fitted.panel.values, fitted.panel.season_length)
-        if not len(errors):
-            return np.full((len(fitted.panel), self.plan.horizon, len(levels)), np.nan)
-        return half_widths(errors, scale, levels)
+    def update(self, rows: Any) -> Self:
+        """Take in values that came after those known so far, without new training.
 
-    def _forecasts_at_end(self) -> Float64[np.ndarray, "methods series horizon"]:
-        """Return the forecasts of all methods after the last values there are."""
-        fitted = self.fitted
-        panel, horizon = fitted.panel, self.plan.horizon
-        found = {
-            one.name: baseline_forecast(one, panel.values, panel.season_length, horizon) for one in fitted.baselines
-        }
-        for trained in fitted.trained:
-            members, names = trained.forecast(panel), trained.names
-            for name in dict.fromkeys(names):
-                found[name] = np.median(members[[other == name for other in names]], axis=0)
-        return np.stack([found[name] for name in fitted.rolled.names])
+        Afterwards the networks, with the weights and scales that they have, have read all of it, as if the series had been
+        so long when they first forecast; baselines are estimated from all values. Weights of methods and the errors behind
+        the intervals stay as they are.
+
+        Args:
+            rows: Later values of some or all series: a `SeriesTable`, or anything that `gatewise.read_series` takes; a list
+                or an array follows the last value of a single series.
+
+        Returns:
+            The forecaster itself.
+
+        Raises:
+            DataError: A series that is not known, or times that do not follow its last one.
+        """
+        table = extended(self.fitted.table, rows)
+        panel = Panel.of(table, self.fitted.panel.season_length)
+        self._fitted = replace(self.fitted, table=table, panel=panel)
+        self._forecasts = None
+        return self
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Save the forecaster as a folder without code: ``manifest.json`` and ``weights.safetensors``.
+
+        Args:
+            path: The folder to be; its parent must exist.
+            overwrite: Whether a saved one that is there may be replaced.
+
+        Raises:
+            UsageError: Not fitted, or with a network or baseline that is a function of your own.
+            EnvironmentFault: The folder cannot be written.
+        """
+        from gatewise.forecasting.saved_forecaster import save
+
+        save(self.plan, self.fitted, path, overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Forecaster":
+        """Load what `save` saved, executing nothing of it.
+
+        Args:
+            path: The folder.
+
+        Raises:
+            ModelFileError: The folder is missing, damaged, newer, or of another kind.
+        """
+        from gatewise.forecasting.saved_forecaster import load
+
+        plan, fitted = load(path)
+        forecaster = cls(plan.horizon)
+        forecaster.plan, forecaster._fitted = plan, fitted
+        return forecaster
+
+    def _at_end(self) -> Float64[np.ndarray, "methods series horizon"]:
+        """Return the forecasts of all methods after the last values, computed once."""
+        if self._forecasts is None:
+            self._forecasts = self.fitted.forecasts()
+        return self._forecasts
 
 
 def _named(name: str) -> LocalNetworks:
@@ -267,12 +270,6 @@ def _named(name: str) -> LocalNetworks:
     if not isinstance(found, Recipe):
         raise UsageError(f"The recipe {name!r} is for texts: choose one for series, such as 'lstm-window'.")
     return LocalNetworks.of_recipe(found)
-
-
-def _network_weights(fitted: Fitted) -> np.ndarray:
-    weights = fitted.judged.weights[-1]
-    own: np.ndarray = np.where(weights[fitted.rolled.networks].sum(axis=0) > 0, weights, 1.0)
-    return own
 
 
 def _baseline(given: Baseline | str) -> Baseline:

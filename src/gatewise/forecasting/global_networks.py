@@ -136,6 +136,7 @@ class TrainedPool:
 
 def restore(specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainedNetworks:
     """Return networks from what `TrainedNetworks.specification` and `TrainedNetworks.arrays` gave."""
+    from gatewise.forecasting.local_networks import TrainedLocalNetworks
     from gatewise.forecasting.season_networks import TrainedSeasonNetworks
     from gatewise.forecasting.sequence_networks import TrainedSequenceNetworks
 
@@ -147,4 +148,6 @@ def restore(specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tra
         return TrainedPool(tuple(parts))
     if specification["family"] == "season":
         return TrainedSeasonNetworks.restore(specification, arrays)
+    if specification["family"] == "local":
+        return TrainedLocalNetworks.restore(specification, arrays)
     return TrainedSequenceNetworks.restore(specification, arrays)

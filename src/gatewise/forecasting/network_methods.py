@@ -27,6 +27,14 @@ def training_cutoffs(steps_back: Sequence[int], refit: bool | int) -> Int64[np.n
     return back[np.arange(len(back)) // every * every]
 
 
+def by_name(
+    names: Sequence[str], members: Float64[np.ndarray, "members *axes"]
+) -> dict[str, Float64[np.ndarray, "*axes"]]:
+    """Return the median of each configuration's members."""
+    own = {name: [other == name for other in names] for name in dict.fromkeys(names)}
+    return {name: np.median(members[chosen], axis=0) for name, chosen in own.items()}
+
+
 @dataclass(eq=False)
 class NetworkMethod:
     """A family of networks.
@@ -59,10 +67,7 @@ class NetworkMethod:
         else:
             trained, members = self._one_by_one(panel, horizon, (steps_back, at), progress)
         self.trained = trained
-        names = trained.names
-        return {
-            name: np.median(members[:, [other == name for other in names]], axis=1) for name in dict.fromkeys(names)
-        }
+        return by_name(trained.names, np.moveaxis(members, 1, 0))
 
     def _one_by_one(
         self, panel: Panel, horizon: int, cutoffs: tuple[Sequence[int], Any], progress: Callable[[float], None]

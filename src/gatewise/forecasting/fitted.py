@@ -1,0 +1,90 @@
+"""What a forecaster is to do, and what it knows once it has been fitted."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float64
+
+from gatewise.evaluation.simple_baselines import Baseline
+from gatewise.forecasting.bands import half_widths
+from gatewise.forecasting.baseline_methods import baseline_forecast
+from gatewise.forecasting.combination import combined
+from gatewise.forecasting.explanation import Explanation
+from gatewise.forecasting.global_networks import TrainedNetworks
+from gatewise.forecasting.judgement import Judged
+from gatewise.forecasting.network_methods import by_name
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.rolling import Rolled
+from gatewise.tables import SeriesTable
+
+Mode = Literal["fast", "best"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a forecaster is to do: the arguments of `Forecaster`, checked."""
+
+    horizon: int
+    mode: Mode = "fast"
+    minutes: float | None = None
+    network: Any = None
+    network_only: bool = False
+    baselines: tuple[Baseline, ...] | None = None
+    season_length: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What a fitted forecaster knows.
+
+    Attributes:
+        table: The series, with what `Forecaster.update` added.
+        panel: The same side by side.
+        rolled: Forecasts of all methods from the cutoffs of the validation, and last from where the fit ended.
+        judged: One forecast from each of these.
+        trained: The networks.
+        baselines: The baselines.
+        explanation: What was chosen.
+        scale: In units of which the errors of the series are compared; `Forecaster.update` leaves it as it is.
+    """
+
+    table: SeriesTable
+    panel: Panel
+    rolled: Rolled
+    judged: Judged
+    trained: tuple[TrainedNetworks, ...]
+    baselines: tuple[Baseline, ...]
+    explanation: Explanation
+    scale: Float64[np.ndarray, " series"]
+
+    @property
+    def weights(self) -> Float64[np.ndarray, "methods series"]:
+        """What each method weighs in the forecast of each series."""
+        return self.judged.weights[-1]
+
+    def forecasts(self) -> Float64[np.ndarray, "methods series horizon"]:
+        """Return the forecasts of all methods after the last values there are.
+
+        The networks are run on from the weights that they have; baselines are estimated from all values.
+        """
+        panel, horizon = self.panel, self.rolled.horizon
+        found = {one.name: baseline_forecast(one, panel.values, panel.season_length, horizon) for one in self.baselines}
+        for trained in self.trained:
+            found |= by_name(trained.names, trained.forecast(panel))
+        return np.stack([found[name] for name in self.rolled.names])
+
+    def of_networks(
+        self, forecasts: Float64[np.ndarray, "methods series horizon"]
+    ) -> Float64[np.ndarray, "series horizon"]:
+        """Return what the networks alone forecast: weighed among each other as in the whole, or equally."""
+        networks = self.rolled.networks
+        weights = self.weights[networks]
+        return combined(forecasts[networks], np.where(weights.sum(axis=0) > 0, weights, 1.0))
+
+    def half_widths(self, levels: Float64[np.ndarray, " levels"]) -> Float64[np.ndarray, "series horizon levels"]:
+        """Return how far intervals reach, from the errors of the validation; NaN where there was none."""
+        past = self.rolled.steps_back > 0
+        errors = (self.rolled.actual - self.judged.forecasts)[past]
+        return half_widths(errors, self.scale, levels)

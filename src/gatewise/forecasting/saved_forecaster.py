@@ -1,0 +1,128 @@
+"""A fitted forecaster as a folder without code, and back."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gatewise.artifact import check_target, read_folder, write_folder
+from gatewise.artifact.folder import WEIGHTS
+from gatewise.artifact.manifest import NAME, refusal
+from gatewise.errors import UsageError
+from gatewise.forecasting.baseline_methods import BY_NAME
+from gatewise.forecasting.explanation import Explanation
+from gatewise.forecasting.fitted import Fitted, Plan
+from gatewise.forecasting.global_networks import restore
+from gatewise.forecasting.judgement import Judged
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.rolling import Rolled
+from gatewise.tables import SeriesTable
+from gatewise.tables.frequency import Frequency
+
+KIND = "forecaster"
+_TABLE = ("values", "observed", "offsets")
+_ROLLED = ("networks", "steps_back", "forecasts", "actual")
+_JUDGED = ("forecasts", "networks", "weights")
+
+
+def save(plan: Plan, fitted: Fitted, path: str | os.PathLike[str], overwrite: bool) -> None:
+    """Write a fitted forecaster; see `Forecaster.save`."""
+    check_target(path, overwrite)
+    own = [one.name for one in fitted.baselines if BY_NAME.get(one.name) != one]
+    if own:
+        raise UsageError(f"The baseline {own[0]!r} is your own, and code is not saved: fit without it to save.")
+    built = [one for one in fitted.trained if getattr(getattr(one, "networks", None), "build", None) is not None]
+    if built:
+        raise UsageError(
+            f"The network {built[0].names[0]!r} was built by a function of your own, and code is not saved: fit with "
+            "another network to save."
+        )
+    table, explanation = fitted.table, fitted.explanation
+    entries = {
+        "kind": KIND,
+        "plan": {
+            name: getattr(plan, name)
+            for name in ("horizon", "mode", "minutes", "network_only", "season_length", "seed")
+        },
+        "season_length": fitted.panel.season_length,
+        "methods": list(fitted.rolled.names),
+        "baselines": [one.name for one in fitted.baselines],
+        "networks": [one.specification() for one in fitted.trained],
+        "table": {
+            "frequency": None if table.frequency is None else asdict(table.frequency),
+            "zone": table.zone,
+            "columns": list(table.columns),
+            "notes": list(table.notes),
+            "times": str(table.starts.dtype),
+        },
+        "explanation": {"sentences": list(explanation.sentences), "seconds": explanation.seconds},
+    }
+    arrays = {f"table/{name}": getattr(table, name) for name in _TABLE}
+    arrays["table/starts"] = table.starts.view(np.int64)
+    arrays["table/ids"] = np.frombuffer(json.dumps([_plain(name) for name in table.ids.tolist()]).encode(), np.uint8)
+    arrays |= {f"rolled/{name}": getattr(fitted.rolled, name) for name in _ROLLED}
+    arrays |= {f"judged/{name}": getattr(fitted.judged, name) for name in _JUDGED}
+    arrays |= {"explanation/errors": explanation.errors, "scale": fitted.scale}
+    for place, trained in enumerate(fitted.trained):
+        arrays |= {f"networks/{place}/{name}": array for name, array in trained.arrays().items()}
+    write_folder(path, entries, arrays, overwrite)
+
+
+def load(path: str | os.PathLike[str]) -> tuple[Plan, Fitted]:
+    """Read what `save` wrote.
+
+    Raises:
+        ModelFileError: The folder is missing, damaged, newer, or of another kind.
+    """
+    entries, arrays = read_folder(path, KIND)
+    try:
+        return _restored(entries, arrays)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        where = Path(path) / (WEIGHTS if isinstance(error, IndexError) else NAME)
+        raise refusal(where, "its entries have another form than gatewise writes") from error
+
+
+def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Plan, Fitted]:
+    described = entries["table"]
+    ids = np.array(json.loads(arrays["table/ids"].tobytes()), dtype=object)
+    if all(isinstance(name, int) for name in ids):
+        ids = ids.astype(np.int64)
+    frequency = None if described["frequency"] is None else Frequency(**described["frequency"])
+    own: dict[str, Any] = {name: np.array(arrays[f"table/{name}"]) for name in _TABLE}
+    table = SeriesTable(
+        ids,
+        **own,
+        starts=arrays["table/starts"].view(described["times"]),
+        frequency=frequency,
+        zone=described["zone"],
+        columns=tuple(described["columns"]),
+        notes=tuple(described["notes"]),
+        ahead_offsets=np.zeros(len(ids) + 1, np.int64),
+    )
+    panel = Panel.of(table, entries["season_length"])
+    rolled = Rolled(tuple(entries["methods"]), *(arrays[f"rolled/{name}"] for name in _ROLLED))
+    judged = Judged(*(arrays[f"judged/{name}"] for name in _JUDGED))
+    trained = []
+    for place, specification in enumerate(entries["networks"]):
+        start = f"networks/{place}/"
+        weights = {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+        trained.append(restore(specification, weights))
+    baselines = tuple(BY_NAME[name] for name in entries["baselines"])
+    told = entries["explanation"]
+    explanation = Explanation(
+        rolled.names,
+        tuple(bool(one) for one in rolled.networks),
+        judged.weights[-1],
+        arrays["explanation/errors"],
+        tuple(told["sentences"]),
+        told["seconds"],
+    )
+    plan = Plan(**entries["plan"], baselines=baselines)
+    return plan, Fitted(table, panel, rolled, judged, tuple(trained), baselines, explanation, arrays["scale"])
+
+
+def _plain(name: Any) -> int | str:
+    return name if isinstance(name, int) and not isinstance(name, bool) else str(name)

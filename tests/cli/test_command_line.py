@@ -139,7 +139,7 @@ def test_own_data_is_not_leaked_unless_asked(typed, tmp_path):
             2,
             "--json before 'imdb' is about the list: write it behind, 'gatewise recipes imdb --json'.",
         ),
-        (["recipes", "imdb", "--members", "0"], 2, "members is 0: give a whole number of at least 1."),
+        (["recipes", "imdb", "--members", "0"], 2, "--members is 0: give a whole number of at least 1."),
         (
             ["recipes", "imdb", "--data", "no.tar.gz"],
             3,
@@ -167,11 +167,11 @@ def test_own_data_is_not_leaked_unless_asked(typed, tmp_path):
             2,
             "There is no recipe 'lstm-statefull': did you mean 'lstm-stateful'?",
         ),
-        (["recipes", "airline", "--members", "0"], 2, "members is 0: give a whole number of at least 1."),
-        (["recipes", "airline", "--look-back", "0"], 2, "look_back is 0: give a whole number of at least 1."),
-        (["recipes", "airline", "--units", "-1"], 2, "units is -1: give a whole number of at least 1."),
-        (["recipes", "airline", "--epochs", "0"], 2, "epochs is 0: give a whole number of at least 1."),
-        (["recipes", "airline", "--seed", "-1"], 2, "seed=-1: a whole number from 0 to 2**63 - 1 is needed."),
+        (["recipes", "airline", "--members", "0"], 2, "--members is 0: give a whole number of at least 1."),
+        (["recipes", "airline", "--look-back", "0"], 2, "--look-back is 0: give a whole number of at least 1."),
+        (["recipes", "airline", "--units", "-1"], 2, "--units is -1: give a whole number of at least 1."),
+        (["recipes", "airline", "--epochs", "0"], 2, "--epochs is 0: give a whole number of at least 1."),
+        (["recipes", "airline", "--seed", "-1"], 2, "--seed -1: a whole number from 0 to 2**63 - 1 is needed."),
         (
             ["recipes", "airline", "--column", "y"],
             2,
@@ -181,8 +181,8 @@ def test_own_data_is_not_leaked_unless_asked(typed, tmp_path):
         (
             ["recipes", "airline", "--look-back", "60"],
             3,
-            "A series of 144 values is too short for 'mlp' with look_back=60, which trains on the first 67 % and is "
-            "tested on the rest: give at least 185 values, or a smaller look_back.",
+            "A series of 144 values is too short for 'mlp' with --look-back 60, which trains on the first 67 % and "
+            "is tested on the rest: give at least 185 values, or a smaller --look-back.",
         ),
     ],
 )
@@ -205,7 +205,7 @@ def test_output_is_checked_before_the_training(typed, tmp_path, monkeypatch):
     assert typed(*FAST, "--report", "page.html") == (
         2,
         "",
-        "error: 'page.html' exists: give another name, or --force (force=True) to overwrite it.\n",
+        "error: 'page.html' exists: give another name, or --force to overwrite it.\n",
     )
     assert typed(*FAST, "--report", "none/page.html") == (
         5,

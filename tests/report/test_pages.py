@@ -10,7 +10,7 @@ import pytest
 
 from gatewise.errors import EnvironmentFault, UsageError
 from gatewise.recipes.airline.summary import conclusion, table
-from gatewise.report import check_target, figures, recipes_page, write_recipes, write_text
+from gatewise.report import check_target, recipes_figures, recipes_page, write_recipes, write_text
 from made_results import made
 
 
@@ -57,7 +57,11 @@ def test_names_cannot_break_out_of_the_page(results):
 
 
 def test_plotly_knows_every_property_and_colours_are_the_pages(results):
-    for figure in (figures.distribution(results), figures.fit(results[0]), figures.learning(results[0])):
+    for figure in (
+        recipes_figures.distribution(results),
+        recipes_figures.fit(results[0]),
+        recipes_figures.learning(results[0]),
+    ):
         text = json.dumps(figure, allow_nan=False)
         go.Figure(json.loads(re.sub(r"var\(--[a-z-]+\)", "#123456", text)))
     page = recipes_page(results)
@@ -69,7 +73,7 @@ def test_plotly_knows_every_property_and_colours_are_the_pages(results):
 
 def test_the_fit_is_the_median_within_the_band_at_the_months_it_is_about(results):
     result = results[1]
-    series, *train_and_test = figures.fit(result)["data"]
+    series, *train_and_test = recipes_figures.fit(result)["data"]
     assert series["x"][0] == "1949-01"
     assert series["x"][-1] == "1960-12"
     np.testing.assert_allclose(series["y"], result.values)
@@ -83,7 +87,7 @@ def test_the_fit_is_the_median_within_the_band_at_the_months_it_is_about(results
 
 def test_another_series_is_drawn_over_its_positions(results):
     other = replace(results[0], values=results[0].values + 1)
-    assert figures.fit(other)["data"][0]["x"] == list(range(144))
+    assert recipes_figures.fit(other)["data"][0]["x"] == list(range(144))
 
 
 def test_members_that_failed_are_left_out_of_the_plots():
@@ -93,16 +97,16 @@ def test_members_that_failed_are_left_out_of_the_plots():
     rmse = result.test.rmse.copy()
     rmse[0] = np.nan
     failed = replace(result, test=result.test._replace(predictions=broken, rmse=rmse))
-    low = figures.fit(failed)["data"][4]["y"]
+    low = recipes_figures.fit(failed)["data"][4]["y"]
     np.testing.assert_allclose(low, np.quantile(broken[1:], 0.05, axis=0), rtol=1e-4)
-    assert len(figures.distribution([failed])["data"][0]["x"]) == 3
+    assert len(recipes_figures.distribution([failed])["data"][0]["x"]) == 3
     everything = replace(result, test=result.test._replace(predictions=broken * np.nan, rmse=rmse * np.nan))
-    assert "NaN" not in json.dumps([figures.fit(everything), figures.distribution([everything])])
+    assert "NaN" not in json.dumps([recipes_figures.fit(everything), recipes_figures.distribution([everything])])
 
 
 def test_the_learning_axis_is_marked_at_1_2_and_5():
     result = made(members=3)
-    ticks = figures.learning(result)["layout"]["yaxis"]["tickvals"]
+    ticks = recipes_figures.learning(result)["layout"]["yaxis"]["tickvals"]
     assert ticks == [10, 20, 50, 100, 200, 500]
 
 
@@ -112,7 +116,7 @@ def test_a_file_is_replaced_only_when_forced_and_only_whole(tmp_path, results, m
     first = path.read_text(encoding="utf-8")
     with pytest.raises(UsageError) as caught:
         write_recipes(results, path)
-    assert str(caught.value) == f"'{path}' exists: give another name, or --force (force=True) to overwrite it."
+    assert str(caught.value) == f"'{path}' exists: give another name, or force=True to overwrite it."
     with pytest.raises(UnicodeEncodeError):
         write_text(path, "half" + "\ud800", force=True)
     assert path.read_text(encoding="utf-8") == first

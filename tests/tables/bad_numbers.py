@@ -142,7 +142,7 @@ VALUES = [
         "a covariate twice",
         DAYS,
         {"covariates": {"past": ["y"], "future": ["y"]}},
-        "covariates names 'y' twice: name each column once.",
+        "Column 'y' is twice among the covariates: name each column once.",
     ),
     (
         "a covariate that is not there",

@@ -80,7 +80,7 @@ def test_the_classic_file_is_read_once_its_footer_is_left_out(write):
         (
             "year,month,y\n1949,1,112\n1949,2,118\n",
             {},
-            "'a.csv' has 3 columns of numbers, 'year', 'month', 'y': choose one with --column y (column=…).",
+            "'a.csv' has 3 columns of numbers, 'year', 'month', 'y': choose one with column='y'.",
         ),
         ("month,y\n1949-01,a\n", {}, "'a.csv' has no column of numbers among 'month', 'y': give a file with one."),
         (

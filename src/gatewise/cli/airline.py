@@ -7,7 +7,7 @@ import typer
 
 from gatewise.cli.options import Debug, Force, Json, Quiet, Seed
 from gatewise.cli.recipe_runs import Dialect, Members, Names, Page, chosen, run, show
-from gatewise.cli.table_options import Fixes, Formats, format_of
+from gatewise.cli.table_options import SHIPPED, Fixes, Formats, format_of, is_shipped
 from gatewise.errors import UsageError
 
 
@@ -15,7 +15,7 @@ def airline(
     data: Annotated[
         str,
         typer.Option("--data", metavar="FILE", help="A file with one series, instead of the airline passengers."),
-    ] = "airline",
+    ] = SHIPPED,
     column: Annotated[
         str | None, typer.Option("--column", metavar="NAME", help="The file's column of values, by name or number.")
     ] = None,
@@ -94,7 +94,7 @@ def airline(
 
 def _values(data: str, column: str | None, fix: list[str] | None, form: list[str] | None) -> Any:
     """Return the series of the user's file, or None for the shipped one."""
-    if data == "airline" and not Path(data).exists():
+    if is_shipped(data):
         if column is not None or fix or form:
             raise UsageError("--column, --fix and --format are about a file of your own: give it with --data FILE.")
         return None

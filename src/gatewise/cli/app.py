@@ -7,6 +7,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
@@ -17,6 +18,7 @@ from gatewise.cli.cache import cache
 from gatewise.cli.recipes import recipes
 from gatewise.cli.series import series
 from gatewise.cli.warmup import warmup
+from gatewise.cli.wording import as_typed, flags_of
 from gatewise.errors import EnvironmentFault, GatewiseError, GatewiseWarning, Interrupted, UsageError
 from gatewise.version import __version__
 
@@ -77,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status; see `main`."""
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = partial(_show_warning, arguments)
             _invoke(list(arguments))
         sys.stdout.flush()
     except typer.Exit as leave:
@@ -91,7 +93,7 @@ def run(arguments: Sequence[str]) -> int:
             _drop_output()
         if "--debug" in arguments:
             traceback.print_exc()
-        sentence, status = _answer(error)
+        sentence, status = _answer(error, arguments)
         print(" ".join(sentence.split()), file=sys.stderr)
         return status
     return 0
@@ -103,6 +105,11 @@ def _invoke(arguments: list[str]) -> None:
         command.invoke(context)
 
 
+def _typed(message: object, arguments: Sequence[str]) -> str:
+    """Return a sentence of the rooms below with the flags of the command that was typed."""
+    return as_typed(str(message), flags_of(typer.main.get_command(app), arguments))
+
+
 def _drop_output() -> None:
     """Where stdout takes nothing more, send what Python still holds for it to nowhere, or it would complain at exit."""
     try:
@@ -112,6 +119,7 @@ def _drop_output() -> None:
 
 
 def _show_warning(
+    arguments: Sequence[str],
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -121,16 +129,16 @@ def _show_warning(
 ) -> None:
     """Show gatewise's own warnings as a sentence; those of libraries are about their code, not about what was typed."""
     if issubclass(category, GatewiseWarning):
-        print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+        print(f"warning: {' '.join(_typed(message, arguments).split())}", file=sys.stderr)
 
 
-def _answer(error: BaseException) -> tuple[str, int]:
+def _answer(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     """Return what to say about an error, and the exit status."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         # What an Interrupted keeps for a caller in Python is gone with the process, so its message is not for here.
         return "interrupted", Interrupted.exit_status
     if isinstance(error, GatewiseError):
-        return f"error: {error}", error.exit_status
+        return f"error: {_typed(error, arguments)}", error.exit_status
     if isinstance(error, OSError):
         where = f" {error.filename!r}" if error.filename else ""
         return (

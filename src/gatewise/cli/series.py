@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewise.cli.options import Debug, Json
-from gatewise.cli.table_options import Fixes, Formats, format_of
+from gatewise.cli.table_options import (
+    Fixes,
+    Formats,
+    Freq,
+    Future,
+    IdCol,
+    Past,
+    Static,
+    TableTyped,
+    TargetCol,
+    TimeCol,
+    read_typed,
+)
 
 if TYPE_CHECKING:
     from gatewise.tables import SeriesTable
@@ -18,16 +30,13 @@ def series(
     source: Annotated[
         str, typer.Argument(metavar="FILE", help="A CSV, Parquet or .xlsx file; '-' for standard input.")
     ],
-    id_col: Annotated[
-        str | None, typer.Option("--id-col", metavar="NAME", help="The column that names the series.")
-    ] = None,
-    time_col: Annotated[str | None, typer.Option("--time-col", metavar="NAME", help="The column of times.")] = None,
-    target_col: Annotated[
-        str | None, typer.Option("--target-col", metavar="NAME", help="The column of values.")
-    ] = None,
-    freq: Annotated[
-        str | None, typer.Option("--freq", metavar="STEP", help="The step, as pandas names it, or a whole number.")
-    ] = None,
+    id_col: IdCol = None,
+    time_col: TimeCol = None,
+    target_col: TargetCol = None,
+    freq: Freq = None,
+    future: Future = None,
+    past: Past = None,
+    static: Static = None,
     fix: Fixes = None,
     form: Formats = None,
     as_json: Json = False,
@@ -41,17 +50,7 @@ def series(
       gatewise series sales.csv --target-col sold --format date_format=%d/%m/%Y
       gatewise series sales.csv --fix duplicates-last --fix footer --json
     """  # noqa: D301
-    from gatewise.tables import read_series
-
-    table = read_series(
-        source,
-        id_col=id_col,
-        time_col=time_col,
-        target_col=target_col,
-        freq=int(freq) if freq is not None and freq.isascii() and freq.isdigit() else freq,
-        fix=fix or (),  # type: ignore[arg-type]
-        format=format_of(form),  # type: ignore[arg-type]
-    )
+    table = read_typed(source, TableTyped(id_col, time_col, target_col, freq, future, past, static, fix, form))
     if as_json:
         typer.echo(json.dumps(_described(table), indent=1))
         return

@@ -1,11 +1,46 @@
-"""What can be typed about a table: how it is written, and what may be mended in it."""
+"""What can be typed about a table: which column is what, how it is written, and what may be mended in it."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from gatewise.errors import UsageError
 
+if TYPE_CHECKING:
+    from gatewise.tables import SeriesTable
+
+# A bare name is data that ships with gatewise, unless a file of that name is there.
+SHIPPED = "airline"
+
+IdCol = Annotated[str | None, typer.Option("--id-col", metavar="NAME", help="The column that names the series.")]
+TimeCol = Annotated[str | None, typer.Option("--time-col", metavar="NAME", help="The column of times.")]
+TargetCol = Annotated[str | None, typer.Option("--target-col", metavar="NAME", help="The column of values.")]
+Freq = Annotated[
+    str | None, typer.Option("--freq", metavar="STEP", help="The step, as pandas names it, or a whole number.")
+]
+Future = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--future",
+        metavar="NAME",
+        help="A column that is known in advance, such as a promotion; may be given again.",
+    ),
+]
+Past = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--past",
+        metavar="NAME",
+        help="A column that is known up to the last value, such as the weather; may be given again.",
+    ),
+]
+Static = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--static", metavar="NAME", help="A column with one value a series, such as its region; may be given again."
+    ),
+]
 Fixes = Annotated[
     list[str] | None,
     typer.Option("--fix", metavar="WHAT", help="What may be mended, such as 'footer'; may be given again."),
@@ -20,6 +55,58 @@ Formats = Annotated[
 ]
 
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+class TableTyped(NamedTuple):
+    """What was typed about a table, under the names of the options above."""
+
+    id_col: str | None = None
+    time_col: str | None = None
+    target_col: str | None = None
+    freq: str | None = None
+    future: list[str] | None = None
+    past: list[str] | None = None
+    static: list[str] | None = None
+    fix: list[str] | None = None
+    form: list[str] | None = None
+
+
+def read_typed(source: str, typed: TableTyped) -> "SeriesTable":
+    """Return the series of a file, of standard input, or of the data set that ships with gatewise."""
+    from gatewise.tables import read_series
+
+    if is_shipped(source):
+        if any(typed):
+            raise UsageError(f"Options about columns and format are for a file, and {source!r} is data that ships.")
+        return shipped()
+    freq: Any = typed.freq
+    covariates = {"future": typed.future, "past": typed.past, "static": typed.static}
+    return read_series(
+        source,
+        id_col=typed.id_col,
+        time_col=typed.time_col,
+        target_col=typed.target_col,
+        freq=int(freq) if freq is not None and freq.isascii() and freq.isdigit() else freq,
+        covariates={kind: names for kind, names in covariates.items() if names},  # type: ignore[arg-type]
+        fix=typed.fix or (),  # type: ignore[arg-type]
+        format=format_of(typed.form),  # type: ignore[arg-type]
+    )
+
+
+def is_shipped(source: str) -> bool:
+    """Tell whether a name is that of the data that ships with gatewise, and of no file."""
+    return source == SHIPPED and not Path(source).exists()
+
+
+def shipped() -> "SeriesTable":
+    """Return the airline passengers as a table."""
+    import pandas as pd
+
+    from gatewise.datasets import load_airline
+    from gatewise.tables import read_series
+
+    months = pd.date_range("1949-01", periods=144, freq="MS")
+    return read_series(pd.DataFrame({"unique_id": SHIPPED, "ds": months, "y": load_airline()}))
 
 
 def format_of(typed: list[str] | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 In: results of the rooms below. Out: a file, written whole or not at all. May be imported by the command line.
 """
 
-from gatewise.report.page import recipes_page as recipes_page
-from gatewise.report.page import write_recipes as write_recipes
+from gatewise.report.recipes_page import recipes_page as recipes_page
+from gatewise.report.recipes_page import write_recipes as write_recipes
 from gatewise.report.writing import check_target as check_target
 from gatewise.report.writing import write_text as write_text

@@ -25,7 +25,7 @@ def check_target(path: str | Path, force: bool = False) -> Path:
     if target.is_dir():
         raise UsageError(f"{str(path)!r} is a folder: give the name of a file in it.")
     if target.exists() and not force:
-        raise UsageError(f"{str(path)!r} exists: give another name, or --force (force=True) to overwrite it.")
+        raise UsageError(f"{str(path)!r} exists: give another name, or force=True to overwrite it.")
     with told(target), tempfile.NamedTemporaryFile(prefix=".gatewise-", dir=target.parent):
         # Permissions alone do not say it: a file system may be read-only, full, or none that takes files.
         pass

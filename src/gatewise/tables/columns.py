@@ -83,7 +83,7 @@ def _choose(sheet: Sheet, column: str | None) -> int:
     last = names[numeric[-1]]
     raise DataError(
         f"{sheet.name} has {count(len(numeric), 'column')} of numbers, {quoted(names[place] for place in numeric)}: choose "
-        f"one with --column {_typed(last)} (column=…)."
+        f"one with column={last!r}."
     )
 
 
@@ -94,7 +94,3 @@ def _named(sheet: Sheet, column: str) -> int:
     if column.isascii() and column.isdigit() and 1 <= int(column) <= len(names):
         return int(column) - 1
     raise DataError(f"{sheet.name} has no column {column!r}; it has {quoted(names)}: choose one of them.")
-
-
-def _typed(name: str) -> str:
-    return f'"{name}"' if " " in name else name

@@ -93,7 +93,7 @@ def checked_covariates(covariates: Mapping[str, Any] | None) -> dict[str, list[s
     flat = [name for names in found.values() for name in names]
     twice = next((name for name in flat if flat.count(name) > 1), None)
     if twice is not None:
-        raise UsageError(f"covariates names {twice!r} twice: name each column once.")
+        raise UsageError(f"Column {twice!r} is twice among the covariates: name each column once.")
     return found
 
 

@@ -5,22 +5,12 @@ import pandas as pd
 import pytest
 
 import gatewise as gw
+from forecasting.made_series import made_frame
 from gatewise.forecasting.local_networks import LocalNetworks
 from gatewise.forecasting.network_methods import by_name
 from gatewise.forecasting.panel import Panel
 
 QUICK = LocalNetworks(members=2, epochs=3)
-
-
-def made_frame(series=2, time=48):
-    noise = np.random.default_rng(0).standard_normal((series, 100))[:, :time]
-    ds = pd.date_range("2020-01-01", periods=time, freq="MS")
-    season = 10 * np.sin(np.arange(time) * np.pi / 6)
-    frames = [
-        pd.DataFrame({"unique_id": f"s{row}", "ds": ds, "y": 50 + 20 * row + season + noise[row]})
-        for row in range(series)
-    ]
-    return pd.concat(frames, ignore_index=True)
 
 
 @pytest.fixture(scope="module")

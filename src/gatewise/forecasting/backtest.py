@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool
 
 from gatewise.errors import DataError
 from gatewise.evaluation.averages import read_levels, whole_number
@@ -13,16 +14,19 @@ from gatewise.forecasting.cutoffs import MOST_GLOBAL, MOST_LOCAL, backtest_cutof
 from gatewise.forecasting.forecaster import MANY_SERIES, Forecaster
 from gatewise.forecasting.frames import backtest_frame, level_name
 from gatewise.forecasting.judgement import Judged, judge, widths_at
+from gatewise.forecasting.leaks import refuse_leaks
 from gatewise.forecasting.local_networks import LocalNetworks
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Progress, Rolled, roll
-from gatewise.forecasting.scores import Scores
+from gatewise.forecasting.scores import EVEN_LEVELS, By, Scores
 from gatewise.tables import SeriesTable, read_series
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LEVELS = (80.0, 95.0)
+# With more forecasts than this, of all methods together, only those of gatewise get intervals.
+_MOST_COMPARED = 5_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +44,7 @@ class Backtest:
     scores: Scores
     levels: tuple[float, ...]
 
-    def metrics(self, by: str | None = None) -> "pd.DataFrame":
+    def metrics(self, by: By | None = None) -> "pd.DataFrame":
         """Return the errors of every method; see `Scores.table`."""
         return self.scores.table(by)
 
@@ -58,6 +62,7 @@ def backtest(
     step_size: int = 1,
     refit: bool | int = True,
     level: float | Sequence[float] = LEVELS,
+    check_leaks: bool = False,
     progress: Progress | None = None,
 ) -> Backtest:
     """Forecast from past cutoffs as if each were now, and compare with what came.
@@ -72,10 +77,13 @@ def backtest(
         step_size: Steps from one to the next.
         refit: True trains networks from fresh weights at each cutoff, a number at every so many, False at the first only.
         level: The share of values that intervals are to hold, in per cent.
+        check_leaks: Whether to do all of it once more with other values in the later half, and refuse a method whose forecasts
+            from before that are not the same, bit for bit.
         progress: Called with the share that is done, from 0 to 1, and with what is being done.
 
     Raises:
         DataError: No series is long enough.
+        UsageError: A method knows the future.
     """
     plan = forecaster.plan
     table = series if isinstance(series, SeriesTable) else read_series(series)
@@ -91,11 +99,23 @@ def backtest(
     local = all(isinstance(one, LocalNetworks) for one in networks)
     before = (MOST_LOCAL if local and len(panel) < MANY_SERIES else MOST_GLOBAL)[plan.mode] // 3
     earlier = [b + back[0] for b in validation_cutoffs(panel.until(back[0]), plan.horizon, before)]
-    methods, _ = forecaster.methods_for(panel, networks, refit=refit, last=-1)
-    rolled = roll(methods, panel, plan.horizon, [*earlier, *back], progress or (lambda share, what: None))
+
+    def rolled_over(panel: Panel, told: Progress) -> Rolled:
+        methods, _ = forecaster.methods_for(panel, networks, refit=refit, last=-1)
+        return roll(methods, panel, plan.horizon, [*earlier, *back], told)
+
+    told = progress or (lambda share, what: None)
+    rolled = rolled_over(panel, partial(_part, told, 0, 1 + check_leaks))
+    if check_leaks:
+        refuse_leaks(rolled, panel, partial(rolled_over, told=partial(_part, told, 1, 2)))
     judged = judge(rolled, panel, plan.network_only)
     levels = tuple(read_levels(level).tolist())
     return backtest_of(table, panel, rolled, judged, np.isin(rolled.steps_back, back), levels)
+
+
+def _part(told: Progress, place: int, parts: int, share: float, what: str) -> None:
+    """Tell how far the whole is, of which this is one of some parts."""
+    told((place + share) / parts, what)
 
 
 def backtest_of(
@@ -116,16 +136,33 @@ def backtest_of(
         windows: The cutoffs that count; earlier ones have only been chosen by.
         levels: Of the intervals.
     """
-    errors = rolled.actual - judged.forecasts
-    backs = rolled.steps_back[windows]
-    half = np.stack([widths_at(errors, rolled, int(back), panel, np.array(levels)) for back in backs])
-    middle = judged.forecasts[windows]
-    columns: dict[str, Float64[np.ndarray, ...]] = {"y": rolled.actual[windows], "gatewise": middle}
-    for place, level in enumerate(levels):
-        columns[f"gatewise-lo-{level_name(level)}"] = middle - half[..., place]
-        columns[f"gatewise-hi-{level_name(level)}"] = middle + half[..., place]
+    back = rolled.steps_back[windows]
+    made = {"gatewise": judged.forecasts}
     if rolled.networks.any():
-        columns["gatewise-network"] = judged.networks[windows]
-    columns |= dict(zip(rolled.names, rolled.forecasts[:, windows], strict=True))
-    frame = backtest_frame(table, backs, rolled.horizon, columns)
-    return Backtest(frame, Scores(panel, backs, columns, half, levels), levels)
+        made["gatewise-network"] = judged.networks
+    made |= dict(zip(rolled.names, rolled.forecasts, strict=True))
+    # Of every method, so that they can be compared; where that would be too much, of the forecast alone.
+    few = rolled.forecasts.size <= _MOST_COMPARED
+    every = np.array([*levels, *EVEN_LEVELS])
+    half = {
+        name: np.stack([widths_at(rolled.actual - forecast, rolled, int(b), panel, every) for b in back])
+        for name, forecast in made.items()
+        if few or name == "gatewise"
+    }
+    counted = {name: forecast[windows] for name, forecast in made.items()}
+    columns = {"y": rolled.actual[windows], "gatewise": counted["gatewise"]}
+    for place, level in enumerate(levels):
+        reach = half["gatewise"][..., place]
+        columns[f"gatewise-lo-{level_name(level)}"] = counted["gatewise"] - reach
+        columns[f"gatewise-hi-{level_name(level)}"] = counted["gatewise"] + reach
+    frame = backtest_frame(table, back, rolled.horizon, {**columns, **counted})
+    labels = {"series": table.ids, "cutoff": _cutoff_labels(table, back)}
+    scores = Scores(panel, back, rolled.actual[windows], counted, half, levels, labels)
+    return Backtest(frame, scores, levels)
+
+
+def _cutoff_labels(table: SeriesTable, back: np.ndarray) -> Any:
+    """Return the times of the cutoffs, or how many steps before the end they are where series end at different times."""
+    times = table.times_from_end(-back)
+    same = (times == times[:1]).all()
+    return table.on_clock(times[0]).to_numpy() if same else -back

@@ -1,15 +1,19 @@
-"""The errors of a backtest: every method, by step of the horizon, by series or by cutoff."""
+"""The errors of a backtest: every method, over all forecasts, or by step of the horizon, by series or by cutoff."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
 
-from gatewise.errors import UsageError
+from gatewise.errors import DataError, UsageError
 from gatewise.evaluation import diebold_mariano, friedman
-from gatewise.forecasting.judgement import series_scale
+from gatewise.evaluation.point_errors import seasonal_scale
+from gatewise.evaluation.simple_baselines import Naive2
+from gatewise.forecasting.baseline_methods import baseline_forecast
+from gatewise.forecasting.frames import level_name
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import values_until
 
@@ -17,88 +21,161 @@ if TYPE_CHECKING:
     import pandas as pd
 
 By = Literal["horizon", "series", "cutoff"]
-_NO_METHOD = ("y",)
+# Levels of intervals whose bounds, with nothing between them twice, are 20 quantiles evenly spread: (k - 1/2) / 20.
+EVEN_LEVELS = tuple(float(level) for level in range(5, 100, 10))
+_AXES = {None: (0, 1, 2), "horizon": (0, 1), "series": (0, 2), "cutoff": (1, 2)}
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Forecasts beside what happened.
+    """Forecasts of several methods beside what happened.
 
     Attributes:
         panel: The series.
-        steps_back: The cutoffs, ``(windows,)``.
-        columns: ``y``, and the forecasts of every method, each ``(windows, series, horizon)``.
-        half: How far the intervals of ``gatewise`` reach, ``(windows, series, horizon, levels)``.
-        levels: Of the intervals.
+        steps_back: The cutoffs, as steps before the end, ``(windows,)``.
+        actual: ``(windows, series, horizon)``.
+        forecasts: Of each method, ``gatewise`` first, each ``(windows, series, horizon)``.
+        half: How far the intervals of a method reach, where it has any, ``(windows, series, horizon, levels)``; the levels
+            are `levels` and then `EVEN_LEVELS`.
+        levels: Of the intervals, in per cent.
+        labels: What the groups are called, by ``"series"`` and ``"cutoff"``.
     """
 
     panel: Panel
     steps_back: np.ndarray
-    columns: Mapping[str, Float64[np.ndarray, "windows series horizon"]]
-    half: Float64[np.ndarray, "windows series horizon levels"]
+    actual: Float64[np.ndarray, "windows series horizon"]
+    forecasts: Mapping[str, Float64[np.ndarray, "windows series horizon"]]
+    half: Mapping[str, Float64[np.ndarray, "windows series horizon levels"]]
     levels: tuple[float, ...]
+    labels: Mapping[str, Any]
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods, ``gatewise`` first."""
-        return tuple(
-            name for name in self.columns if name not in _NO_METHOD and "-lo-" not in name and "-hi-" not in name
-        )
+        return tuple(self.forecasts)
 
-    def table(self, by: str | None = None) -> "pd.DataFrame":
-        """Return MAE, RMSE, sMAPE, MASE and RMSSE of every method.
+    def table(self, by: By | None = None) -> "pd.DataFrame":
+        """Return the errors of every method.
+
+        MAE, RMSE, sMAPE, MASE, RMSSE and OWA as in `gatewise.metrics`, over all points together; of the intervals the pinball
+        loss (over their bounds and the median), CRPS from 20 quantiles, and for each level coverage, width and MSIS. Where
+        a series' history has no scale, MASE, RMSSE and MSIS leave it out.
 
         Args:
             by: None for one row a method; ``"horizon"``, ``"series"`` or ``"cutoff"`` for one row of each and each method.
+
+        Raises:
+            UsageError: `by` cannot be meant.
         """
         import pandas as pd
 
-        axes = {None: (0, 1, 2), "horizon": (0, 1), "series": (0, 2), "cutoff": (1, 2)}
-        if by not in axes:
+        if by not in _AXES:
             raise UsageError(f"by is {by!r}: give 'horizon', 'series', 'cutoff', or None for one row of each method.")
-        y = self.columns["y"]
-        scale = np.stack(
-            [series_scale(values_until(self.panel, int(b)), self.panel.season_length) for b in self.steps_back]
-        )[..., None]
-        rows = []
-        for name in self.methods:
-            forecast = self.columns[name]
-            error = forecast - y
-            known = np.isfinite(error)
-            mean = lambda terms: _mean(terms, known, axes[by])  # noqa: E731, B023
-            total = np.abs(y) + np.abs(forecast)
-            relative = np.divide(200 * np.abs(error), total, out=np.zeros(y.shape), where=known & (total > 0))
-            rows.append(
-                pd.DataFrame(
-                    {
-                        "method": name,
-                        "mae": mean(np.abs(error)),
-                        "rmse": np.sqrt(mean(error**2)),
-                        "smape": mean(relative),
-                        "mase": mean(np.abs(error) / scale),
-                        "rmsse": np.sqrt(mean((error / scale) ** 2)),
-                    },
-                    index=range(np.size(mean(error))),
-                )
-            )
-        return pd.concat(rows, ignore_index=True)
+        naive = self._points(self._naive2, by)
+        frames = []
+        for name, forecast in self.forecasts.items():
+            scores = self._points(forecast, by)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                scores["owa"] = (scores["smape"] / naive["smape"] + scores["mase"] / naive["mase"]) / 2
+            if self.half:
+                scores |= self._bands(name, by)
+            group: dict[str, Any] = {} if by is None else {by: self._group(by)}
+            frames.append(pd.DataFrame({"method": name, **group, **{k: np.atleast_1d(v) for k, v in scores.items()}}))
+        return pd.concat(frames, ignore_index=True)
 
     def ranking(self) -> str:
-        """Say whether the best method is shown to be better."""
-        y = self.columns["y"]
+        """Say whether the best method is shown to be better: for many series by ranks, for one over its cutoffs."""
         names = [name for name in self.methods if name != "gatewise-network"]
-        errors = np.stack([np.abs(self.columns[name] - y) for name in names], axis=-1)
-        if y.shape[1] > 1:
-            with np.errstate(all="ignore"):
-                return str(friedman(np.nanmean(errors, axis=(0, 2)), names))
-        best = min(
-            (name for name in names if name != "gatewise"), key=lambda name: np.nanmean(errors[..., names.index(name)])
-        )
-        first, second = (np.nanmean(self.columns[name] - y, axis=2)[:, 0] for name in ("gatewise", best))
-        return str(diebold_mariano(first, second, horizon=y.shape[2], names=("gatewise", best)))
+        try:
+            if len(self.panel) > 1 and len(names) > 2:
+                sizes = np.stack([self._points(self.forecasts[name], "series")["mae"] for name in names], axis=-1)
+                return str(friedman(sizes, names))
+            return self._compared(names)
+        except DataError as error:
+            return f"It was not tested whether the methods differ. {error}"
+
+    def _compared(self, names: list[str]) -> str:
+        """Compare the forecast of a single series with the best of the methods that it is made of."""
+        squares = {
+            name: np.nanmean((self.forecasts[name] - self.actual) ** 2, axis=(1, 2))
+            for name in names
+            if np.isfinite(self.forecasts[name]).any()
+        }
+        best = min((name for name in squares if name != "gatewise"), key=lambda name: float(np.nanmean(squares[name])))
+        whole = np.isfinite(squares["gatewise"]) & np.isfinite(squares[best])
+        step = int(np.abs(np.diff(self.steps_back)).min()) if len(self.steps_back) > 1 else 1
+        overlap = -(-self.actual.shape[2] // max(step, 1))
+        # The test squares what it is given: here the mean square of a window's errors.
+        first, second = np.sqrt(squares["gatewise"][whole]), np.sqrt(squares[best][whole])
+        return str(diebold_mariano(first, second, horizon=overlap, names=("gatewise", best)))
+
+    def _group(self, by: By) -> Any:
+        return np.arange(1, self.actual.shape[2] + 1) if by == "horizon" else self.labels[by]
+
+    @cached_property
+    def _scales(self) -> tuple[np.ndarray, np.ndarray]:
+        """The scales of MASE and RMSSE at each cutoff, NaN where there is none, each ``(windows, series, 1)``."""
+        season, scales = self.panel.season_length, []
+        for power in (1, 2):
+            at = [seasonal_scale(values_until(self.panel, int(b)), season, power=power) for b in self.steps_back]
+            scales.append(np.stack(at)[..., None])
+        return scales[0], scales[1]
+
+    @cached_property
+    def _naive2(self) -> Float64[np.ndarray, "windows series horizon"]:
+        season, horizon = self.panel.season_length, self.actual.shape[2]
+        windows = [values_until(self.panel, int(back)) for back in self.steps_back]
+        forecasts = np.stack([baseline_forecast(Naive2(), values, season, horizon) for values in windows])
+        return np.where(np.isfinite(self.forecasts["gatewise"]), forecasts, np.nan)
+
+    def _points(self, forecast: Float64[np.ndarray, "windows series horizon"], by: By | None) -> dict[str, Any]:
+        error = forecast - self.actual
+        size = np.abs(error)
+        both = np.abs(self.actual) + np.abs(forecast)
+        relative = np.divide(200 * size, both, out=np.where(np.isnan(error), np.nan, 0.0), where=both > 0)
+        scale, square_scale = self._scales
+        return {
+            "mae": _mean(size, by),
+            "rmse": np.sqrt(_mean(error**2, by)),
+            "smape": _mean(relative, by),
+            "mase": _mean(size / scale, by),
+            "rmsse": np.sqrt(_mean(error**2 / square_scale, by)),
+        }
+
+    def _bands(self, name: str, by: By | None) -> dict[str, Any]:
+        columns = [f"{score}-{level_name(level)}" for level in self.levels for score in ("coverage", "width", "msis")]
+        half = self.half.get(name)
+        if half is None:
+            return dict.fromkeys(["pinball", "crps", *columns], np.nan)
+        distance = np.abs(self.forecasts[name] - self.actual)
+        found: dict[str, Any] = {}
+        promised = [self._quantile_loss(name, half, place, level) for place, level in enumerate(self.levels)]
+        # The median's pinball loss is half the absolute error.
+        found["pinball"] = _mean((sum(promised) + distance / 2) / (2 * len(self.levels) + 1), by)
+        even = [self._quantile_loss(name, half, len(self.levels) + k, lv) for k, lv in enumerate(EVEN_LEVELS)]
+        found["crps"] = _mean(np.mean(even, axis=0), by)
+        for place, level in enumerate(self.levels):
+            reach, share = half[..., place], 1 - level / 100
+            fine = np.maximum(distance - reach, 0.0) * 2 / share
+            known = np.isfinite(distance) & np.isfinite(reach)
+            inside = np.where(known, (distance <= reach).astype(np.float64), np.nan)
+            scores = (inside, np.where(known, 2 * reach, np.nan), (2 * reach + fine) / self._scales[0])
+            found |= dict(zip(columns[3 * place : 3 * place + 3], (_mean(one, by) for one in scores), strict=True))
+        return found
+
+    def _quantile_loss(self, name: str, half: np.ndarray, place: int, level: float) -> np.ndarray:
+        """Return the pinball losses of both bounds of an interval together, ``(windows, series, horizon)``."""
+        error = self.actual - self.forecasts[name]
+        tail = (1 - level / 100) / 2
+        low, high = error + half[..., place], error - half[..., place]
+        lower = np.maximum(tail * low, (tail - 1) * low)
+        upper = np.maximum((1 - tail) * high, -tail * high)
+        return lower + upper
 
 
-def _mean(terms: np.ndarray, known: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    count = known.sum(axis=axes)
-    total = np.sum(terms, axis=axes, where=known)
+def _mean(terms: np.ndarray, by: By | None) -> np.ndarray:
+    """Return the mean over all axes but that of the groups; NaN does not count."""
+    known = np.isfinite(terms)
+    count = known.sum(axis=_AXES[by])
+    total = np.sum(terms, axis=_AXES[by], where=known)
     return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)

@@ -101,7 +101,11 @@ class Scores:
             for name in names
             if np.isfinite(self.forecasts[name]).any()
         }
-        best = min((name for name in squares if name != "gatewise"), key=lambda name: float(np.nanmean(squares[name])))
+        # Where one method has all the weight, it is compared with the best of the others.
+        others = [name for name in squares if not np.allclose(squares[name], squares["gatewise"], equal_nan=True)]
+        if not others:
+            raise DataError("All of them forecast the same.")
+        best = min(others, key=lambda name: float(np.nanmean(squares[name])))
         whole = np.isfinite(squares["gatewise"]) & np.isfinite(squares[best])
         step = int(np.abs(np.diff(self.steps_back)).min()) if len(self.steps_back) > 1 else 1
         overlap = -(-self.actual.shape[2] // max(step, 1))

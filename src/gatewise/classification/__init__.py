@@ -11,11 +11,16 @@
     chunk_network   gatewise's own network                   word_vectors, vector_files   where its embedding begins
     targets         what it is trained towards
     combination     scores of models to probabilities        held_out, scores   what these are worth
+    assessment      a classifier beside the truth            class_scores   scores of classes, curves
+    explanation     what each token adds
 
 In: a `Corpus`. Out: probabilities of classes, and saved models.
 """
 
+from gatewise.classification.assessment import Assessment as Assessment
+from gatewise.classification.assessment import assess as assess
 from gatewise.classification.classifier import TextClassifier as TextClassifier
+from gatewise.classification.explanation import Explanation as Explanation
 from gatewise.classification.held_out import HeldOut as HeldOut
 from gatewise.classification.specification import Calibration as Calibration
 from gatewise.classification.specification import Linear as Linear

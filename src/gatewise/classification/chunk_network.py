@@ -59,6 +59,9 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
         read = self.words(ids) * self.spec.embedding_rate
         if self.pairs is not None:
             read = read + self.pairs(ops.reshape(inputs["pairs"], (-1, steps))) * self.spec.embedding_rate
+        if "factors" in inputs:
+            # Ones, by which an explanation asks how much each token counts.
+            read = read * ops.reshape(inputs["factors"], (-1, steps))[..., None]
         if training and self.spec.word_dropout:
             drawn = keras.random.uniform(ops.shape(counted), seed=self.seeds)
             read = read * ops.cast(drawn > self.spec.word_dropout, "float32")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -18,6 +18,9 @@ from gatewise.datasets import Corpus
 from gatewise.datasets.text import Texts
 from gatewise.datasets.text.wording import short
 from gatewise.errors import UsageError
+
+if TYPE_CHECKING:
+    from gatewise.classification.explanation import Explanation
 
 NETWORKS = (Network(),)
 
@@ -115,6 +118,21 @@ class TextClassifier:
             result: np.ndarray = probabilities >= self.thresholds_
             return result
         return self.classes_[(probabilities * self._weights).argmax(axis=1)]
+
+    def explain(self, text: str, label: Any = None) -> "Explanation":
+        """Say what each token of a text adds to the log-odds of a class.
+
+        Args:
+            text: The text.
+            label: The class. Default: the likeliest.
+
+        Raises:
+            UsageError: An argument that cannot be meant.
+        """
+        from gatewise.classification.explanation import explain
+
+        self._check_fitted()
+        return explain(self, text, label)
 
     def score(self, texts: Any, labels: Any = None) -> float:
         """Return the share of texts whose classes are all right.

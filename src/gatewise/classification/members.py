@@ -27,12 +27,14 @@ class Member(NamedTuple):
         fold: The fold that it was trained without.
         weights: Its weights.
         seconds: How long its training took.
+        losses: Its training loss during each epoch.
     """
 
     kind: int
     fold: int
     weights: Weights
     seconds: float
+    losses: tuple[float, ...]
 
 
 @dataclass(eq=False)
@@ -111,9 +113,9 @@ def train_members(
         inside, outside = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
         kind = number % len(members.kinds)
         reader = members.reader(kind)
-        weights = reader.train(lesson._replace(rows=inside, held_out=outside, seed=member_seed(lesson.seed, number)))
-        scores[outside] = reader.scores(weights, _chosen(lesson.texts, outside))
-        members.trained.append(Member(kind, number, weights, time.monotonic() - started))
+        trained = reader.train(lesson._replace(rows=inside, held_out=outside, seed=member_seed(lesson.seed, number)))
+        scores[outside] = reader.scores(trained.weights, _chosen(lesson.texts, outside))
+        members.trained.append(Member(kind, number, trained.weights, time.monotonic() - started, trained.losses))
     return Held(scores, tuple(member.fold for member in members.trained))
 
 

@@ -67,11 +67,23 @@ class Lesson(NamedTuple):
     seed: int
 
 
+class Trained(NamedTuple):
+    """What a training ends with.
+
+    Attributes:
+        weights: The weights.
+        losses: The training loss during each epoch.
+    """
+
+    weights: Weights
+    losses: tuple[float, ...]
+
+
 class Reader(Protocol):
     """A network without its weights."""
 
-    def train(self, lesson: Lesson) -> Weights:
-        """Train it from fresh weights, and return them."""
+    def train(self, lesson: Lesson) -> Trained:
+        """Train it from fresh weights."""
 
     def scores(self, weights: Weights, texts: Texts) -> Float32[np.ndarray, "samples outputs"]:
         """Return what it says of each text: log-odds, or scores of which the softmax is meant."""
@@ -102,8 +114,8 @@ class ChunkReader:
         self._vectors: Any = None
         self._compiled_for: tuple[Any, ...] = ()
 
-    def train(self, lesson: Lesson) -> Weights:
-        """Train the network from fresh weights, and return them."""
+    def train(self, lesson: Lesson) -> Trained:
+        """Train the network from fresh weights."""
         spec, network = self.spec, self.network
         texts = self._known(lesson.texts)
         order = lesson.rows[np.random.default_rng(lesson.seed).permutation(len(lesson.rows))]
@@ -114,7 +126,7 @@ class ChunkReader:
         packs = _filled_up(packs, steps * batch, self.chunking.chunks)
         initialize(network, lesson.seed)
         self._begin(texts)
-        fit(
+        history = fit(
             network,
             packs.inputs(),
             self._targets(packs, lesson),
@@ -125,12 +137,11 @@ class ChunkReader:
             devices=1,
             **self._watching(texts, lesson),
         )
-        return [variable.value for variable in network.trainable_variables]
+        return Trained([variable.value for variable in network.trainable_variables], _losses(history))
 
     def scores(self, weights: Weights, texts: Texts) -> Float32[np.ndarray, "samples outputs"]:
         """Return what the network says of each text."""
-        for variable, value in zip(self.network.trainable_variables, weights, strict=True):
-            variable.assign(value)
+        self.put(weights)
         known = self._known(texts)
         # Texts of similar length together; a text that is alone, in a pack of its own size.
         order = np.argsort(-known.words.lengths, kind="stable")
@@ -159,6 +170,17 @@ class ChunkReader:
         self.network.compile(keras.optimizers.Adam(falling, global_clipnorm=1.0), loss_of(one_of_many))
         self._compiled_for = (steps, *options)
         return steps
+
+    def put(self, weights: Weights) -> None:
+        """Give the network the weights that a training returned."""
+        for variable, value in zip(self.network.trainable_variables, weights, strict=True):
+            variable.assign(value)
+
+    def one_text(self, texts: Texts) -> Packs:
+        """Return a single text as the network reads it: one pack of its chunks, as many as a pack may hold."""
+        known = self._known(texts)
+        chunks = int(self.chunking.counts(known.words.lengths)[0])
+        return self.chunking._replace(chunks=chunks).pack(known.words, np.zeros(1, np.int64), known.pairs)
 
     def _known(self, texts: Texts) -> Texts:
         """Return texts in the numbers that this network has rows for."""
@@ -231,8 +253,8 @@ class RowReader:
         last = getattr(network.layers[-1], "activation", None)
         self.ends_with = getattr(last, "__name__", "linear")
 
-    def train(self, lesson: Lesson) -> Weights:
-        """Train the network from fresh weights, and return them."""
+    def train(self, lesson: Lesson) -> Trained:
+        """Train the network from fresh weights."""
         network = self.network
         initialize(network, lesson.seed)
         if not network.compiled:
@@ -240,8 +262,8 @@ class RowReader:
         rows = lesson.texts.words.padded(self.length)[lesson.rows]
         epochs = int(np.clip(round(_TEXTS_OF_ALL_EPOCHS / len(rows)), 3, _MOST_EPOCHS))
         targets = weighted(lesson.truth, lesson.importance)[lesson.rows]
-        fit(network, rows, targets, batch_size=min(32, len(rows)), epochs=epochs, verbose=0, seed=lesson.seed)
-        return [variable.value for variable in network.variables]
+        history = fit(network, rows, targets, batch_size=min(32, len(rows)), epochs=epochs, verbose=0, seed=lesson.seed)
+        return Trained([variable.value for variable in network.variables], _losses(history))
 
     def scores(self, weights: Weights, texts: Texts) -> Float32[np.ndarray, "samples outputs"]:
         """Return what the network says of each text."""
@@ -276,6 +298,10 @@ class RowReader:
             kept = xp.clip(outputs, 1e-6, 1 - 1e-6)
             return xp.log(kept) - xp.log1p(-kept)
         return xp.log(xp.clip(outputs, 1e-6, 1)) if self.ends_with == "softmax" else outputs
+
+
+def _losses(history: Any) -> tuple[float, ...]:
+    return tuple(map(float, history.history["loss"]))
 
 
 def _filled_up(packs: Packs, wanted: int, chunks: int) -> Packs:

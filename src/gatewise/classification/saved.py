@@ -66,7 +66,7 @@ def write(
             "outputs": members.outputs,
             "longest": members.longest,
             "kinds": [_described(members, kind) for kind in range(len(members.kinds))],
-            "trained": [[member.kind, member.fold, member.seconds] for member in members.trained],
+            "trained": [[member.kind, member.fold, member.seconds, list(member.losses)] for member in members.trained],
         }
         for number, member in enumerate(members.trained):
             for place, array in enumerate(member.weights):
@@ -137,14 +137,14 @@ def _read_members(
         raise refusal(where, "its networks do not fit its classes")
     kinds = tuple(_read_kind(kind, where, custom) for kind in entry["kinds"])
     members = Members(kinds, vocabulary, outputs, int(entry["longest"]))
-    for number, (kind, fold, seconds) in enumerate(entry["trained"]):
+    for number, (kind, fold, seconds, losses) in enumerate(entry["trained"]):
         start = f"network/{number:04d}/"
         names = sorted(name for name in arrays if name.startswith(start))
         weights = [arrays[name] for name in names]
         shapes = members.reader(kind).shapes()
         if [array.shape for array in weights] != shapes:
             raise refusal(where, f"the weights of its network {number + 1} do not fit it")
-        members.trained.append(Member(kind, fold, weights, seconds))
+        members.trained.append(Member(kind, fold, weights, seconds, tuple(losses)))
     if not members.trained:
         raise refusal(where, "it has no networks that were trained")
     return members

@@ -15,6 +15,7 @@ import typer
 from gatewise.backend import check_switches
 from gatewise.cli.bench import bench
 from gatewise.cli.cache import cache
+from gatewise.cli.classify import classify
 from gatewise.cli.recipes import recipes
 from gatewise.cli.series import series
 from gatewise.cli.warmup import warmup
@@ -37,6 +38,7 @@ app = typer.Typer(
 # One line a command: add yours here.
 app.add_typer(recipes, name="recipes")
 app.command("series")(series)
+app.command("classify")(classify)
 app.command("bench")(bench)
 app.command("warmup")(warmup)
 app.add_typer(cache, name="cache")

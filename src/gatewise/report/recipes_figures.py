@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from gatewise.datasets import load_airline
 from gatewise.recipes import RecipeResult
-from gatewise.report.traces import Figure, band, layout, line, numbers, plain, rounded
+from gatewise.report.traces import Figure, band, layout, line, marks, numbers, plain, rounded
 
 
 def distribution(results: Sequence[RecipeResult]) -> Figure:
@@ -31,9 +31,9 @@ def distribution(results: Sequence[RecipeResult]) -> Figure:
         }
         for result in results
     ]
-    marks = [
-        _marks("persistence", "line-ns-open", "var(--test)", [result.test.persistence for result in results], names),
-        _marks("published", "diamond", "var(--ink)", [result.recipe.published_test for result in results], names),
+    beside = [
+        marks("persistence", "line-ns-open", "var(--test)", [result.test.persistence for result in results], names),
+        marks("published", "diamond", "var(--ink)", [result.recipe.published_test for result in results], names),
     ]
     shape = layout("test RMSE", "")
     shape["yaxis"].update(autorange="reversed", automargin=True, showgrid=False)
@@ -42,7 +42,7 @@ def distribution(results: Sequence[RecipeResult]) -> Figure:
     everything = np.concatenate([result.test.rmse[np.isfinite(result.test.rmse)] for result in results])
     if len(everything):
         shape["xaxis"]["range"] = [rounded(everything.min() * 0.95), rounded(np.quantile(everything, 0.99) * 1.05)]
-    return {"data": boxes + [mark for mark in marks if mark["x"]], "layout": shape}
+    return {"data": boxes + [mark for mark in beside if mark["x"]], "layout": shape}
 
 
 def fit(result: RecipeResult) -> Figure:
@@ -71,23 +71,6 @@ def _spread(name: str, x: list[Any], rows: Float[np.ndarray, "members samples"],
     low, median, high = np.quantile(finite, (0.05, 0.5, 0.95), axis=0)
     edges = band(x, low, high, f"var(--{colour}-band)")
     return [*edges, line(f"{name}, median", x, median, f"var(--{colour})")]
-
-
-def _marks(name: str, symbol: str, colour: str, x: Sequence[float | None], y: Sequence[str]) -> dict[str, Any]:
-    pairs = [(value, label) for value, label in zip(x, y, strict=True) if value is not None]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": name,
-        "x": [rounded(value) for value, _ in pairs],
-        "y": [label for _, label in pairs],
-        "marker": {
-            "symbol": symbol,
-            "color": colour,
-            "size": 12 if symbol.startswith("line") else 9,
-            "line": {"width": 2},
-        },
-    }
 
 
 def _log_ticks(values: Float[np.ndarray, "members epochs"]) -> list[float]:

@@ -4,6 +4,7 @@ Colours are names of the page's CSS variables, ``var(--train)``; the page puts i
 """
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,32 @@ def band(
         {**edge, "y": numbers(low)},
         {**edge, "y": numbers(high), "fill": "tonexty", "fillcolor": colour, **trace},
     ]
+
+
+def marks(name: str, symbol: str, colour: str, x: Sequence[float | None], y: Sequence[str]) -> dict[str, Any]:
+    """Return a mark for each row that has a value.
+
+    Args:
+        name: What the legend says.
+        symbol: As Plotly names it.
+        colour: Any colour of CSS.
+        x: The values, None where a row has none.
+        y: The names of the rows.
+    """
+    pairs = [(value, label) for value, label in zip(x, y, strict=True) if value is not None]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [rounded(value) for value, _ in pairs],
+        "y": [label for _, label in pairs],
+        "marker": {
+            "symbol": symbol,
+            "color": colour,
+            "size": 12 if symbol.startswith("line") else 9,
+            "line": {"width": 2},
+        },
+    }
 
 
 def layout(x_title: str, y_title: str) -> dict[str, Any]:

@@ -1,0 +1,184 @@
+"""``gatewise classify``: labelled texts to a classifier, its figures, its predictions, its report."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatewise.cli.options import Debug, Force, Json, Quiet, Seed
+from gatewise.cli.text_options import BadBytes, Bytes, TextColumn
+
+if TYPE_CHECKING:
+    from gatewise.classification import Assessment
+    from gatewise.datasets import Corpus
+
+_SHOWN_CLASSES = 20
+
+
+def classify(
+    train: Annotated[
+        str,
+        typer.Argument(
+            metavar="TRAIN",
+            help="CSV, TSV, JSON, Parquet or fastText lines with texts and labels, or a folder with a folder for each class.",
+        ),
+    ],
+    test: Annotated[
+        str | None,
+        typer.Option("--test", metavar="FILE", help="Texts to be judged by, of the same form; never learnt from."),
+    ] = None,
+    text: TextColumn = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="NAME", help="The column of the labels; again for a column of 0 and 1 each."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="NAME", help="A column of what belongs together, such as authors."),
+    ] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option("--separator", metavar="SIGN", help="What stands between the labels of a text that has several."),
+    ] = None,
+    errors: BadBytes = Bytes.strict,
+    minutes: Annotated[float, typer.Option("--minutes", metavar="N", help="How long training may take.")] = 10.0,
+    network_only: Annotated[
+        bool, typer.Option("--network-only", help="Ask the networks alone, not the linear model beside them.")
+    ] = False,
+    balanced: Annotated[
+        bool, typer.Option("--balanced", help="Let rare classes count as much as frequent ones.")
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="DIR", help="Save the classifier in this folder.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write the predictions of the test texts, or of the training texts held out, as CSV.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page about it.")
+    ] = None,
+    force: Force = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Learn to classify texts, beside a linear model, and say what that is worth.
+
+    Without --test every training text is judged by models that did not learn from it.
+
+    \b
+    Examples:
+      gatewise classify reviews.csv --report reviews.html
+      gatewise classify train.csv --test test.csv --model reviews-model --out predictions.csv
+      gatewise classify tickets.tsv --text body --label queue --balanced --minutes 2 --json
+    """  # noqa: D301
+    from gatewise.artifact import check_target
+    from gatewise.classification import TextClassifier, assess
+    from gatewise.cli.outputs import check_files, say
+
+    check_files({"--out": out, "--report": report}, force, train)
+    if model is not None:
+        check_target(model, overwrite=force)
+    corpus = _read(train, test, (text, label, group, separator, errors.value))
+    for note in corpus.notes:
+        say(f"- {note}", quiet)
+    classifier = TextClassifier(
+        minutes=minutes, network_only=network_only, class_weight="balanced" if balanced else None, seed=seed
+    )
+    _fit(classifier, corpus, quiet)
+    if model is not None:
+        classifier.save(model, overwrite=force)
+    has_test = corpus.split is not None and bool((corpus.split == 2).any())
+    assessment = assess(classifier, corpus.test if has_test else corpus.train, held_out=not has_test)
+    for note in assessment.notes:
+        say(f"- {note}", quiet)
+    try:
+        _print(assessment, as_json)
+        sys.stdout.flush()
+    finally:
+        # Also where stdout takes no more: a reader that goes away early must not cost the files.
+        _write(assessment, corpus, out, report, force)
+    for what, where in (("model", model), ("predictions", out), ("report", report)):
+        if where is not None:
+            say(f"{what}: {where}", quiet)
+
+
+def _read(train: str, test: str | None, typed: tuple[Any, ...]) -> "Corpus":
+    from gatewise.datasets import read_corpus
+
+    text, label, group, separator, errors = typed
+    return read_corpus(
+        train,
+        label[0] if label and len(label) == 1 else label,
+        text=text,
+        group=group,
+        test=test,
+        separator=separator,
+        errors=errors,
+    )
+
+
+def _fit(classifier: Any, corpus: "Corpus", quiet: bool) -> None:
+    if quiet or not sys.stderr.isatty():
+        classifier.fit(corpus)
+        return
+    from gatewise.cli.progress import WorkBar
+
+    with WorkBar() as bar:
+        classifier.fit(corpus, progress=bar.update)
+
+
+def _print(assessment: "Assessment", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(assessment.to_json(), indent=2, allow_nan=False))
+        return
+    from gatewise.cli.tables import print_table
+
+    for sentence in assessment.conclusion():
+        typer.echo(sentence)
+    typer.echo("")
+    titles = ["", "accuracy %", "95 % interval", "log loss", "calibration error %"]
+    rows = [
+        [
+            name,
+            f"{100 * one.accuracy:.2f}",
+            f"{100 * one.interval[0]:.2f}–{100 * one.interval[1]:.2f}",
+            f"{one.log_loss:.4f}",
+            f"{100 * one.calibration_error:.2f}",
+        ]
+        for name, one in assessment.scores.items()
+    ]
+    print_table(titles, rows)
+    typer.echo("")
+    each = [
+        [name, str(int(support)), *(_percent(value) for value in (precision, recall, f1))]
+        for name, precision, recall, f1, support in zip(assessment.classes, *assessment.of_classes, strict=True)
+    ]
+    print_table(["class", "texts", "precision %", "recall %", "F1 %"], each[:_SHOWN_CLASSES])
+    if len(each) > _SHOWN_CLASSES:
+        typer.echo(f"… and {len(each) - _SHOWN_CLASSES:,} more")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}" if math.isfinite(share) else "–"
+
+
+def _write(assessment: "Assessment", corpus: "Corpus", out: Path | None, report: Path | None, force: bool) -> None:
+    if out is not None:
+        from gatewise.cli.outputs import write_csv
+        from gatewise.cli.predictions import judged
+
+        write_csv(judged(assessment), out, force)
+    if report is not None:
+        from gatewise.report import write_classification
+
+        write_classification(assessment, report, corpus.notes, force)

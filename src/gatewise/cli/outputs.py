@@ -1,0 +1,111 @@
+"""Results as CSV and JSON: on stdout, or in files that are checked before the work and appear whole or not at all."""
+
+import io
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from gatewise.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A spreadsheet runs a cell that begins so as a formula; a number is none.
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?")
+_DIGITS = "%.10g"
+
+
+def check_files(files: dict[str, Path | None], force: bool, source: str | None = None) -> None:
+    """Refuse files that could not be written, before the work whose result they are to hold.
+
+    Args:
+        files: The files by their flags; None is not asked for.
+        force: Whether they may exist and be overwritten.
+        source: The file that is read, which none of them may be.
+    """
+    from gatewise.report.writing import check_target
+
+    seen: dict[Path, str] = {}
+    for flag, file in files.items():
+        if file is None:
+            continue
+        target = file.resolve()
+        if source is not None and source != "-" and target == Path(source).resolve():
+            raise UsageError(f"{flag} {str(file)!r} is the file that is read: give another name.")
+        if target in seen:
+            raise UsageError(f"{seen[target]} and {flag} are the same file {str(file)!r}: give two names.")
+        seen[target] = flag
+        check_target(file, force)
+
+
+def as_csv(frame: "pd.DataFrame") -> str:
+    """Return a frame as CSV, in which no spreadsheet takes a name for a formula.
+
+    A text that begins with one of ``= + - @`` gets an apostrophe in front, as OWASP advises under "CSV injection"; numbers are
+    left alone.
+
+    >>> import pandas as pd
+    >>> print(as_csv(pd.DataFrame({"unique_id": ["=1+1", "-3", "a"], "y": [-1.5, 2.0, 3.25]})), end="")
+    unique_id,y
+    '=1+1,-1.5
+    -3,2
+    a,3.25
+    """
+    guarded = {name: _guarded(frame[name]) for name in frame.columns if not _is_plain(frame[name])}
+    written = frame.assign(**guarded).rename(columns=lambda name: _guard(str(name)))
+    text = io.StringIO()
+    written.to_csv(text, index=False, float_format=_DIGITS, lineterminator="\n")
+    return text.getvalue()
+
+
+def write_csv(frame: "pd.DataFrame", file: Path | None, force: bool) -> None:
+    """Write a frame as CSV to a file, or to stdout where none is given."""
+    text = as_csv(frame)
+    if file is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    from gatewise.report.writing import write_text
+
+    write_text(file, text, force)
+
+
+def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return the rows of a frame as JSON has them: times as text, None for what is not finite."""
+    import numpy as np
+
+    columns: dict[str, list[Any]] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype.kind == "f":
+            columns[name] = [value if np.isfinite(value) else None for value in column.tolist()]
+        elif column.dtype.kind in "iub":
+            columns[name] = column.tolist()
+        else:
+            columns[name] = column.astype(str).tolist()
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def say(text: str, quiet: bool) -> None:
+    """Say something on stderr, unless nothing is to be said."""
+    if not quiet:
+        typer.echo(text, err=True)
+
+
+def _is_plain(column: "pd.Series") -> bool:
+    """Tell whether a column holds numbers or times, which are no formulas."""
+    return column.dtype.kind in "iufbM" or str(column.dtype).startswith("datetime64")
+
+
+def _guarded(column: "pd.Series") -> "pd.Series":
+    """Return a column of names; each name once, as there are few of them and many rows."""
+    names = {name: _guard(str(name)) for name in column.unique()}
+    return column.map(names)
+
+
+def _guard(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_texts import made
 
 import gatewise as gw
 from gatewise.classification import HeldOut, assess
 from gatewise.errors import DataError
+from made_texts import made
 
 
 @pytest.fixture(scope="module")

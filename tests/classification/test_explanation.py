@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from made_texts import made
 
 import gatewise as gw
 from gatewise.classification import Network
 from gatewise.errors import UsageError
+from made_texts import made
 
 TEXT = "w1 superb w2 w3 w4 w5 superb w6 w7 zzz w8 w9"
 

@@ -1,7 +1,7 @@
 """`backtest`: what forecasts would have been worth, from past cutoffs, with fresh weights at each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,20 @@ from jaxtyping import Bool
 
 from gatewise.errors import DataError
 from gatewise.evaluation.averages import read_levels, whole_number
-from gatewise.forecasting.cutoffs import MOST_GLOBAL, MOST_LOCAL, backtest_cutoffs, validation_cutoffs
-from gatewise.forecasting.forecaster import MANY_SERIES, Forecaster
+from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
+from gatewise.forecasting.forecaster import Forecaster
 from gatewise.forecasting.frames import backtest_frame, level_name
 from gatewise.forecasting.judgement import Judged, judge, widths_at
 from gatewise.forecasting.leaks import refuse_leaks
-from gatewise.forecasting.local_networks import LocalNetworks
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.rolling import Progress, Rolled, roll
+from gatewise.forecasting.planning import (
+    baseline_methods,
+    most_cutoffs,
+    network_methods,
+    networks_for,
+    refuse_covariates,
+)
+from gatewise.forecasting.rolling import Method, Progress, Rolled, roll
 from gatewise.forecasting.scores import EVEN_LEVELS, By, Scores
 from gatewise.tables import SeriesTable, read_series
 
@@ -38,11 +44,13 @@ class Backtest:
             its name; one row for each series, cutoff and step.
         scores: Their errors; see `Scores`.
         levels: Of the intervals, in per cent.
+        notes: What else is to be said, such as which baseline there was no time for.
     """
 
     frame: "pd.DataFrame"
     scores: Scores
     levels: tuple[float, ...]
+    notes: tuple[str, ...] = ()
 
     def metrics(self, by: By | None = None) -> "pd.DataFrame":
         """Return the errors of every method; see `Scores.table`."""
@@ -95,14 +103,15 @@ def backtest(
             f"The longest series has {most} values, and {n_windows} windows with step_size={step_size} and "
             f"horizon={plan.horizon} need {back[0] + 3}: give longer series, or smaller numbers."
         )
-    networks = forecaster.networks_for(panel)
-    local = all(isinstance(one, LocalNetworks) for one in networks)
-    before = (MOST_LOCAL if local and len(panel) < MANY_SERIES else MOST_GLOBAL)[plan.mode] // 3
-    earlier = [b + back[0] for b in validation_cutoffs(panel.until(back[0]), plan.horizon, before)]
+    refuse_covariates(table)
+    networks = networks_for(plan, panel)
+    before = most_cutoffs(plan, panel, networks) // 3
+    cutoffs = [*(b + back[0] for b in validation_cutoffs(panel.until(back[0]), plan.horizon, before)), *back]
+    baselines, notes = baseline_methods(plan, panel, len(cutoffs), least=len(cutoffs))
 
     def rolled_over(panel: Panel, told: Progress) -> Rolled:
-        methods, _ = forecaster.methods_for(panel, networks, refit=refit, last=-1)
-        return roll(methods, panel, plan.horizon, [*earlier, *back], told)
+        methods: list[Method] = [*baselines, *network_methods(plan, networks, refit)]
+        return roll(methods, panel, plan.horizon, cutoffs, told)
 
     told = progress or (lambda share, what: None)
     rolled = rolled_over(panel, partial(_part, told, 0, 1 + check_leaks))
@@ -110,7 +119,8 @@ def backtest(
         refuse_leaks(rolled, panel, partial(rolled_over, told=partial(_part, told, 1, 2)))
     judged = judge(rolled, panel, plan.network_only)
     levels = tuple(read_levels(level).tolist())
-    return backtest_of(table, panel, rolled, judged, np.isin(rolled.steps_back, back), levels)
+    tested = backtest_of(table, panel, rolled, judged, np.isin(rolled.steps_back, back), levels)
+    return replace(tested, notes=notes)
 
 
 def _part(told: Progress, place: int, parts: int, share: float, what: str) -> None:

@@ -45,6 +45,29 @@ def half_widths(
     return drawn(total, count)[..., None] * scale[:, None, None] * quantiles
 
 
+def half_widths_of_movement(
+    values: Float64[np.ndarray, "series time"], horizon: int, levels: Float64[np.ndarray, " levels"]
+) -> Float64[np.ndarray, "series horizon levels"]:
+    """Return how far intervals reach where no error is known: as a random walk goes that moves like the series.
+
+    Args:
+        values: The series.
+        horizon: Steps.
+        levels: In per cent.
+
+    Returns:
+        NaN for series without two values in a row.
+    """
+    from scipy import stats
+
+    steps = np.diff(values, axis=1)
+    count = np.isfinite(steps).sum(axis=1)
+    total = np.sum(steps**2, axis=1, where=np.isfinite(steps))
+    size = np.sqrt(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
+    quantiles = stats.t.ppf((1 + levels / 100) / 2, np.maximum(count, 1)[:, None])
+    return (size[:, None] * np.sqrt(np.arange(1, horizon + 1)))[..., None] * quantiles[:, None]
+
+
 def _usual(sizes: Float64[np.ndarray, "windows series horizon"], known: np.ndarray) -> Float64[np.ndarray, " horizon"]:
     """Return the size of an error at each step over all windows and series, never smaller at a later step."""
     squares = np.sum(np.where(known, sizes, 0.0) ** 2, axis=(0, 1))

@@ -11,6 +11,8 @@ _POOLED_STEPS = 24.0
 _SHARPNESS = 4.0
 # A method whose error is more than so many times the least is left out.
 _MOST_ERROR = 1.5
+# An error of less than this share of the usual one is none.
+_EXACT = 1e-9
 
 
 def weights_at(
@@ -50,12 +52,13 @@ def weights_from(
     if not count.any():
         return np.repeat((prior / prior.sum())[:, None], series, axis=1)
     own = total / np.maximum(count, 1)
-    pooled = total.sum(axis=1) / count.sum()
-    tiny = np.finfo(np.float64).tiny
-    level = np.where(count > 0, own.mean(axis=0), 1.0)
-    expected = (pooled / max(pooled.mean(), tiny))[:, None] * level
-    drawn = (count * own + _POOLED_STEPS * expected) / (count + _POOLED_STEPS) if series > 1 else own
-    relative = (drawn + tiny) / (drawn.min(axis=0) + tiny)
+    level = own.mean(axis=0)
+    # Relative to the methods' mean on the series, so that no series has more to say than others.
+    there = (count > 0) & (level > 0)
+    shares = np.divide(own, level, out=np.ones(own.shape), where=there)
+    pooled = shares[:, there].mean(axis=1) if there.any() else np.ones(len(own))
+    drawn = (count * shares + _POOLED_STEPS * pooled[:, None]) / (count + _POOLED_STEPS) if series > 1 else shares
+    relative = (drawn + _EXACT) / (drawn.min(axis=0) + _EXACT)
     weights = np.where(relative <= _MOST_ERROR, prior[:, None] * relative**-_SHARPNESS, 0.0)
     return weights / weights.sum(axis=0)
 

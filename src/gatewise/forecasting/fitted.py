@@ -1,13 +1,15 @@
 """What a forecaster is to do, and what it knows once it has been fitted."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float64
 
+from gatewise.errors import UsageError
+from gatewise.evaluation.averages import whole_number
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.bands import half_widths
+from gatewise.forecasting.bands import half_widths, half_widths_of_movement
 from gatewise.forecasting.baseline_methods import baseline_forecast
 from gatewise.forecasting.combination import combined
 from gatewise.forecasting.explanation import Explanation
@@ -17,6 +19,7 @@ from gatewise.forecasting.network_methods import by_name
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
 from gatewise.tables import SeriesTable
+from gatewise.training.checks import check_seed
 
 Mode = Literal["fast", "best"]
 
@@ -33,6 +36,19 @@ class Plan:
     baselines: tuple[Baseline, ...] | None = None
     season_length: int | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole_number(self.horizon, "horizon")
+        if self.season_length is not None:
+            whole_number(self.season_length, "season_length")
+        if self.mode not in get_args(Mode):
+            raise UsageError(f"mode is {self.mode!r}: give 'fast' or 'best'.")
+        minutes = self.minutes
+        if minutes is not None and not (isinstance(minutes, int | float) and 0 < minutes < float("inf")):
+            raise UsageError(f"minutes is {minutes!r}: give a number above 0, or None for what the mode takes.")
+        if not isinstance(self.network_only, bool):
+            raise UsageError(f"network_only is {self.network_only!r}: give True or False.")
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +100,12 @@ class Fitted:
         return combined(forecasts[networks], np.where(weights.sum(axis=0) > 0, weights, 1.0))
 
     def half_widths(self, levels: Float64[np.ndarray, " levels"]) -> Float64[np.ndarray, "series horizon levels"]:
-        """Return how far intervals reach, from the errors of the validation; NaN where there was none."""
+        """Return how far intervals reach, from the errors of the validation.
+
+        Where no series is long enough for one, from how far series go in a step; NaN for series of a single value.
+        """
         past = self.rolled.steps_back > 0
         errors = (self.rolled.actual - self.judged.forecasts)[past]
-        return half_widths(errors, self.scale, levels)
+        if np.isfinite(errors).any():
+            return half_widths(errors, self.scale, levels)
+        return half_widths_of_movement(self.panel.values, self.rolled.horizon, levels)

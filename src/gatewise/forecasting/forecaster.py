@@ -9,32 +9,33 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from jaxtyping import Float64
 
-from gatewise.errors import UsageError
+from gatewise.errors import DataError, UsageError
 from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.baseline_methods import BY_NAME, BaselineMethod, usual_baselines
+from gatewise.forecasting.baseline_methods import BY_NAME
 from gatewise.forecasting.combination import combined
-from gatewise.forecasting.cutoffs import MOST_GLOBAL, MOST_LOCAL, validation_cutoffs
-from gatewise.forecasting.explanation import Explanation
+from gatewise.forecasting.cutoffs import validation_cutoffs
+from gatewise.forecasting.explanation import Explanation, explained
 from gatewise.forecasting.extension import extended
 from gatewise.forecasting.fitted import Fitted, Mode, Plan
 from gatewise.forecasting.frames import bounds_columns, forecast_frame
-from gatewise.forecasting.global_networks import Networks
-from gatewise.forecasting.judgement import Judged, judge, series_scale
-from gatewise.forecasting.local_networks import LocalNetworks
-from gatewise.forecasting.network_methods import NetworkMethod, training_cutoffs
+from gatewise.forecasting.judgement import judge, series_scale
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.rolling import Method, Progress, Rolled, roll
-from gatewise.forecasting.usual_pools import usual_networks
+from gatewise.forecasting.planning import (
+    all_local,
+    baseline_methods,
+    most_cutoffs,
+    network_methods,
+    networks_for,
+    refuse_covariates,
+)
+from gatewise.forecasting.rolling import Progress, roll
 from gatewise.tables import SeriesTable, read_series
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gatewise.forecasting.backtest import Backtest
-
-# From so many series on, networks are trained on all of them together unless others are asked for.
-MANY_SERIES = 20
 
 
 def _silent(share: float, what: str) -> None:
@@ -76,7 +77,6 @@ class Forecaster:
         seed: int = 0,
     ) -> None:
         chosen = None if baselines is None else tuple(_baseline(one) for one in baselines)
-        horizon = whole_number(horizon, "horizon")
         self.plan = Plan(horizon, mode, minutes, network, network_only, chosen, season_length, seed)
         self._fitted: Fitted | None = None
         self._forecasts: np.ndarray | None = None
@@ -102,11 +102,19 @@ class Forecaster:
         """The forecasts from the cutoffs that the choice was made by, as a backtest.
 
         Each was made with weights, of networks and of methods, that knew nothing after its cutoff.
+
+        Raises:
+            DataError: No series was long enough for one.
         """
         from gatewise.forecasting.backtest import backtest_of
 
         fitted = self.fitted
         past = fitted.rolled.steps_back > 0
+        if not past.any():
+            raise DataError(
+                f"There was no validation: no series is long enough to be forecast {self.plan.horizon} steps from before its "
+                "end."
+            )
         return backtest_of(fitted.table, fitted.panel, fitted.rolled, fitted.judged, past)
 
     @property
@@ -131,45 +139,21 @@ class Forecaster:
         started = time.perf_counter()
         table = series if isinstance(series, SeriesTable) else read_series(series)
         panel = Panel.of(table, self.plan.season_length)
-        networks = self.networks_for(panel)
-        local = all(isinstance(one, LocalNetworks) for one in networks)
-        most = (MOST_LOCAL if local and len(panel) < MANY_SERIES else MOST_GLOBAL)[self.plan.mode]
-        back = [*validation_cutoffs(panel, self.plan.horizon, most), 0]
-        methods, trainers = self.methods_for(panel, networks, refit=local)
-        rolled = roll(methods, panel, self.plan.horizon, back, progress or _silent)
+        refuse_covariates(table)
+        networks = networks_for(self.plan, panel)
+        back = [*validation_cutoffs(panel, self.plan.horizon, most_cutoffs(self.plan, panel, networks)), 0]
+        trainers = network_methods(self.plan, networks, refit=all_local(networks), last=0)
+        baselines, notes = baseline_methods(self.plan, panel, len(back), least=min(len(back), 2))
+        rolled = roll([*baselines, *trainers], panel, self.plan.horizon, back, progress or _silent)
         judged = judge(rolled, panel, self.plan.network_only)
-        baselines = tuple(method.baseline for method in methods if isinstance(method, BaselineMethod))
-        explanation = _explained(rolled, judged, panel, time.perf_counter() - started)
+        seconds = {"fit": time.perf_counter() - started}
+        explanation = explained(rolled, judged, panel, notes, seconds)
         trained = tuple(trainer.trained for trainer in trainers if trainer.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
-        self._fitted = Fitted(table, panel, rolled, judged, trained, baselines, explanation, scale)
+        named = tuple(method.baseline for method in baselines)
+        self._fitted = Fitted(table, panel, rolled, judged, trained, named, explanation, scale)
         self._forecasts = rolled.forecasts[:, -1]
         return self
-
-    def networks_for(self, panel: Panel) -> tuple[Networks, ...]:
-        """Return the networks that are trained on these series."""
-        given = self.plan.network
-        if given is None:
-            return (LocalNetworks() if len(panel) < MANY_SERIES else usual_networks(panel, self.plan.mode),)
-        if isinstance(given, str):
-            return (_named(given),)
-        if isinstance(given, Networks):
-            return (given,)
-        return (LocalNetworks(name=getattr(given, "__name__", "own"), build=given),)
-
-    def methods_for(
-        self, panel: Panel, networks: Sequence[Networks], refit: bool | int, last: int = 0
-    ) -> tuple[list[Method], list[NetworkMethod]]:
-        """Return networks and baselines as methods, and of these the networks."""
-        baselines = usual_baselines(panel.season_length) if self.plan.baselines is None else self.plan.baselines
-
-        def trained_at(steps_back: Sequence[int]) -> Any:
-            at = training_cutoffs(steps_back, refit)
-            # The networks that will go on forecasting have seen everything.
-            return np.where(np.asarray(steps_back) == last, last, at)
-
-        trainers = [NetworkMethod(one, self.plan.seed + place, trained_at) for place, one in enumerate(networks)]
-        return [*(BaselineMethod(baseline) for baseline in baselines), *trainers], trainers
 
     def predict(
         self, horizon: int | None = None, level: float | Sequence[float] = (80, 95), *, networks: bool = False
@@ -262,42 +246,9 @@ class Forecaster:
         return self._forecasts
 
 
-def _named(name: str) -> LocalNetworks:
-    """Return the network of a recipe for series."""
-    from gatewise.recipes import Recipe, recipe
-
-    found = recipe(name)
-    if not isinstance(found, Recipe):
-        raise UsageError(f"The recipe {name!r} is for texts: choose one for series, such as 'lstm-window'.")
-    return LocalNetworks.of_recipe(found)
-
-
 def _baseline(given: Baseline | str) -> Baseline:
     if not isinstance(given, str):
         return given
     if given not in BY_NAME:
         raise UsageError(f"There is no baseline {given!r}: choose among {', '.join(BY_NAME)}.")
     return BY_NAME[given]
-
-
-def _explained(rolled: Rolled, judged: Judged, panel: Panel, seconds: float) -> Explanation:
-    scale = series_scale(panel.values, panel.season_length)
-    sizes = np.abs(rolled.errors) / scale[:, None]
-    known = np.isfinite(sizes)
-    count = known.sum(axis=(1, 3))
-    errors = np.divide(
-        np.sum(sizes, axis=(1, 3), where=known), count, out=np.full(count.shape, np.nan), where=count > 0
-    )
-    weights = judged.weights[-1]
-    mean = weights.mean(axis=1)
-    order = np.argsort(-mean)
-    parts = ", ".join(f"{rolled.names[place]} {100 * mean[place]:.0f} %" for place in order if mean[place] > 0.005)
-    windows = int((rolled.steps_back > 0).sum())
-    return Explanation(
-        rolled.names,
-        tuple(rolled.networks.tolist()),
-        weights,
-        errors,
-        (f"The forecast is {parts}, by their errors from {windows} past cutoffs.",),
-        {"fit": seconds},
-    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from gatewise.evaluation.point_errors import seasonal_scale
 from gatewise.forecasting.bands import half_widths
@@ -14,6 +14,11 @@ from gatewise.forecasting.rolling import Rolled, values_until
 # What networks, classical methods and the simplest baselines weigh together where no error is known yet: half and a
 # quarter each for Theta and ETS was best on the training parts of M3; the simplest are there for series that they suit.
 _NETWORKS, _CLASSICAL, _SIMPLE = 0.5, 0.45, 0.05
+# The best of several methods is often better by luck than one would be by chance: 2 would be 95 per cent for one alone.
+_BEYOND_NOISE = 2.5
+_FEWEST_WINDOWS = 8
+# A movement of less than this share of the values is rounding.
+_STILL = 1e-9
 _SIMPLE_NAMES = ("Naive", "SeasonalNaive", "Drift", "Mean")
 
 
@@ -25,11 +30,14 @@ class Judged:
         forecasts: ``(windows, series, horizon)``.
         networks: The same from the networks alone, NaN where there are none.
         weights: Of each method, ``(windows, methods, series)``.
+        alone: Which method was better by itself, beyond noise, and has all the weight; -1 for none,
+            ``(windows, series)``.
     """
 
     forecasts: Float64[np.ndarray, "windows series horizon"]
     networks: Float64[np.ndarray, "windows series horizon"]
     weights: Float64[np.ndarray, "windows methods series"]
+    alone: Int64[np.ndarray, "windows series"]
 
 
 def judge(rolled: Rolled, panel: Panel, network_only: bool) -> Judged:
@@ -43,18 +51,72 @@ def judge(rolled: Rolled, panel: Panel, network_only: bool) -> Judged:
     networks, scale_of = rolled.networks, series_scale
     of_networks = np.where(networks, 1.0, 0.0)
     prior = of_networks if network_only and networks.any() else usual_weights(rolled.names, networks)
-    forecasts, alone, weights = [], [], []
+    forecasts, alone, weights, single = [], [], [], []
+    mixed: list[np.ndarray] = []
     for window, back in enumerate(rolled.steps_back.tolist()):
         scale = scale_of(values_until(panel, back), panel.season_length)
         weight = weights_at(rolled, back, scale, prior)
+        mixed.append(combined(rolled.forecasts[:, window], weight))
+        better = better_alone(rolled, np.stack(mixed), back, prior > 0)
+        weight = np.where(better >= 0, np.arange(len(prior))[:, None] == better, weight)
         weights.append(weight)
+        single.append(better)
         forecasts.append(combined(rolled.forecasts[:, window], weight))
         if networks.any():
             own = weights_at(rolled.only(networks), back, scale, of_networks[networks])
             alone.append(combined(rolled.forecasts[networks, window], own))
         else:
             alone.append(np.full(forecasts[-1].shape, np.nan))
-    return Judged(np.stack(forecasts), np.stack(alone), np.stack(weights))
+    return Judged(np.stack(forecasts), np.stack(alone), np.stack(weights), np.stack(single))
+
+
+def better_alone(
+    rolled: Rolled,
+    mixed: Float64[np.ndarray, "windows series horizon"],
+    steps_back: int,
+    allowed: Bool[np.ndarray, " methods"],
+) -> Int64[np.ndarray, " series"]:
+    """Return for each series the method that is better by itself than all of them together, beyond noise; -1 for none.
+
+    The mean difference between the absolute errors of the two, window by window, over its standard error, in which windows
+    that overlap count as one (Diebold and Mariano 1995); with fewer than 8 windows nothing is beyond noise.
+
+    Args:
+        rolled: The forecasts of all methods.
+        mixed: The forecasts of all together, from each cutoff up to this one, as they would have been made there.
+        steps_back: The cutoff.
+        allowed: Which methods may be chosen.
+    """
+    windows = len(mixed)
+    chosen = np.full(mixed.shape[1], -1)
+    back = rolled.steps_back[:windows]
+    if windows <= _FEWEST_WINDOWS or not allowed.any():
+        return chosen
+    known = np.where(rolled.known_at(steps_back)[:windows], rolled.actual[:windows], np.nan)
+    both = np.isfinite(rolled.forecasts[:, :windows]).all(axis=0) & np.isfinite(known) & np.isfinite(mixed)
+    size = lambda forecast: _mean_size(forecast - known, both)  # noqa: E731
+    together = size(mixed)
+    each = np.stack([size(forecast) for forecast in rolled.forecasts[:, :windows]])
+    counted = np.isfinite(together)
+    count = counted.sum(axis=0)
+    step = max(int(np.median(-np.diff(back))), 1)
+    independent = np.maximum(count * step / rolled.horizon, 1.0)
+    gain = np.where(counted, together - each, 0.0)
+    mean = gain.sum(axis=1) / np.maximum(count, 1)
+    spread = np.sqrt(np.where(counted, (gain - mean[:, None]) ** 2, 0.0).sum(axis=1) / np.maximum(count - 1, 1))
+    mean[~allowed] = -np.inf
+    best = mean.argmax(axis=0)
+    rows = np.arange(len(best))
+    beyond = mean[best, rows] > _BEYOND_NOISE * spread[best, rows] / np.sqrt(independent)
+    return np.where(beyond & (count >= _FEWEST_WINDOWS) & (mean[best, rows] > 0), best, chosen)
+
+
+def _mean_size(
+    errors: Float64[np.ndarray, "windows series horizon"], known: Bool[np.ndarray, "windows series horizon"]
+) -> Float64[np.ndarray, "windows series"]:
+    count = known.sum(axis=2)
+    total = np.sum(np.abs(errors), axis=2, where=known)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
 def usual_weights(names: tuple[str, ...], networks: Bool[np.ndarray, " methods"]) -> Float64[np.ndarray, " methods"]:
@@ -81,15 +143,19 @@ def widths_at(
 
 
 def series_scale(values: Float64[np.ndarray, "series time"], season_length: int) -> Float64[np.ndarray, " series"]:
-    """Return units in which errors of series are compared: the scale of MASE, or of one step, or the usual size; above 0."""
+    """Return units in which errors of series are compared, above 0.
+
+    The scale of MASE; for a series that repeats itself that of one step; and for one that never moves a billionth of its
+    size, as any error of it is a large one.
+    """
     scale = np.ones(len(values))
     begun = np.isfinite(values).any(axis=1)
     known = values[begun]
     if not len(known):
         return scale
-    candidates = [seasonal_scale(known, season_length), seasonal_scale(known, 1), np.nanmean(np.abs(known), axis=1)]
-    found = np.ones(len(known))
-    for candidate in reversed(candidates):
-        found = np.where(np.isfinite(candidate) & (candidate > 0), candidate, found)
+    size = np.nanmax(np.abs(known), axis=1)
+    found = np.where(size > 0, size, 1.0) * _STILL
+    for candidate in (seasonal_scale(known, 1), seasonal_scale(known, season_length)):
+        found = np.where(np.isfinite(candidate) & (candidate > _STILL * size), candidate, found)
     scale[begun] = found
     return scale

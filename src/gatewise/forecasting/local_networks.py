@@ -193,7 +193,8 @@ class TrainedLocalNetworks:
         seen = np.moveaxis(seen.reshape(len(values), members, outputs).astype(np.float64), 1, 0)
         forecast = np.empty(seen.shape)
         for place, (glasses, (_, base)) in enumerate(zip(self.glasses, windows, strict=True)):
-            forecast[place::views] = glasses.back(values, seen[place::views] + base[:, None])
+            moves = np.where(glasses.scale > 0, 1.0, 0.0)[:, None]
+            forecast[place::views] = glasses.back(values, seen[place::views] * moves + base[:, None])
         empty = ~np.isfinite(values).any(axis=1)
         forecast[:, empty] = np.nan
         return forecast

@@ -11,6 +11,7 @@ from gatewise.forecasting.seasonal_means import seasonal_means
 Season = Literal["differences", "removed", "kept"]
 # A forecast may leave the range of its history by so many times the range.
 _RANGES_BEYOND = 2.0
+_ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Glasses:
         differences: Which are changes since the season before, ``(series,)``.
         season: The mean of each place in the season, 0 where none is removed; place 0 is that of the series' first value,
             ``(series, places)``.
-        scale: What the movements are divided by, ``(series,)``.
+        scale: What the movements are divided by; 0 for a series that never moves, whose forecast does not either,
+            ``(series,)``.
     """
 
     log: Bool[np.ndarray, " series"]
@@ -73,6 +75,11 @@ class Glasses:
         """Return the glasses of some of the series."""
         return Glasses(self.log[rows], self.differences[rows], self.season[rows], self.scale[rows])
 
+    @property
+    def units(self) -> Float64[np.ndarray, " series"]:
+        """What is divided by: the scale where there is one."""
+        return np.where(self.scale > 0, self.scale, 1.0)
+
     def see(self, values: Float64[np.ndarray, "series time"]) -> Float64[np.ndarray, "series time"]:
         """Return series as the network is to see them, NaN where a value is missing."""
         levels = self._levels(values)
@@ -82,7 +89,7 @@ class Glasses:
         if self.differences.any():
             before = np.pad(levels, ((0, 0), (length, 0)), constant_values=np.nan)[:, : levels.shape[1]]
             without = np.where(self.differences[:, None], levels - before, without)
-        return without / self.scale[:, None]
+        return without / self.units[:, None]
 
     def back(
         self,
@@ -92,7 +99,7 @@ class Glasses:
         """Return forecasts as the network sees them in the units of the series, not far outside of their range."""
         levels = filled(self._levels(values))
         length, horizon = self.season.shape[1], seen.shape[2]
-        moved = seen * self.scale[:, None]
+        moved = seen * self.units[:, None]
         steps = np.arange(1, horizon + 1)
         places = (_places(values, length)[:, -1:] + steps) % length
         plain = moved + np.take_along_axis(self.season, places, axis=1)
@@ -130,10 +137,12 @@ def filled(levels: Float64[np.ndarray, "series time"]) -> Float64[np.ndarray, "s
 def _movement(
     seen: Float64[np.ndarray, "series time"], differences: Bool[np.ndarray, " series"]
 ) -> Float64[np.ndarray, " series"]:
-    """Return how far series usually go: from step to step, or from season to season; 1 for one that never moves."""
+    """Return how far series usually go: from step to step, or from season to season; 0 for one that never moves."""
     filled = np.where(np.isfinite(seen), seen, np.nan)
     steps = np.where(differences[:, None], filled, np.diff(filled, axis=1, prepend=np.nan))
     known = np.isfinite(steps)
     squares = np.sum(np.where(known, steps, 0.0) ** 2, axis=1) / np.maximum(known.sum(axis=1), 1)
     size = np.sqrt(squares)
-    return np.where(size > 0, size, 1.0)
+    # What is left of a series that only repeats itself is rounding.
+    around = np.where(np.isfinite(seen), np.abs(seen), 0.0).max(axis=1)
+    return np.where(size > _ROUNDING * around, size, 0.0)

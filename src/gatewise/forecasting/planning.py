@@ -1,0 +1,141 @@
+"""Which networks and baselines forecast which series, and from how many past cutoffs: decided before anything runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gatewise.errors import DataError, UsageError
+from gatewise.forecasting.baseline_methods import BaselineMethod, affordable, has_statsforecast, usual_baselines
+from gatewise.forecasting.cutoffs import MOST_GLOBAL, MOST_LOCAL
+from gatewise.forecasting.fitted import Mode, Plan
+from gatewise.forecasting.global_networks import Networks
+from gatewise.forecasting.local_networks import LocalNetworks
+from gatewise.forecasting.network_methods import NetworkMethod, training_cutoffs
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.usual_pools import usual_networks
+from gatewise.tables import SeriesTable
+from gatewise.tables.form import quoted
+
+# From so many series on, networks are trained on all of them together unless others are asked for.
+MANY_SERIES = 20
+# Seconds of the baselines that are estimated series by series; and their share of a budget.
+_BASELINE_SECONDS = {"fast": 20.0, "best": 300.0}
+_BASELINE_SHARE = 0.4
+# Seconds that training takes in mode "best" for each value, roughly, on two cores: of all series together, or of each.
+_SECONDS_A_VALUE = 3e-3
+
+
+def mode_for(plan: Plan, panel: Panel) -> Mode:
+    """Return the mode that a budget of minutes leaves time for, or the one that was asked for."""
+    if plan.minutes is None:
+        return plan.mode
+    return "best" if np.isfinite(panel.values).sum() * _SECONDS_A_VALUE <= 60 * plan.minutes else "fast"
+
+
+def networks_for(plan: Plan, panel: Panel) -> tuple[Networks, ...]:
+    """Return the networks that are trained on these series."""
+    given = plan.network
+    if given is None:
+        mode = mode_for(plan, panel)
+        if len(panel) >= MANY_SERIES:
+            return (usual_networks(panel, mode),)
+        return (LocalNetworks(members=8 if mode == "fast" else 32),)
+    return tuple(_networks(one) for one in (given if isinstance(given, list | tuple) else [given]))
+
+
+def _networks(given: Any) -> Networks:
+    if isinstance(given, str):
+        from gatewise.recipes import Recipe, recipe
+
+        found = recipe(given)
+        if not isinstance(found, Recipe):
+            raise UsageError(f"The recipe {given!r} is for texts: choose one for series, such as 'lstm-window'.")
+        return LocalNetworks.of_recipe(found)
+    if isinstance(given, Networks):
+        return given
+    if not callable(given):
+        raise UsageError(
+            f"network is {given!r}: give a recipe's name, networks such as LocalNetworks(), or a function "
+            "(input_shape, outputs) -> keras.Model."
+        )
+    return LocalNetworks(name=getattr(given, "__name__", "own"), build=given)
+
+
+def all_local(networks: Sequence[Networks]) -> bool:
+    """Return whether every network knows one series only, so that a training at each cutoff is another series to it."""
+    return all(isinstance(one, LocalNetworks) for one in networks)
+
+
+def most_cutoffs(plan: Plan, panel: Panel, networks: Sequence[Networks]) -> int:
+    """Return from how many cutoffs there are forecasts to choose by, at most."""
+    few = all_local(networks) and len(panel) < MANY_SERIES
+    return (MOST_LOCAL if few else MOST_GLOBAL)[mode_for(plan, panel)]
+
+
+def network_methods(
+    plan: Plan, networks: Sequence[Networks], refit: bool | int, last: int | None = None
+) -> list[NetworkMethod]:
+    """Return networks as methods.
+
+    Args:
+        plan: What is to be done.
+        networks: The networks.
+        refit: At which cutoffs they are trained, as in `gatewise.backtest`.
+        last: A cutoff at which they are trained whatever `refit` says: the end.
+    """
+
+    def trained_at(steps_back: Sequence[int]) -> Any:
+        at = training_cutoffs(steps_back, refit)
+        return at if last is None else np.where(np.asarray(steps_back) == last, last, at)
+
+    return [NetworkMethod(one, plan.seed + place, trained_at) for place, one in enumerate(networks)]
+
+
+def baseline_methods(
+    plan: Plan, panel: Panel, windows: int, least: int
+) -> tuple[list[BaselineMethod], tuple[str, ...]]:
+    """Return the baselines, those that are slow only from as many cutoffs as there is time for, and what to say of them.
+
+    Args:
+        plan: What is to be done; baselines that it names forecast from all cutoffs.
+        panel: The series.
+        windows: From how many cutoffs.
+        least: A baseline that there is no time for from so many is left out.
+    """
+    if plan.baselines is not None:
+        return [BaselineMethod(baseline) for baseline in plan.baselines], ()
+    mode = mode_for(plan, panel)
+    seconds = _BASELINE_SECONDS[mode] if plan.minutes is None else 60 * plan.minutes * _BASELINE_SHARE
+    methods, notes = [], []
+    for baseline in usual_baselines(panel.season_length, arima=mode == "best"):
+        there = affordable(baseline, panel, seconds)
+        if there < least:
+            notes.append(
+                f"{baseline.name} was left out, since it would take longer than the {seconds:.0f} seconds that baselines "
+                "have: give a larger budget of minutes, or name it in baselines."
+            )
+            continue
+        methods.append(BaselineMethod(baseline, min(there, windows)))
+        # What is left for the next.
+        if there < 10**8:
+            seconds *= 1 - min(there, windows) / (there + 1)
+    if not has_statsforecast():
+        notes.append(
+            "Theta and ETS are not among the baselines, since statsforecast is not installed: pip install "
+            "'gatewise[baselines]'."
+        )
+    return methods, tuple(notes)
+
+
+def refuse_covariates(table: SeriesTable) -> None:
+    """Refuse a table with columns that explain the series.
+
+    Raises:
+        DataError: It has some.
+    """
+    names = [*table.past.names, *table.future.names, *table.static]
+    if names:
+        raise DataError(
+            f"The table has covariates, {quoted(names)}, and Forecaster goes by the series alone: read it without covariates."
+        )

@@ -1,4 +1,4 @@
-"""The recipes on movie reviews, several members each: accuracy on the test reviews, and seconds.
+"""The recipes on movie reviews, several members each, beside linear models: accuracy on the test reviews, and seconds.
 
 Needs the official reviews: GATEWISE_IMDB names their archive. Each member runs in a process of its own, and is kept in
 results/imdb.json when it is done: started again, the script goes on with those that are missing. Accuracies are the same on
@@ -35,6 +35,15 @@ def one(job):
     print(json.dumps(member._asdict()))
 
 
+def linear(job):
+    """Train and test the linear models in this process; print them as JSON."""
+    import gatewise as gw
+    from gatewise.recipes.reviews.linear import linear_scores
+
+    corpus = gw.datasets.imdb(split=job["split"])
+    print(json.dumps([score._asdict() for score in linear_scores(corpus.train, corpus.test)]))
+
+
 def child(job):
     command = [sys.executable, str(Path(__file__).resolve()), "--job", json.dumps(job)]
     done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
@@ -58,7 +67,7 @@ def kept():
         content = json.loads(RESULTS.read_text(encoding="utf-8"))
         if content.get("format") == FORMAT:
             return content
-    return {"format": FORMAT, "seed": SEED, "rows": []}
+    return {"format": FORMAT, "seed": SEED, "rows": [], "linear": {}}
 
 
 def row_of(content, name, split):
@@ -82,9 +91,15 @@ def main():
     parser.add_argument("--job", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:
-        return one(json.loads(arguments.job))
+        job = json.loads(arguments.job)
+        return linear(job) if "recipe" not in job else one(job)
     done = 0
     for split in arguments.split:
+        if split not in kept()["linear"]:
+            scores = child({"split": split})
+            content = kept()
+            content["linear"][split] = scores
+            keep(content)
         for member in range(arguments.members):
             for name in arguments.recipe:
                 if str(member) in row_of(kept(), name, split)["members"] or done == arguments.most:

@@ -14,6 +14,7 @@ import gatewise
 from gatewise.cli import app
 from gatewise.cli.app import run
 from gatewise.errors import EnvironmentFault, GatewiseWarning, Interrupted
+from made_results import made_reviews
 
 FAST = ["recipes", "airline", "--members", "2", "--epochs", "1", "--recipe", "gru"]
 
@@ -80,6 +81,26 @@ def test_json_and_report(typed, tmp_path):
     assert [one["recipe"] for one in content["recipes"]] == ["gru"]
     assert len(content["recipes"][0]["test"]["rmse"]["members"]) == 2
     assert content["conclusion"] in (tmp_path / "page.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+
+
+def test_review_recipes_reach_the_run_and_the_page(typed, tmp_path, monkeypatch):
+    asked = []
+
+    def ran(chosen, options):
+        asked.append(([one.name for one in chosen], options))
+        yield made_reviews("imdb-gru", [0.86, 0.87])
+
+    monkeypatch.setattr("gatewise.recipes.run_reviews", ran)
+    options = ["--recipe", "imdb-gru", "--data", "there", "--split", "published", "--members", "2", "--seed", "4"]
+    status, out, err = typed("recipes", "imdb", *options, "--epochs", "1", "--report", "page.html")
+    assert (status, err) == (0, "report: page.html\n")
+    ((names, given),) = asked
+    assert (names, given.path, given.splits, given.members) == (["imdb-gru"], "there", ("published",), 2)
+    assert (given.seed, given.epochs, given.units, given.dialect, given.linear) == (4, 1, None, "keras3", True)
+    assert re.search(r"imdb-gru +16,750 / 8,250 +86\.50 \(86\.00–87\.00\)", out)
+    assert "86.50" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    content = json.loads(typed("recipes", "imdb", *options, "--json")[1])
+    assert [one["accuracy"] for one in content["recipes"][0]["members"]] == [0.86, 0.87]
 
 
 def test_every_option_reaches_the_run(typed, tmp_path):

@@ -194,7 +194,7 @@ def test_splits_recipes_and_progress_come_in_order(monkeypatch):
 
     monkeypatch.setattr(running, "imdb", reviews)
     monkeypatch.setattr(running, "run_member", trained)
-    options = ReviewOptions(path="there", splits=("published", "official"), members=2, units=2, epochs=1)
+    options = ReviewOptions(path="there", splits=("published", "official"), members=2, units=2, epochs=1, linear=False)
     chosen = [small("imdb-lstm"), small("imdb-gru")]
     results = list(run_reviews(chosen, options, lambda place, one, share: told.append((place, one.name, share))))
     assert asked == [("there", "published"), ("there", "official")]

@@ -1,12 +1,12 @@
-"""``gatewise recipes imdb``: run the recipes on movie reviews with several seeds."""
+"""``gatewise recipes imdb``: run the recipes on movie reviews with several seeds, beside linear models."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from gatewise.cli.options import Debug, Json, Quiet, Seed
-from gatewise.cli.recipe_runs import Dialect, Members, Names, chosen, run, show
+from gatewise.cli.options import Debug, Force, Json, Quiet, Seed
+from gatewise.cli.recipe_runs import Dialect, Members, Names, Page, chosen, run, show
 
 
 class Split(StrEnum):
@@ -51,23 +51,29 @@ def imdb(
     ] = Dialect.keras3,
     seed: Seed = 0,
     as_json: Json = False,
+    report: Page = None,
+    force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Run the recipes on movie reviews with several seeds each, beside the published accuracy.
+    """Run the recipes on movie reviews with several seeds each, beside the published accuracy and linear models.
 
     One network takes about a minute on two cores; all ten recipes with five seeds an hour.
 
     \b
     Examples:
       gatewise recipes imdb --recipe imdb-lstm --members 1
-      gatewise recipes imdb --data aclImdb_v1.tar.gz
+      gatewise recipes imdb --data aclImdb_v1.tar.gz --report imdb.html
       gatewise recipes imdb --recipe imdb-cnn-lstm --split published --split official --json
     """  # noqa: D301
     from gatewise import recipes as room
     from gatewise.recipes.reviews import summary
 
     recipes = chosen("imdb", recipe)
+    if report is not None:
+        from gatewise.report import check_target
+
+        check_target(report, force)
     splits = tuple(dict.fromkeys(one.value for one in split))
     options = room.ReviewOptions(
         path=data,
@@ -80,5 +86,12 @@ def imdb(
     )
     results = run(room.run_reviews, recipes, options, quiet, len(recipes) * len(splits))
 
+    def write() -> None:
+        from gatewise.report import write_reviews
+
+        write_reviews(results, report, force=force)  # type: ignore[arg-type]
+
     content = {"data": data or "imdb"} if as_json else None
-    show(results, summary.table(results), summary.conclusion(results), content, None)
+    show(results, summary.table(results), summary.conclusion(results), content, write if report else None)
+    if report is not None and not quiet:
+        typer.echo(f"report: {report}", err=True)

@@ -13,7 +13,7 @@ from gatewise.datasets.text.reviews import Split
 from gatewise.errors import UsageError
 from gatewise.recipes.dialect import Dialect, check_dialect
 from gatewise.recipes.reviews.encoding import Numbers, Part
-from gatewise.recipes.reviews.result import Member, ReviewResult
+from gatewise.recipes.reviews.result import LinearScore, Member, ReviewResult
 from gatewise.recipes.reviews.specification import ReviewRecipe
 from gatewise.training.progress import shares_told_to
 
@@ -39,6 +39,7 @@ class ReviewOptions:
         dialect: Whose defaults the recurrent layers have.
         units: Units of the recurrent layer; None leaves it as the recipe says. So also the next.
         epochs: Passes over the training reviews.
+        linear: Whether linear models are trained beside the networks.
 
     Raises:
         UsageError: A number of members, a seed, a split or a dialect that cannot be meant.
@@ -51,6 +52,7 @@ class ReviewOptions:
     dialect: Dialect = "keras3"
     units: int | None = None
     epochs: int | None = None
+    linear: bool = True
 
     def __post_init__(self) -> None:
         from gatewise.training.checks import check_seed
@@ -88,9 +90,10 @@ def run_reviews(
         if on_progress is not None:
             on_progress(number * len(changed), changed[0], 0.0)
         numbers = Numbers(imdb(options.path, split), rank_all=split == "published")
+        linear = _beside(numbers) if options.linear else ()
         for place, one in enumerate(changed, start=number * len(changed)):
             told = _ignore if on_progress is None else partial(on_progress, place, one)
-            yield _run(one, numbers, options, split, told)
+            yield _run(one, numbers, options, split, linear, told)
 
 
 def run(recipe: ReviewRecipe, corpus: Any, *, members: int, seed: int, dialect: Dialect) -> ReviewResult:
@@ -101,7 +104,7 @@ def run(recipe: ReviewRecipe, corpus: Any, *, members: int, seed: int, dialect: 
     if not isinstance(corpus, Corpus):
         raise UsageError(f"corpus is a {type(corpus).__name__}: give what gw.read_corpus or gw.datasets.imdb returns.")
     numbers = Numbers(corpus)
-    return _run(recipe, numbers, options, "own", _ignore)
+    return _run(recipe, numbers, options, "own", _beside(numbers), _ignore)
 
 
 def run_member(model: Any, recipe: ReviewRecipe, parts: tuple[Part, Part], seed: int, told: Any) -> Member:
@@ -139,11 +142,19 @@ def run_member(model: Any, recipe: ReviewRecipe, parts: tuple[Part, Part], seed:
     )
 
 
+def _beside(numbers: Numbers) -> tuple[LinearScore, ...]:
+    """Return what linear models are worth on the same reviews."""
+    from gatewise.recipes.reviews.linear import linear_scores
+
+    return linear_scores(numbers.train, numbers.test)
+
+
 def _run(
     recipe: ReviewRecipe,
     numbers: Numbers,
     options: ReviewOptions,
     split: str,
+    linear: tuple[LinearScore, ...],
     told: Callable[[float], None],
 ) -> ReviewResult:
     from gatewise.training.initial import member_seed
@@ -158,7 +169,7 @@ def _run(
             told((before + share) / options.members)
 
         members.append(run_member(model, recipe, parts, member_seed(options.seed, number), of_all))
-    return ReviewResult(recipe, options.dialect, options.seed, split, numbers.sizes, tuple(members))
+    return ReviewResult(recipe, options.dialect, options.seed, split, numbers.sizes, tuple(members), linear)
 
 
 def _ignore(share: float) -> None:

@@ -1,6 +1,6 @@
 """Local networks: a few small ones for each series, which have seen no other; thousands of series in one program."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -38,6 +38,8 @@ class LocalNetworks:
         batch_size: Windows in a step of training.
         learning_rate: Adam's.
         loss: ``"mae"`` or ``"mse"``.
+        stateful: Whether the state is carried from window to window, in the order of time, and set to zero before each epoch
+            and each forecast; one window is then a step of training.
         build: Instead of cell and units: ``(input_shape, outputs) -> keras.Model``, compiled or not.
     """
 
@@ -53,6 +55,7 @@ class LocalNetworks:
     batch_size: int = 16
     learning_rate: float = 0.01
     loss: Literal["mae", "mse"] = "mae"
+    stateful: bool = False
     build: Callable[[tuple[int, ...], int], Any] | None = None
 
     @classmethod
@@ -66,6 +69,7 @@ class LocalNetworks:
             units=recipe.units,
             members=members,
             batch_size=8,
+            stateful=recipe.stateful,
         )
 
     def train(
@@ -84,6 +88,26 @@ class LocalNetworks:
             seed: Where weights and order come from.
             progress: Told the share that is done.
         """
+        groups = by_length(panel.values) if self.stateful else [np.arange(len(panel))]
+        parts = []
+        for place, rows in enumerate(groups):
+            # A series without a value is forecast as NaN, and has networks to have some.
+            own = (
+                panel.values[rows][:, -max(int(lengths_of(panel.values)[rows].max()), 2) :]
+                if self.stateful
+                else panel.values
+            )
+
+            def share(done: float, place: int = place) -> None:
+                if progress is not None:
+                    progress((place + done) / len(groups))
+
+            parts.append(self._trained(replace(panel, values=own), horizon, seed + place, share))
+        return parts[0] if len(parts) == 1 else merged(parts, np.argsort(np.concatenate(groups)))
+
+    def _trained(
+        self, panel: Panel, horizon: int, seed: int, progress: Callable[[float], None]
+    ) -> "TrainedLocalNetworks":
         from gatewise.training.ensemble import fit_ensemble
         from gatewise.training.progress import shares_told_to
 
@@ -98,7 +122,7 @@ class LocalNetworks:
         )
         model = self.model(look_back, outputs)
         flat = len(panel) * self.members
-        with shares_told_to(progress or (lambda share: None)):
+        with shares_told_to(progress):
             ensemble = fit_ensemble(
                 model,
                 x.reshape(flat, rows, *self._input_shape(look_back)),
@@ -107,7 +131,8 @@ class LocalNetworks:
                 members=flat,
                 member_data=True,
                 epochs=self.epochs,
-                batch_size=min(self.batch_size, rows),
+                batch_size=1 if self.stateful else min(self.batch_size, rows),
+                shuffle=not self.stateful,
                 seed=seed,
                 verbose=0,
             )
@@ -122,9 +147,11 @@ class LocalNetworks:
             return self.look_back
         return min(max(season_length, _SHORTEST_LOOK), _LONGEST_LOOK)
 
-    def model(self, look_back: int, outputs: int) -> Any:
+    def model(self, look_back: int, outputs: int, stateful: bool | None = None) -> Any:
         """Return the compiled Keras model, always the same one for the same network, so that its programs are kept."""
-        return _built(replace(self, name="", views=(), members=1, epochs=1, batch_size=1), look_back, outputs)
+        stateful = self.stateful if stateful is None else stateful
+        network = replace(self, name="", views=(), members=1, epochs=1, batch_size=1, stateful=stateful)
+        return _built(network, look_back, outputs)
 
     def _input_shape(self, look_back: int) -> tuple[int, ...]:
         return {"flat": (look_back,), "features": (1, look_back), "steps": (look_back, 1)}[self.layout]
@@ -180,13 +207,27 @@ class TrainedLocalNetworks:
     def _ahead(
         self, values: Float64[np.ndarray, "series time"], outputs: int
     ) -> Float64[np.ndarray, "members series outputs"]:
+        if not self.networks.stateful:
+            return self._ahead_of(values, outputs, 1)
+        forecast = np.empty((self.networks.members, len(values), outputs))
+        for rows in by_length(values):
+            own = values[rows][:, -max(int(lengths_of(values)[rows].max()), 2) :]
+            count = own.shape[1] - min(self.look_back, own.shape[1]) + 1
+            forecast[:, rows] = self.select(rows)._ahead_of(own, outputs, count)
+        return forecast
+
+    def _ahead_of(
+        self, values: Float64[np.ndarray, "series time"], outputs: int, count: int
+    ) -> Float64[np.ndarray, "members series outputs"]:
+        """Forecast from the last window, or with the state that so many windows, one after the other, have left."""
         members, views = self.networks.members, len(self.networks.views)
-        windows = [last_windows(glasses, values, self.look_back) for glasses in self.glasses]
+        windows = [last_windows(glasses, values, self.look_back, count) for glasses in self.glasses]
         member_view = np.arange(members) % views
         x = np.stack([inputs for inputs, _ in windows], axis=1)[:, member_view]
         flat = len(values) * members
-        shape = self.networks._input_shape(self.look_back)
-        model = self.networks.model(self.look_back, outputs)
+        # A network that carries its state over windows reads them as one sequence.
+        shape = self.networks._input_shape(self.look_back * count)
+        model = self.networks.model(self.look_back * count, outputs, stateful=False)
         seen = run_members(
             model, [array.reshape(flat, *array.shape[2:]) for array in self.weights], x.reshape(flat, 1, *shape)
         )
@@ -241,6 +282,30 @@ class TrainedLocalNetworks:
         )
 
 
+def lengths_of(values: Float64[np.ndarray, "series time"]) -> Int64[np.ndarray, " series"]:
+    """Return how many columns each series has from its first value on."""
+    known = np.isfinite(values)
+    return np.where(known.any(axis=1), values.shape[1] - known.argmax(axis=1), 0)
+
+
+def by_length(values: Float64[np.ndarray, "series time"]) -> list[Int64[np.ndarray, " chosen"]]:
+    """Return the numbers of the series of each length."""
+    lengths = lengths_of(values)
+    return [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
+
+
+def merged(parts: Sequence["TrainedLocalNetworks"], order: Int64[np.ndarray, " series"]) -> "TrainedLocalNetworks":
+    """Return the networks of several groups of series as one, in another order."""
+    first = parts[0]
+    glasses = tuple(
+        Glasses(*(np.concatenate([getattr(part.glasses[view], name) for part in parts]) for name in _GLASSES))
+        for view in range(len(first.glasses))
+    )
+    weights = [np.concatenate([part.weights[place] for part in parts]) for place in range(len(first.weights))]
+    losses = np.concatenate([part.losses for part in parts])
+    return replace(first, glasses=glasses, weights=weights, losses=losses).select(order)
+
+
 _GLASSES = ("log", "differences", "season", "scale")
 
 
@@ -278,16 +343,21 @@ def _built(networks: LocalNetworks, look_back: int, outputs: int) -> Any:
 
     keras = import_keras()
     shape = networks._input_shape(look_back)
+    batch = 1 if networks.stateful else None
     if networks.build is not None:
         model = networks.build(shape, outputs)
     else:
-        layers: list[Any] = [keras.Input(shape)]
+        layers: list[Any] = [keras.Input(batch_shape=(batch, *shape))]
         for place, units in enumerate(networks.units, start=1):
             last = place == len(networks.units)
             if networks.cell == "dense":
                 layers.append(keras.layers.Dense(units, activation="relu"))
             else:
-                layers.append({"lstm": LSTM, "gru": GRU}[networks.cell](units, return_sequences=not last))
+                layers.append(
+                    {"lstm": LSTM, "gru": GRU}[networks.cell](
+                        units, return_sequences=not last, stateful=networks.stateful
+                    )
+                )
         model = keras.Sequential([*layers, keras.layers.Dense(outputs)], name="local_networks")
     if not getattr(model, "compiled", False):
         model.compile(keras.optimizers.Adam(networks.learning_rate), networks.loss)

@@ -62,12 +62,20 @@ def samples_of(glasses: Glasses, values: Float64[np.ndarray, "series time"], loo
 
 
 def last_windows(
-    glasses: Glasses, values: Float64[np.ndarray, "series time"], look_back: int
-) -> tuple[Float32[np.ndarray, "series look_back"], Float64[np.ndarray, " series"]]:
-    """Return the window at the end of each series, and what a forecast from it is relative to."""
+    glasses: Glasses, values: Float64[np.ndarray, "series time"], look_back: int, count: int = 1
+) -> tuple[Float32[np.ndarray, "series values"], Float64[np.ndarray, " series"]]:
+    """Return the windows at the end of each series, and what a forecast from the last of them is relative to.
+
+    Args:
+        glasses: How the series are seen.
+        values: The series, ``(series, time)``.
+        look_back: Values in a window.
+        count: How many windows, of which each begins one value later than the one before; one after the other in a row.
+    """
     seen = glasses.see(values)
-    inputs, base = _windows(glasses, seen, np.array([values.shape[1] - 1]), look_back)
-    return inputs[:, 0].astype(np.float32), base[:, 0]
+    end = values.shape[1] - 1
+    inputs, base = _windows(glasses, seen, np.arange(end - count + 1, end + 1), look_back)
+    return inputs.reshape(len(values), -1).astype(np.float32), base[:, -1]
 
 
 def _windows(

@@ -7,6 +7,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 # Two devices, on machines with one core as well: what is spread over devices has to give the numbers of one.
@@ -30,6 +31,19 @@ shape_checks.install()
 def pytest_configure(config: pytest.Config) -> None:
     """Make gatewise's own warnings errors; in pyproject.toml the line would import gatewise before this file."""
     config.addinivalue_line("filterwarnings", "error::gatewise.errors.GatewiseWarning")
+
+
+@pytest.fixture(scope="module")
+def quickly_compiled() -> Iterator[None]:
+    """Compile the programs of a module without most of XLA's optimisations: they run for milliseconds, and seconds go to XLA.
+
+    For laws with a tolerance. Laws of bits run the programs that users run.
+    """
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 class _OwnFolder:

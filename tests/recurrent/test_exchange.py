@@ -9,6 +9,7 @@ from gatewise.recurrent import recurrent_layers
 
 keras = import_keras()
 layers = keras.layers
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 X = np.random.default_rng(0).normal(size=(16, 10, 2)).astype("float32")
 Y = X.mean((1, 2))

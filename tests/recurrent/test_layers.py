@@ -14,6 +14,7 @@ from gatewise.recurrent import layer_walk
 from gatewise.recurrent.layer_walk import why_not
 
 keras = import_keras()
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 BATCH, TIME, FEATURES, UNITS = 3, 10, 2, 4
 CELLS = {
@@ -109,14 +110,6 @@ def assert_close(ours, theirs, tolerance):
     for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quickly_compiled():
-    """Most of the time is XLA's, which has not to make these programs quick."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from gatewise.recurrent.paths import Extent
 
 keras = import_keras()
 layers = keras.layers
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 TIME, WORDS = 12, 7
 # Rows with every number of pads, none and nothing but pads among them, and a pad behind the first word.
@@ -25,14 +26,6 @@ CELLS = {
     "gru-reset-before": (equations.GRUResetBefore(), 3, 1, False),
     "simple": (equations.SimpleRNN(), 1, 1, False),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quickly_compiled():
-    """Most of the time is XLA's, which has not to make these programs quick."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture

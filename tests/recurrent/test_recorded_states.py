@@ -14,6 +14,7 @@ from gatewise.recurrent import state_variables
 from recurrent_twins import NETWORKS, Written, build
 
 keras = import_keras()
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 EXACT = {"rtol": 0.0, "atol": 1e-6}
 # Three epochs of updates, in which another order of additions adds up.

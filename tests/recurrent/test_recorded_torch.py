@@ -15,6 +15,7 @@ import gatewise as gw
 from gatewise.backend import import_keras
 
 keras = import_keras()
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 # Ten steps in float32, recorded to seven digits.
 CLOSE = {"rtol": 1e-5, "atol": 2e-6}

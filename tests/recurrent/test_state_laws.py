@@ -17,6 +17,7 @@ from gatewise.recurrent.quick import JOIN_GATES_UP_TO, UNROLL_UP_TO
 from recurrent_twins import FEATURES, NETWORKS, Written, build, runs_forward, wave
 
 keras = import_keras()
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 ROWS, TIME = 3, 24
 LENGTHS = range(1, 13)

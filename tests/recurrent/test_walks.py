@@ -14,6 +14,8 @@ from gatewise.recurrent import equations
 from gatewise.recurrent.equations import Inputs, Weights
 from gatewise.recurrent.scans import walk
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 # Equations, gates, states, and whether the recurrence has a bias of its own.
 CELLS = {
     "lstm": (equations.LSTM(), 4, 2, False),
@@ -24,10 +26,15 @@ CELLS = {
 }
 every_cell = pytest.mark.parametrize("name", CELLS)
 RETURNS = ["last", "outputs", "states"]
-every_return = pytest.mark.parametrize("returns", RETURNS)
 # What else comes along: steps that do not count, dropout for each gate.
 EXTRAS = {"plain": (), "masked": ("mask",), "dropout": ("dropout",), "both": ("mask", "dropout")}
-every_extra = pytest.mark.parametrize("extra", EXTRAS)
+# Every cell meets every extra, and every extra comes with all that may be returned. Only an LSTM has two states to return.
+WALKS = [
+    (name, returns, extra)
+    for cell, name in enumerate(CELLS)
+    for number, extra in enumerate(EXTRAS)
+    for returns in (RETURNS if name == "lstm" else [RETURNS[(cell + number) % 2]])
+]
 
 
 def problem(name, time=5, batch=3, units=4, dtype="float32", extra="plain"):
@@ -79,17 +86,15 @@ def assert_close(ours, theirs, tolerance):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
-@every_extra
-@every_return
-@every_cell
+@pytest.mark.parametrize(("name", "returns", "extra"), WALKS)
 def test_outputs_and_gradients_equal_the_loop_written_out(name, returns, extra):
-    cell, given = CELLS[name][0], problem(name, 6, 4, 5, extra=extra)
+    cell, given = CELLS[name][0], problem(name, 4, 4, 5, extra=extra)
     assert_close(walk(cell, returns, *given), written_out(cell, returns, *given), 1e-6)
     assert_close(*(gradients(function, name, returns, given) for function in (walk, written_out)), 2e-5)
 
 
 @every_cell
-@pytest.mark.parametrize(("time", "batch", "units"), [(1, 1, 1), (17, 4, 16)])
+@pytest.mark.parametrize(("time", "batch", "units"), [(1, 1, 1), (9, 4, 16)])
 def test_other_sizes(name, time, batch, units):
     cell, given = CELLS[name][0], problem(name, time, batch, units)
     assert_close(walk(cell, "outputs", *given), written_out(cell, "outputs", *given), 1e-6)

@@ -11,6 +11,7 @@ from gatewise.training.convolutions import quick_convolutions
 
 keras = import_keras()
 layers = keras.layers
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 TIME, FEATURES = 11, 3
 

@@ -15,6 +15,7 @@ from training.comparison import distance
 
 keras = import_keras()
 layers = keras.layers
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 MEMBERS, ROWS, TIME = 5, 14, 3
 CLOSE = 1e-5

@@ -10,6 +10,7 @@ from training.comparison import distance, history_distance, model_distance
 
 keras = import_keras()
 layers = keras.layers
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 ROWS, EPOCHS = 10, 4
 

@@ -15,6 +15,7 @@ from training.architectures import ARCHITECTURES, OPTIMIZERS
 
 keras = import_keras()
 layers, initializers = keras.layers, keras.initializers
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
 def farthest(one, other):

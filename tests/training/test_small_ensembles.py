@@ -20,6 +20,7 @@ from training.comparison import distance
 
 keras = import_keras()
 layers = keras.layers
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 # More than one block of the widest vectors, the last one not full, on each of two devices.
 MEMBERS, ROWS, TIME, FEATURES = 35, 11, 3, 2

@@ -18,6 +18,7 @@ from training.comparison import distance, history_distance, model_distance
 
 keras = import_keras()
 layers, callbacks = keras.layers, keras.callbacks
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 EPOCHS, ROWS = 14, 24
 

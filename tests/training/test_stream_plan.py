@@ -21,6 +21,7 @@ from recurrent_twins import wave, weights
 
 keras = import_keras()
 layers = keras.layers
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 ROWS, STEPS = 3, 50
 X = wave((ROWS, STEPS, 2), 0.9)

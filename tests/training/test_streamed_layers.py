@@ -12,6 +12,7 @@ from gatewise.errors import UsageError
 
 keras = import_keras()
 layers = keras.layers
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 STEPS = 6
 X = np.sin(np.arange(STEPS * 2, dtype="float32")).reshape(1, STEPS, 2)

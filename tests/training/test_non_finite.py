@@ -8,7 +8,7 @@ import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.errors import NonFiniteLossError
 from gatewise.training import run as run_module
-from gatewise.training.state import read_values
+from gatewise.training.state import read_values, write_values
 
 keras = import_keras()
 layers = keras.layers
@@ -53,6 +53,38 @@ MESSAGE = (
 )
 
 
+@pytest.fixture(scope="module")
+def made():
+    """Models and what they held when they were made, by loss: their programs are compiled once."""
+    known = {}
+
+    def pair(make):
+        """Return a model and its twin, as they were made."""
+        if make not in known:
+            models = make(), make()
+            for model in models:
+                model.optimizer.build(model.trainable_variables)
+            known[make] = models, jax.tree.map(np.array, read_values(models[0]))
+        models, start = known[make]
+        for model in models:
+            write_values(model, start)
+        return models
+
+    return pair
+
+
+def breaking():
+    return build(loss=BreaksAt())
+
+
+def with_zeros():
+    x = keras.Input((2,))
+    model = keras.Model(x, layers.Dense(1, use_bias=False)(x))
+    model.compile(keras.optimizers.SGD(0.01), GradientBreaksAt())
+    model.set_weights([np.full((2, 1), 0.5, "float32")])
+    return model
+
+
 def rate_that_breaks(epoch):
     """Return a callback that makes the learning rate so large in an epoch that the next loss overflows."""
     return keras.callbacks.LearningRateScheduler(lambda now, rate: 1e38 if now >= epoch else 0.01)
@@ -60,13 +92,13 @@ def rate_that_breaks(epoch):
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-5, 0.5])
 @pytest.mark.parametrize("row", range(ROWS))
-def test_the_model_is_as_if_stopped_right_before(row, seconds, monkeypatch):
+def test_the_model_is_as_if_stopped_right_before(row, seconds, made, monkeypatch):
     """Every step of the first epoch, with dispatches of one step, of some, of all."""
     monkeypatch.setattr(run_module, "DISPATCH_SECONDS", seconds)
     x, y = data()
     y[row] = 60.0
     step = row // BATCH
-    model, twin = build(loss=BreaksAt()), build(loss=BreaksAt())
+    model, twin = made(breaking)
     with pytest.raises(NonFiniteLossError) as error:
         gw.fit(model, x, y, batch_size=BATCH, epochs=3, shuffle=False, seed=5, verbose=0)
     assert (error.value.epoch, error.value.step) == (0, step)
@@ -80,10 +112,10 @@ def test_the_model_is_as_if_stopped_right_before(row, seconds, monkeypatch):
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5])
 @pytest.mark.parametrize("validation", [None, data(5)], ids=["alone", "validated"])
-def test_in_a_later_epoch(seconds, validation, monkeypatch):
+def test_in_a_later_epoch(seconds, validation, made, monkeypatch):
     """The rate of the third epoch spoils the weights in its first step, and the loss of the second step shows it."""
     monkeypatch.setattr(run_module, "DISPATCH_SECONDS", seconds)
-    model, twin = build(), build()
+    model, twin = made(build)
     call = {"batch_size": BATCH, "seed": 5, "verbose": 0, "validation_data": validation}
     with pytest.raises(NonFiniteLossError) as error:
         gw.fit(model, *data(), epochs=6, callbacks=[rate_that_breaks(2)], **call)
@@ -104,21 +136,13 @@ def test_in_a_later_epoch(seconds, validation, monkeypatch):
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5])
 @pytest.mark.parametrize("row", [0, 4, ROWS - 1])
-def test_a_gradient_that_is_not_finite_while_its_loss_is(row, seconds, monkeypatch):
+def test_a_gradient_that_is_not_finite_while_its_loss_is(row, seconds, made, monkeypatch):
     """Also in the very last step, after which no loss would tell."""
     monkeypatch.setattr(run_module, "DISPATCH_SECONDS", seconds)
-
-    def with_zeros():
-        x = keras.Input((2,))
-        model = keras.Model(x, layers.Dense(1, use_bias=False)(x))
-        model.compile(keras.optimizers.SGD(0.01), GradientBreaksAt())
-        model.set_weights([np.full((2, 1), 0.5, "float32")])
-        return model
-
     x, y = data()
     x[row] = y[row] = 0.0
     step = row // BATCH
-    model, twin = with_zeros(), with_zeros()
+    model, twin = made(with_zeros)
     with pytest.raises(NonFiniteLossError) as error:
         gw.fit(model, x, y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0)
     assert (error.value.epoch, error.value.step) == (0, step)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import zlib
@@ -50,10 +51,7 @@ def test_a_cache_that_stumbles_would_be_seen():
 
 
 class TestChoosingJax:
-    def test_keras_starts_on_jax(self):
-        assert run("import gatewise, keras; print(keras.config.backend())") == "jax"
-
-    def test_even_if_the_environment_says_otherwise(self):
+    def test_keras_starts_on_jax_even_if_the_environment_says_otherwise(self):
         code = "import gatewise, keras; print(keras.config.backend())"
         assert run(code, KERAS_BACKEND="torch") == "jax"
 
@@ -75,12 +73,20 @@ class TestDevices:
         assert run(code, GATEWISE_CPU_DEVICES="3") == "3"
         assert run(code, GATEWISE_CPU_DEVICES="1") == "1"
 
-    @pytest.mark.parametrize("text", ["0", "two", "-1", "1.5", "²"])
-    def test_what_is_no_number_is_refused_where_keras_is_needed(self, text):
+    def test_what_is_no_number_is_refused_where_keras_is_needed(self):
         code = "import gatewise\ntry:\n    gatewise.fit\nexcept ValueError as error:\n    print(type(error), error)"
-        assert run(code, GATEWISE_CPU_DEVICES=text) == (
-            f"<class 'gatewise.errors.UsageError'> The environment variable GATEWISE_CPU_DEVICES is {text!r}: give a whole "
+        assert run(code, GATEWISE_CPU_DEVICES="two") == (
+            "<class 'gatewise.errors.UsageError'> The environment variable GATEWISE_CPU_DEVICES is 'two': give a whole "
             "number of at least 1."
+        )
+
+    @pytest.mark.parametrize("text", ["0", "-1", "1.5", "²"])
+    def test_what_else_is_no_number_of_devices(self, monkeypatch, text):
+        monkeypatch.setenv("GATEWISE_CPU_DEVICES", text)
+        with pytest.raises(UsageError) as caught:
+            backend.import_keras.__wrapped__()
+        assert str(caught.value) == (
+            f"The environment variable GATEWISE_CPU_DEVICES is {text!r}: give a whole number of at least 1."
         )
 
 
@@ -139,12 +145,25 @@ class TestCacheFolder:
         assert not (tmp_path / "ours").exists()
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """A cache that one process has filled, and what that process printed."""
+    folder = tmp_path_factory.mktemp("compiled")
+    return folder, run(COMPILE, GATEWISE_CACHE=str(folder))
+
+
+@pytest.fixture
+def filled(compiled, tmp_path):
+    """A copy of that cache in `tmp_path`, and what the process printed."""
+    shutil.copytree(compiled[0], tmp_path, dirs_exist_ok=True)
+    return compiled[1]
+
+
 class TestSharedCache:
-    def test_the_second_process_compiles_nothing(self, tmp_path):
-        first = run(COMPILE, GATEWISE_CACHE=str(tmp_path))
+    def test_the_second_process_compiles_nothing(self, filled, tmp_path):
         written = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.program")}
         assert len(written) >= 8
-        assert run(COMPILE, GATEWISE_CACHE=str(tmp_path)) == first
+        assert run(COMPILE, GATEWISE_CACHE=str(tmp_path)) == filled
         assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.program")} == written
 
     def test_two_processes_at_the_same_time(self, tmp_path):
@@ -155,13 +174,12 @@ class TestSharedCache:
         assert all("compilation cache" not in err for _, err in outcomes)
         assert not list(tmp_path.rglob(".new-*"))
 
-    def test_a_damaged_entry_is_replaced_and_nobody_notices(self, tmp_path):
-        first = run(COMPILE, GATEWISE_CACHE=str(tmp_path))
+    def test_a_damaged_entry_is_replaced_and_nobody_notices(self, filled, tmp_path):
         entries = sorted(tmp_path.rglob("*.program"))
         whole = entries[0].read_bytes()
         for entry in entries:
             entry.write_bytes(entry.read_bytes()[: len(whole) // 2])
-        assert run(COMPILE, GATEWISE_CACHE=str(tmp_path)) == first
+        assert run(COMPILE, GATEWISE_CACHE=str(tmp_path)) == filled
         for entry in entries:
             content = entry.read_bytes()
             assert content[:4] == zlib.crc32(content[4:]).to_bytes(4, "big")
@@ -222,8 +240,7 @@ class TestProgramFiles:
 
 
 class TestClearing:
-    def test_only_what_is_gatewises_own(self, tmp_path, monkeypatch):
-        run(COMPILE, GATEWISE_CACHE=str(tmp_path))
+    def test_only_what_is_gatewises_own(self, filled, tmp_path, monkeypatch):
         (tmp_path / "notes.txt").write_text("mine")
         (tmp_path / "programs").mkdir()
         (tmp_path / "programs" / "mine.program").write_text("mine, too")

@@ -2,10 +2,8 @@
 
 import errno
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -52,76 +50,89 @@ def test_exchange_swaps_in_one_step_and_reports_errors(tmp_path: Path) -> None:
         durable.exchange(tmp_path / "one", tmp_path / "three")
 
 
-# Runs in a process of its own: saves value after value over the same folder, telling each one before it begins.
-SAVER = """
-import sys
+def in_a_process(code: str, slow: bool, *arguments: object) -> str:
+    """Run code in a process without threads, because it forks; return what it prints."""
+    code = PREPARED.format(here=str(Path(__file__).parent), slow=slow) + code
+    found = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+PREPARED = """
+import os, signal, sys, time
 sys.path.insert(0, {here!r})
 from pathlib import Path
+import numpy as np
 from gatewise.artifact import durable
-from test_durable import no_exchange, save
+from test_durable import no_exchange, save, saved
+
 if {slow}:
     durable.exchange = no_exchange
-value = float(sys.argv[2])
-while True:
-    value += 1.0
-    print(value, flush=True)
-    save(Path(sys.argv[1]), value)
+"""
+
+# A child saves value after value over the same folder, telling each one before it begins, until it is killed.
+SAVING = """
+target, rng, value, strays = Path(sys.argv[1]), np.random.default_rng(5), 0.0, 0
+save(target, value)
+for _ in range(14):
+    reading, writing = os.pipe()
+    child = os.fork()
+    while child == 0:
+        value += 1.0
+        os.write(writing, b"%d\\n" % value)
+        save(target, value)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        begun = [told.readline() for _ in range(rng.integers(1, 4))]
+        time.sleep(float(rng.uniform(0.0, 0.01)))
+        os.kill(child, signal.SIGKILL)
+        begun += told.readlines()
+    os.waitpid(child, 0)
+    value, last = saved(target), float(begun[-1])
+    assert value in (last, last - 1.0), (value, last)
+    strays += len(os.listdir(target.parent)) > 1
+print(strays)
+save(target, 1e6)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 @pytest.mark.parametrize("slow", [False, True], ids=["exchange", "two renames"])
 def test_sigkill_at_random_times_loses_nothing(tmp_path: Path, slow: bool) -> None:
-    target = tmp_path / "saved"
-    save(target, 0.0)
-    rng = np.random.default_rng(5)
-    value, strays = 0.0, 0
-    code = SAVER.format(here=str(Path(__file__).parent), slow=slow)
-    for _ in range(14):
-        process = subprocess.Popen([sys.executable, "-c", code, target, str(value)], stdout=subprocess.PIPE, text=True)
-        begun = [process.stdout.readline() for _ in range(rng.integers(1, 4))]
-        time.sleep(float(rng.uniform(0.0, 0.01)))
-        process.send_signal(signal.SIGKILL)
-        begun += process.stdout.readlines()
-        process.wait()
-        last = float(begun[-1])
-        found = saved(target)
-        assert found in (last, last - 1.0)
-        strays += len(os.listdir(tmp_path)) > 1
-        value = found
+    strays = int(in_a_process(SAVING, slow, tmp_path / "saved"))
     assert strays > 0, "no kill came in the middle of a save"
-    save(target, 1e6)
     assert os.listdir(tmp_path) == ["saved"]
-    assert saved(target) == 1e6
+    assert saved(tmp_path / "saved") == 1e6
 
 
-FILE_SAVER = """
-import sys
-from pathlib import Path
-from gatewise.artifact import durable
-print("ready", flush=True)
-while True:
-    with durable.staged_file(Path(sys.argv[1])) as staging:
-        with open(staging, "wb") as file:
-            for _ in range(50):
-                file.write(b"new" * 1000)
+FILE_SAVING = """
+target, rng, strays = Path(sys.argv[1]), np.random.default_rng(3), 0
+for _ in range(10):
+    target.write_bytes(b"old")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, b"ready")
+    while child == 0:
+        with durable.staged_file(target) as staging:
+            with open(staging, "wb") as file:
+                for _ in range(50):
+                    file.write(b"new" * 1000)
+    os.read(reading, 5)
+    time.sleep(float(rng.uniform(0.0, 0.02)))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    strays += len(os.listdir(target.parent)) > 1
+    assert target.read_bytes() in (b"old", b"new" * 50_000)
+print(strays)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 def test_sigkill_leaves_a_whole_file(tmp_path: Path) -> None:
     """What to_keras writes with. Keras 3.15.1's own save lost the file in 178 of 200 kills within it."""
-    target, strays = tmp_path / "model.keras", 0
-    rng = np.random.default_rng(3)
-    for _ in range(10):
-        target.write_bytes(b"old")
-        process = subprocess.Popen([sys.executable, "-c", FILE_SAVER, target], stdout=subprocess.PIPE)
-        process.stdout.readline()
-        time.sleep(float(rng.uniform(0.0, 0.02)))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        strays += len(os.listdir(tmp_path)) > 1
-        assert target.read_bytes() in (b"old", b"new" * 50_000)
+    target = tmp_path / "model.keras"
+    strays = int(in_a_process(FILE_SAVING, False, target))
     assert strays > 0, "no kill came in the middle of a save"
     with durable.staged_file(target) as staging:
         staging.write_bytes(b"last")
@@ -129,17 +140,8 @@ def test_sigkill_leaves_a_whole_file(tmp_path: Path) -> None:
     assert target.read_bytes() == b"last"
 
 
-# Runs in a process without threads, because it forks: a child dies before its nth step of a save, for every n.
+# A child dies before its nth step of a save, for every n.
 DYING = """
-import os, signal, sys
-sys.path.insert(0, {here!r})
-from pathlib import Path
-from gatewise.artifact import durable
-from test_durable import no_exchange, save, saved
-
-if {slow}:
-    durable.exchange = no_exchange
-
 def dying(function, left):
     def call(*args, **kwargs):
         if left[0] == 0:
@@ -170,12 +172,7 @@ save(target, 3.0)
 @pytest.mark.skipif(os.name == "nt", reason="fork is POSIX")
 @pytest.mark.parametrize("slow", [False, True], ids=["exchange", "two renames"])
 def test_death_before_every_step_of_a_save(tmp_path: Path, slow: bool) -> None:
-    code = DYING.format(here=str(Path(__file__).parent), slow=slow)
-    found = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "saved"], capture_output=True, text=True, check=False
-    )
-    assert found.returncode == 0, found.stderr
-    assert int(found.stdout) > 10
+    assert int(in_a_process(DYING, slow, tmp_path / "saved")) > 10
     assert os.listdir(tmp_path) == ["saved"]
     assert saved(tmp_path / "saved") == 3.0
 

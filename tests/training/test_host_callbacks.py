@@ -1,11 +1,15 @@
 """Law: any other Keras callback is called as Keras calls it, sees what it would see there, and may change as much."""
 
+import functools
+
+import jax
 import numpy as np
 import pytest
 
 import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.errors import NotCompilableError, UsageError
+from gatewise.training.state import read_values, write_values
 from training.comparison import distance, history_distance, model_distance
 
 keras = import_keras()
@@ -20,6 +24,15 @@ def build(rate=0.05):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(3, "tanh"), layers.BatchNormalization(), layers.Dense(1)])
     model.compile(keras.optimizers.SGD(rate, momentum=0.9), "mse", metrics=["mae"])
     return model
+
+
+@functools.cache
+def pair():
+    """Return a model for Keras and one for gatewise, whose programs are compiled once, and what both hold before a run."""
+    models = build(), build()
+    for model in models:
+        model.optimizer.build(model.trainable_variables)
+    return models, jax.tree.map(np.array, read_values(models[0]))
 
 
 def data(rows=ROWS, seed=1):
@@ -70,9 +83,10 @@ class BatchSpy(Spy):
 
 def run_both(make, **call):
     """Train with Keras and with gatewise; compare weights and histories; return both lists of callbacks."""
-    models, used, histories = (build(), build()), [], []
+    (models, start), used, histories = pair(), [], []
     call = {"batch_size": 4, "epochs": EPOCHS, "shuffle": False, "verbose": 0, **call}
     for model, fit in zip(models, (type(models[0]).fit, gw.fit), strict=True):
+        write_values(model, start)
         used.append(make())
         histories.append(fit(model, *data(), callbacks=used[-1], **call))
     assert history_distance(*histories) < 1e-4

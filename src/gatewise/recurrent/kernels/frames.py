@@ -1,6 +1,6 @@
 """XLA's typed FFI as LLVM code sees it: how a handler finds its arrays, and answers what XLA asks it before the first call.
 
-The offsets are those of jaxlib's ``xla/ffi/api/c_api.h``, for 64-bit pointers. `tests/recurrent/test_kernels.py` reads that
+The offsets are those of jaxlib's ``xla/ffi/api/c_api.h``, for 64-bit pointers. `tests/recurrent/test_kernel_code.py` reads that
 header and compares.
 """
 

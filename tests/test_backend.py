@@ -152,19 +152,13 @@ def compiled(tmp_path_factory):
     return folder, run(COMPILE, GATEWISE_CACHE=str(folder))
 
 
-@pytest.fixture
-def filled(compiled, tmp_path):
-    """A copy of that cache in `tmp_path`, and what the process printed."""
-    shutil.copytree(compiled[0], tmp_path, dirs_exist_ok=True)
-    return compiled[1]
-
-
 class TestSharedCache:
-    def test_the_second_process_compiles_nothing(self, filled, tmp_path):
-        written = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.program")}
+    def test_the_second_process_compiles_nothing(self, compiled):
+        folder, first = compiled
+        written = {file: file.stat().st_mtime_ns for file in folder.rglob("*.program")}
         assert len(written) >= 8
-        assert run(COMPILE, GATEWISE_CACHE=str(tmp_path)) == filled
-        assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.program")} == written
+        assert run(COMPILE, GATEWISE_CACHE=str(folder)) == first
+        assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.program")} == written
 
     def test_two_processes_at_the_same_time(self, tmp_path):
         both = [start(COMPILE, GATEWISE_CACHE=str(tmp_path)) for _ in range(2)]
@@ -174,12 +168,13 @@ class TestSharedCache:
         assert all("compilation cache" not in err for _, err in outcomes)
         assert not list(tmp_path.rglob(".new-*"))
 
-    def test_a_damaged_entry_is_replaced_and_nobody_notices(self, filled, tmp_path):
-        entries = sorted(tmp_path.rglob("*.program"))
+    def test_a_damaged_entry_is_replaced_and_nobody_notices(self, compiled):
+        folder, first = compiled
+        entries = sorted(folder.rglob("*.program"))
         whole = entries[0].read_bytes()
         for entry in entries:
             entry.write_bytes(entry.read_bytes()[: len(whole) // 2])
-        assert run(COMPILE, GATEWISE_CACHE=str(tmp_path)) == filled
+        assert run(COMPILE, GATEWISE_CACHE=str(folder)) == first
         for entry in entries:
             content = entry.read_bytes()
             assert content[:4] == zlib.crc32(content[4:]).to_bytes(4, "big")
@@ -240,7 +235,8 @@ class TestProgramFiles:
 
 
 class TestClearing:
-    def test_only_what_is_gatewises_own(self, filled, tmp_path, monkeypatch):
+    def test_only_what_is_gatewises_own(self, compiled, tmp_path, monkeypatch):
+        shutil.copytree(compiled[0], tmp_path, dirs_exist_ok=True)
         (tmp_path / "notes.txt").write_text("mine")
         (tmp_path / "programs").mkdir()
         (tmp_path / "programs" / "mine.program").write_text("mine, too")

@@ -14,6 +14,7 @@ from typing import Any
 import ensemble_tables
 import growth_plot
 import growth_tables
+import imdb_tables
 import layer_tables
 from gatewise.errors import DataError
 from gatewise.recipes.speed import RUNNERS, WORKLOADS, Results
@@ -172,7 +173,7 @@ def docs_block(folder: Path) -> str:
     layers, growth, airline, latency = (
         _load(folder / f"{name}.json") for name in ("layers", "growth", "airline", "latency")
     )
-    texts, ensembles, pads = (_load(folder / f"{name}.json") for name in ("texts", "ensembles", "pads"))
+    texts, ensembles, pads, imdb = (_load(folder / f"{name}.json") for name in ("texts", "ensembles", "pads", "imdb"))
     if layers is not None:
         parts += layer_tables.parts(layers["rows"])
     if growth is not None:
@@ -183,6 +184,8 @@ def docs_block(folder: Path) -> str:
         parts += ensemble_tables.parts(ensembles)
     if airline is not None:
         parts += ["## All airline recipes", as_markdown(AIRLINE_HEADER, airline_rows(airline))]
+    if imdb is not None:
+        parts += imdb_tables.parts(imdb)
     if latency is not None:
         parts += ["## Latency", as_markdown(LATENCY_HEADER, latency_rows(latency))]
     if texts is not None:

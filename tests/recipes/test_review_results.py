@@ -1,13 +1,15 @@
 """What is said of review recipes: rows, words, JSON."""
 
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gatewise.recipes.reviews.summary import HEADINGS, conclusion, table
-from made_results import made_reviews
+from made_results import made_member, made_reviews
 
 
 def test_a_row_has_a_cell_for_each_heading_and_linear_models_come_below():
@@ -65,3 +67,31 @@ def test_a_notebook_shows_the_table_and_escapes():
     assert shown.count("<tr>") == 3
     assert repr(result) == "<ReviewResult imdb-lstm: 1 members, test accuracy 86.00% (86.00%–86.00%)>"
     assert np.isclose(result.epoch_seconds, 10)
+
+
+def test_the_published_table_judges_medians_of_enough_seeds(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    import imdb_tables
+
+    def members(*accuracies):
+        return {str(place): made_member(accuracy)._asdict() for place, accuracy in enumerate(accuracies)}
+
+    content = {
+        "rows": [
+            {"recipe": "imdb-gru", "split": "official", "members": members(0.87)},
+            {"recipe": "imdb-lstm", "split": "official", "members": members(0.85, 0.8631, 0.86, 0.87, 0.88)},
+            {"recipe": "imdb-lstm-dropout", "split": "official", "members": members(*[0.8505] * 5)},
+            {"recipe": "imdb-cnn-lstm", "split": "official", "members": members(0.9)},
+        ],
+        "linear": {"official": [{"name": "bag", "accuracy": 0.91, "log_loss": 0.2, "seconds": 31.4}]},
+    }
+    assert imdb_tables.rows(content, "official") == [
+        ["`imdb-lstm`", "5", "86.31 (85.00–88.00)", "86.79", "-0.48", "0.300", "10.0", "reached"],
+        ["`imdb-lstm-dropout`", "5", "85.05 (85.05–85.05)", "85.56", "-0.51", "0.300", "10.0", "not reached"],
+        ["`imdb-cnn-lstm`", "1", "90.00", "86.36", "+3.64", "0.300", "10.0", "too few seeds"],
+        ["`imdb-gru`", "1", "87.00", "–", "–", "0.300", "10.0", "–"],
+        ["bag", "–", "91.00", "–", "–", "0.200", "–", "31 s in all"],
+    ]
+    text = "\n".join(imdb_tables.parts(content))
+    assert text.count("###") == 1
+    monkeypatch.delitem(sys.modules, "imdb_tables")

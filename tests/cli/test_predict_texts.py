@@ -1,0 +1,115 @@
+"""What ``gatewise predict`` does with a classifier: a line out for each text that comes in."""
+
+import csv
+import json
+import os
+import re
+import sys
+
+import pytest
+
+import gatewise as gw
+from gatewise.cli.predict_texts import TextsTyped, predict_texts
+from gatewise.errors import DataError, GatewiseWarning, UsageError
+from made_texts import made
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "moods"
+    gw.TextClassifier(network=()).fit(*made(120)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def classifier(model):
+    return gw.TextClassifier.load(model)
+
+
+TEXTS = ["w1 superb w2", "", "awful w3", "w4"]
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new.txt").write_text("\n".join([*TEXTS, ""]))
+    (tmp_path / "new.csv").write_text("id,review\n1,w1 superb w2\n2,\n3,awful w3\n")
+    return tmp_path
+
+
+def test_each_line_is_answered_in_its_place(model, classifier, written, capsys):
+    predict_texts(model, "new.txt", TextsTyped())
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    chances = classifier.predict_proba([text for text in TEXTS if text])
+    assert [line.split("\t")[0] for line in lines] == ["good", "", "bad", lines[3].split("\t")[0]]
+    assert [line.split("\t")[1:] for line in lines if line] == [[f"{p:.6f}" for p in row] for row in chances]
+    assert err.splitlines() == [
+        "A line for each text: its class, then the probabilities of bad, good.",
+        "- 'new.txt' holds 4 lines, each of which is a text.",
+        "- 1 text is empty.",
+        "1 of the texts was empty and got no class.",
+    ]
+    predict_texts(model, "new.csv", TextsTyped(quiet=True))
+    out, err = capsys.readouterr()
+    assert ([line.split("\t")[0] for line in out.splitlines()], err) == (["good", "", "bad"], "")
+
+
+def test_as_json_lines_with_what_each_token_adds(model, classifier, written, capsys):
+    predict_texts(model, "new.txt", TextsTyped(as_json=True, explain=True, quiet=True))
+    first, empty, *_ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["predicted"] == "good"
+    assert first["probabilities"]["good"] == pytest.approx(classifier.predict_proba(TEXTS[:1])[0, 1])
+    assert [one["token"] for one in first["explanation"]] == ["w1", "superb", "w2"]
+    assert empty == {"predicted": None, "probabilities": None}
+
+
+def test_tokens_have_numbers_in_a_pipe_and_colours_on_a_terminal(model, written, capsys, monkeypatch):
+    predict_texts(model, "new.txt", TextsTyped(explain=True, quiet=True))
+    line = capsys.readouterr().out.splitlines()[0]
+    assert re.fullmatch(r"good\t0\.\d+\tw1\([+-]\d\.\d\d\) superb\(\+\d+\.\d\d\) w2\([+-]\d\.\d\d\)", line)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    predict_texts(model, "new.txt", TextsTyped(explain=True, quiet=True))
+    assert "\x1b[48;2;31;111;235;38;5;15msuperb\x1b[0m" in capsys.readouterr().out
+
+
+def test_a_table_of_predictions(model, written):
+    predict_texts(model, "new.csv", TextsTyped(out=written / "said.csv", quiet=True))
+    rows = list(csv.DictReader((written / "said.csv").open()))
+    assert [(row["row"], row["predicted"]) for row in rows] == [("1", "good"), ("2", ""), ("3", "bad")]
+    assert rows[1]["p(bad)"] == ""
+    assert float(rows[2]["p(bad)"]) > 0.5
+
+
+def test_lines_of_standard_input_are_answered_as_they_come(model, monkeypatch, capsys):
+    reading, writing = os.pipe()
+    os.write(writing, b"superb\nawful\n\n")
+    os.close(writing)
+    with os.fdopen(reading) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        predict_texts(model, "-", TextsTyped(quiet=True))
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == ["good", "bad", ""]
+
+
+def test_texts_of_which_no_token_is_known_are_told_of(model, written):
+    (written / "other.txt").write_text("zzz yyy\nxxx\n")
+    with pytest.warns(GatewiseWarning, match="^Not one of 3 tokens in 2 texts is known to the vocabulary"):
+        predict_texts(model, "other.txt", TextsTyped(quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "kind", "sentence"),
+    [
+        ("new.txt", {"out": "new.txt"}, UsageError, "--out 'new.txt' is the file that is read: give another name."),
+        ("new.txt", {"out": "x.csv", "explain": True}, UsageError,
+         "--out writes a table of predictions: leave --json and --explain out, or --out."),
+        ("-", {"text": "review"}, UsageError,
+         "--text names a column, and standard input has a text in each line: leave it out."),
+        ("new.csv", {"text": "reviews"}, DataError, "'new.csv' has no column 'reviews': did you mean 'review'?"),
+    ],
+)  # fmt: skip
+def test_refusals(model, written, source, options, kind, sentence):
+    out = options.pop("out", None)
+    with pytest.raises(kind) as caught:
+        predict_texts(model, source, TextsTyped(**options, out=None if out is None else written / out))
+    assert str(caught.value).replace(f"{written}/", "") == sentence

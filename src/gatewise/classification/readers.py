@@ -179,7 +179,8 @@ class ChunkReader:
     def one_text(self, texts: Texts) -> Packs:
         """Return a single text as the network reads it: one pack of its chunks, as many as a pack may hold."""
         known = self._known(texts)
-        chunks = int(self.chunking.counts(known.words.lengths)[0])
+        # Powers of 2, so that texts of all lengths share a few shapes: each is traced once.
+        chunks = 1 << int(self.chunking.counts(known.words.lengths)[0] - 1).bit_length()
         return self.chunking._replace(chunks=chunks).pack(known.words, np.zeros(1, np.int64), known.pairs)
 
     def _known(self, texts: Texts) -> Texts:

@@ -130,3 +130,11 @@ def test_refusals(linear):
         linear.explain("superb", "fine")
     with pytest.raises(UsageError, match="learnt nothing yet"):
         gw.TextClassifier().explain("superb")
+
+
+def test_all_parts_are_asked_at_once_and_say_the_same(networks):
+    texts = made(12, ("bad", "good", "odd"), seed=3)[0]
+    found = networks.probabilities_of_parts(texts)
+    assert list(found) == ["combined", "linear", "network"]
+    for part, other in zip(found.values(), (networks, networks.linear_, networks.network_), strict=True):
+        np.testing.assert_allclose(part, other.predict_proba(texts), rtol=1e-6)

@@ -230,12 +230,7 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
 
 
 def _asked(classifier: Any, corpus: Corpus) -> HeldOut:
-    probabilities = {
-        COMBINED: classifier.predict_proba(corpus.texts),
-        LINEAR: classifier.linear_.predict_proba(corpus.texts),
-    }
-    if classifier.network_ is not None:
-        probabilities[NETWORK] = classifier.network_.predict_proba(corpus.texts)
+    probabilities = classifier.probabilities_of_parts(corpus.texts)
     rows = np.arange(len(corpus))
     return HeldOut(rows, np.zeros(len(rows), np.int32), having(corpus), probabilities, classifier.multi_label_)
 

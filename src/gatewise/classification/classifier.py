@@ -11,7 +11,7 @@ from jaxtyping import Float32, Float64
 from gatewise.classification import saved
 from gatewise.classification.fitting import Fitted, Part, Plan, Progress, run
 from gatewise.classification.given_texts import as_given, as_texts, importances, truth_of
-from gatewise.classification.held_out import LINEAR, NETWORK, HeldOut
+from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
 from gatewise.classification.readers import Texts as Numbers
 from gatewise.classification.specification import Calibration, Linear, Network, Validation, as_spec
 from gatewise.datasets import Corpus
@@ -106,6 +106,15 @@ class TextClassifier:
         numbers = self._numbers(texts)
         asked = {LINEAR: self._fitted.linear, NETWORK: self._fitted.network}
         return _probabilities([asked[name] for name in self._fitted.asked], self._fitted.combination, numbers)
+
+    def probabilities_of_parts(self, texts: Any) -> dict[str, Float64[np.ndarray, "samples classes"]]:
+        """Return what `predict_proba` returns as "combined", and that of "linear" and "network" alone; each is asked once."""
+        numbers, fitted = self._numbers(texts), self._fitted
+        parts = {name: part for name, part in ((LINEAR, fitted.linear), (NETWORK, fitted.network)) if part is not None}
+        scores = {name: _scores(part, numbers).astype(np.float64) for name, part in parts.items()}
+        combined = fitted.combination.probabilities(np.stack([scores[name] for name in fitted.asked]))
+        alone = {name: part.combination.probabilities(scores[name][None]) for name, part in parts.items()}
+        return {COMBINED: combined, **alone}
 
     def predict(self, texts: Any) -> np.ndarray:
         """Return the class of each text ``(samples,)``; where it may have several, truth values ``(samples, classes)``."""

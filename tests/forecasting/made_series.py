@@ -5,7 +5,7 @@ import pandas as pd
 
 
 def made_frame(series=2, time=48):
-    noise = np.random.default_rng(0).standard_normal((series, 100))[:, :time]
+    noise = np.random.default_rng(0).standard_normal((series, 400))[:, :time]
     ds = pd.date_range("2020-01-01", periods=time, freq="MS")
     season = 10 * np.sin(np.arange(time) * np.pi / 6)
     frames = [

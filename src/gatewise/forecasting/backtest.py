@@ -107,7 +107,7 @@ def backtest(
     networks = networks_for(plan, panel)
     before = most_cutoffs(plan, panel, networks) // 3
     cutoffs = [*(b + back[0] for b in validation_cutoffs(panel.until(back[0]), plan.horizon, before)), *back]
-    baselines, notes = baseline_methods(plan, panel, len(cutoffs), least=len(cutoffs))
+    baselines, _, notes = baseline_methods(plan, panel, len(cutoffs), least=len(cutoffs))
 
     def rolled_over(panel: Panel, told: Progress) -> Rolled:
         methods: list[Method] = [*baselines, *network_methods(plan, networks, refit)]

@@ -30,17 +30,21 @@ class BaselineMethod:
 
     Attributes:
         baseline: The baseline.
-        most: From how many cutoffs at most it forecasts; the last is always among them. None: from all.
     """
 
     baseline: Baseline
-    most: int | None = None
     is_network: bool = field(default=False, init=False)
 
     @property
     def title(self) -> str:
         """What it is called while it works."""
         return f"baseline {self.baseline.name}"
+
+    def start(self, panel: Panel, horizon: int, steps_back: Sequence[int]) -> None:
+        """Do nothing: it takes no time."""
+
+    def stop(self) -> None:
+        """Do nothing: nothing runs."""
 
     def roll(
         self, panel: Panel, horizon: int, steps_back: Sequence[int], progress: Callable[[float], None]
@@ -79,13 +83,10 @@ def usual_baselines(season_length: int, arima: bool = False) -> tuple[Baseline, 
     return (*simple, DynamicOptimizedTheta(), ETS(), *([ARIMA()] if arima else []))
 
 
-def affordable(baseline: Baseline, panel: Panel, seconds: float) -> int:
-    """Return from how many cutoffs a baseline can forecast all series in about so many seconds."""
-    costs = _SECONDS_A_VALUE.get(baseline.name)
-    if costs is None:
-        return 10**9
-    values = int(np.isfinite(panel.values).sum())
-    return int(seconds / (values * costs[panel.season_length > 1]))
+def seconds_of(baseline: Baseline, panel: Panel) -> float:
+    """Return about how long a baseline takes to forecast all series once; 0 for those that take no time."""
+    costs = _SECONDS_A_VALUE.get(baseline.name, (0.0, 0.0))
+    return int(np.isfinite(panel.values).sum()) * costs[panel.season_length > 1]
 
 
 def has_statsforecast() -> bool:

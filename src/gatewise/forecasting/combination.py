@@ -45,6 +45,11 @@ def weights_from(
     A method's weight is its prior weight divided by a power of its mean error. The mean of a series is drawn to that of all
     series, since a few errors say little; methods far behind the best are left out.
     """
+    if not (prior > 0).all():
+        # Methods that may have no weight are nobody's measure.
+        weights = np.zeros((len(prior), scaled.shape[2]))
+        weights[prior > 0] = weights_from(scaled[prior > 0], prior[prior > 0])
+        return weights
     series = scaled.shape[2]
     both: Bool[np.ndarray, ...] = np.isfinite(scaled).all(axis=0)
     count = both.sum(axis=(0, 2))

@@ -94,10 +94,8 @@ class Fitted:
     def of_networks(
         self, forecasts: Float64[np.ndarray, "methods series horizon"]
     ) -> Float64[np.ndarray, "series horizon"]:
-        """Return what the networks alone forecast: weighed among each other as in the whole, or equally."""
-        networks = self.rolled.networks
-        weights = self.weights[networks]
-        return combined(forecasts[networks], np.where(weights.sum(axis=0) > 0, weights, 1.0))
+        """Return what the networks alone forecast."""
+        return combined(forecasts, self.judged.network_weights[-1])
 
     def half_widths(self, levels: Float64[np.ndarray, " levels"]) -> Float64[np.ndarray, "series horizon levels"]:
         """Return how far intervals reach, from the errors of the validation.

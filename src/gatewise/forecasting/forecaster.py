@@ -143,14 +143,13 @@ class Forecaster:
         networks = networks_for(self.plan, panel)
         back = [*validation_cutoffs(panel, self.plan.horizon, most_cutoffs(self.plan, panel, networks)), 0]
         trainers = network_methods(self.plan, networks, refit=all_local(networks), last=0)
-        baselines, notes = baseline_methods(self.plan, panel, len(back), least=min(len(back), 2))
+        baselines, named, notes = baseline_methods(self.plan, panel, len(back), least=min(len(back), 2))
         rolled = roll([*baselines, *trainers], panel, self.plan.horizon, back, progress or _silent)
         judged = judge(rolled, panel, self.plan.network_only)
         seconds = {"fit": time.perf_counter() - started}
         explanation = explained(rolled, judged, panel, notes, seconds)
         trained = tuple(trainer.trained for trainer in trainers if trainer.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
-        named = tuple(method.baseline for method in baselines)
         self._fitted = Fitted(table, panel, rolled, judged, trained, named, explanation, scale)
         self._forecasts = rolled.forecasts[:, -1]
         return self

@@ -30,6 +30,7 @@ class Judged:
         forecasts: ``(windows, series, horizon)``.
         networks: The same from the networks alone, NaN where there are none.
         weights: Of each method, ``(windows, methods, series)``.
+        network_weights: The same for `networks`, 0 for baselines.
         alone: Which method was better by itself, beyond noise, and has all the weight; -1 for none,
             ``(windows, series)``.
     """
@@ -37,6 +38,7 @@ class Judged:
     forecasts: Float64[np.ndarray, "windows series horizon"]
     networks: Float64[np.ndarray, "windows series horizon"]
     weights: Float64[np.ndarray, "windows methods series"]
+    network_weights: Float64[np.ndarray, "windows methods series"]
     alone: Int64[np.ndarray, "windows series"]
 
 
@@ -51,7 +53,7 @@ def judge(rolled: Rolled, panel: Panel, network_only: bool) -> Judged:
     networks, scale_of = rolled.networks, series_scale
     of_networks = np.where(networks, 1.0, 0.0)
     prior = of_networks if network_only and networks.any() else usual_weights(rolled.names, networks)
-    forecasts, alone, weights, single = [], [], [], []
+    forecasts, alone, weights, network_weights, single = [], [], [], [], []
     mixed: list[np.ndarray] = []
     for window, back in enumerate(rolled.steps_back.tolist()):
         scale = scale_of(values_until(panel, back), panel.season_length)
@@ -62,12 +64,12 @@ def judge(rolled: Rolled, panel: Panel, network_only: bool) -> Judged:
         weights.append(weight)
         single.append(better)
         forecasts.append(combined(rolled.forecasts[:, window], weight))
+        own = np.zeros_like(weight)
         if networks.any():
-            own = weights_at(rolled.only(networks), back, scale, of_networks[networks])
-            alone.append(combined(rolled.forecasts[networks, window], own))
-        else:
-            alone.append(np.full(forecasts[-1].shape, np.nan))
-    return Judged(np.stack(forecasts), np.stack(alone), np.stack(weights), np.stack(single))
+            own[networks] = weights_at(rolled.only(networks), back, scale, of_networks[networks])
+        network_weights.append(own)
+        alone.append(combined(rolled.forecasts[:, window], own))
+    return Judged(*(np.stack(each) for each in (forecasts, alone, weights, network_weights, single)))
 
 
 def better_alone(

@@ -57,6 +57,12 @@ class NetworkMethod:
         """What they are called while they are trained."""
         return f"networks {getattr(self.networks, 'name', '')}".strip()
 
+    def start(self, panel: Panel, horizon: int, steps_back: Sequence[int]) -> None:
+        """Do nothing: they take all cores when it is their turn."""
+
+    def stop(self) -> None:
+        """Do nothing: nothing runs beside."""
+
     def roll(
         self, panel: Panel, horizon: int, steps_back: Sequence[int], progress: Callable[[float], None]
     ) -> dict[str, Float64[np.ndarray, "windows series horizon"]]:

@@ -6,13 +6,22 @@ from typing import Any
 import numpy as np
 
 from gatewise.errors import DataError, UsageError
-from gatewise.forecasting.baseline_methods import BaselineMethod, affordable, has_statsforecast, usual_baselines
+from gatewise.evaluation.simple_baselines import Baseline
+from gatewise.forecasting.baseline_methods import (
+    BY_NAME,
+    BaselineMethod,
+    has_statsforecast,
+    seconds_of,
+    usual_baselines,
+)
 from gatewise.forecasting.cutoffs import MOST_GLOBAL, MOST_LOCAL
 from gatewise.forecasting.fitted import Mode, Plan
 from gatewise.forecasting.global_networks import Networks
 from gatewise.forecasting.local_networks import LocalNetworks
 from gatewise.forecasting.network_methods import NetworkMethod, training_cutoffs
 from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.rolling import Method
+from gatewise.forecasting.slow_baselines import SlowBaselines
 from gatewise.forecasting.usual_pools import usual_networks
 from gatewise.tables import SeriesTable
 from gatewise.tables.form import quoted
@@ -94,38 +103,44 @@ def network_methods(
 
 def baseline_methods(
     plan: Plan, panel: Panel, windows: int, least: int
-) -> tuple[list[BaselineMethod], tuple[str, ...]]:
-    """Return the baselines, those that are slow only from as many cutoffs as there is time for, and what to say of them.
+) -> tuple[list[Method], tuple[Baseline, ...], tuple[str, ...]]:
+    """Return the baselines as methods, themselves, and what is to be said of them.
 
     Args:
         plan: What is to be done; baselines that it names forecast from all cutoffs.
         panel: The series.
-        windows: From how many cutoffs.
+        windows: From how many cutoffs. Where there is not the time for all, from fewer.
         least: A baseline that there is no time for from so many is left out.
     """
-    if plan.baselines is not None:
-        return [BaselineMethod(baseline) for baseline in plan.baselines], ()
     mode = mode_for(plan, panel)
+    named = plan.baselines is not None
     seconds = _BASELINE_SECONDS[mode] if plan.minutes is None else 60 * plan.minutes * _BASELINE_SHARE
-    methods, notes = [], []
-    for baseline in usual_baselines(panel.season_length, arima=mode == "best"):
-        there = affordable(baseline, panel, seconds)
-        if there < least:
+    left = float("inf") if named else seconds
+    quick: list[Baseline] = []
+    slow: list[tuple[Baseline, int]] = []
+    notes = []
+    for baseline in plan.baselines or usual_baselines(panel.season_length, arima=mode == "best"):
+        cost = seconds_of(baseline, panel) if BY_NAME.get(baseline.name) == baseline else 0.0
+        if not cost:
+            quick.append(baseline)
+        elif left < least * cost:
             notes.append(
                 f"{baseline.name} was left out, since it would take longer than the {seconds:.0f} seconds that baselines "
-                "have: give a larger budget of minutes, or name it in baselines."
+                "have: give more minutes, or name it in baselines."
             )
-            continue
-        methods.append(BaselineMethod(baseline, min(there, windows)))
-        # What is left for the next.
-        if there < 10**8:
-            seconds *= 1 - min(there, windows) / (there + 1)
-    if not has_statsforecast():
+        else:
+            count = windows if named else min(windows, int(left / cost))
+            slow.append((baseline, count))
+            left -= count * cost
+    if not named and not has_statsforecast():
         notes.append(
             "Theta and ETS are not among the baselines, since statsforecast is not installed: pip install "
             "'gatewise[baselines]'."
         )
-    return methods, tuple(notes)
+    methods: list[Method] = [BaselineMethod(baseline) for baseline in quick]
+    if slow:
+        methods.append(SlowBaselines(tuple(slow)))
+    return methods, (*quick, *(baseline for baseline, _ in slow)), tuple(notes)
 
 
 def refuse_covariates(table: SeriesTable) -> None:

@@ -13,6 +13,8 @@ from gatewise.forecasting.panel import Panel
 Progress = Callable[[float, str], None]
 # A series that has fewer values before a cutoff is not forecast from there: no method has anything to go by.
 LEAST_VALUES = 3
+# So much longer than baselines, for the share of the work that is told.
+_NETWORKS_TAKE = 10.0
 
 
 class Method(Protocol):
@@ -30,6 +32,12 @@ class Method(Protocol):
     @property
     def is_network(self) -> bool:
         """Whether it is networks."""
+
+    def start(self, panel: Panel, horizon: int, steps_back: Sequence[int]) -> None:
+        """Begin what can be done beside the other methods, before any of them rolls."""
+
+    def stop(self) -> None:
+        """End what was begun, where the forecasts are not wanted any more."""
 
     def roll(
         self, panel: Panel, horizon: int, steps_back: Sequence[int], progress: Callable[[float], None]
@@ -99,17 +107,11 @@ def roll(
         progress: Told how far it is.
     """
     back = np.array(sorted(set(steps_back), reverse=True), np.int64)
-    forecasts: dict[str, np.ndarray] = {}
-    networks: list[bool] = []
-    for place, method in enumerate(methods):
-
-        def share(done: float, place: int = place, title: str = method.title) -> None:
-            progress((place + done) / len(methods), title)
-
-        share(0.0)
-        found = method.roll(panel, horizon, back.tolist(), share)
-        forecasts |= found
-        networks += [method.is_network] * len(found)
+    try:
+        forecasts, networks = _rolled(methods, panel, horizon, back.tolist(), progress)
+    finally:
+        for method in methods:
+            method.stop()
     stacked = np.stack(list(forecasts.values()))
     short = np.stack(
         [np.isfinite(panel.values[:, : panel.values.shape[1] - b]).sum(axis=1) < LEAST_VALUES for b in back]
@@ -118,6 +120,30 @@ def roll(
     short[back == 0] = False
     stacked[:, short] = np.nan
     return Rolled(tuple(forecasts), np.array(networks), back, stacked, actual_after(panel, horizon, back))
+
+
+def _rolled(
+    methods: Sequence[Method], panel: Panel, horizon: int, back: list[int], progress: Progress
+) -> tuple[dict[str, np.ndarray], list[bool]]:
+    """Return the forecasts of all methods by name, the networks last, and which are of networks."""
+    for method in methods:
+        method.start(panel, horizon, back)
+    found: list[dict[str, np.ndarray]] = [{} for _ in methods]
+    # Networks first, while workers estimate baselines.
+    order = sorted(range(len(methods)), key=lambda place: not methods[place].is_network)
+    weights = [_NETWORKS_TAKE if method.is_network else 1.0 for method in methods]
+    before = 0.0
+    for place in order:
+
+        def share(part: float, place: int = place, before: float = before) -> None:
+            progress((before + part * weights[place]) / sum(weights), methods[place].title)
+
+        share(0.0)
+        found[place] = methods[place].roll(panel, horizon, back, share)
+        before += weights[place]
+    forecasts = {name: forecast for part in found for name, forecast in part.items()}
+    networks = [method.is_network for method, part in zip(methods, found, strict=True) for _ in part]
+    return forecasts, networks
 
 
 def actual_after(panel: Panel, horizon: int, steps_back: np.ndarray) -> Float64[np.ndarray, "windows series horizon"]:

@@ -25,7 +25,7 @@ from gatewise.tables.frequency import Frequency
 KIND = "forecaster"
 _TABLE = ("values", "observed", "offsets")
 _ROLLED = ("networks", "steps_back", "forecasts", "actual")
-_JUDGED = ("forecasts", "networks", "weights", "alone")
+_JUDGED = ("forecasts", "networks", "weights", "network_weights", "alone")
 
 
 def save(plan: Plan, fitted: Fitted, path: str | os.PathLike[str], overwrite: bool) -> None:

@@ -74,7 +74,7 @@ if {slow}:
 SAVING = """
 target, rng, value, strays = Path(sys.argv[1]), np.random.default_rng(5), 0.0, 0
 save(target, value)
-for _ in range(14):
+for _ in range(60):
     reading, writing = os.pipe()
     child = os.fork()
     while child == 0:

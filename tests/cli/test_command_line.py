@@ -346,6 +346,14 @@ def test_a_terminal_without_arrows_gets_question_marks():
     assert "Dense 8 relu ? Dense 1" in done.stdout
 
 
+def test_ctrl_c_while_a_library_makes_code_ends_with_its_status_too():
+    code = (
+        "from gatewise.cli import app; app._invoke = lambda _: exec('raise KeyboardInterrupt'); app.main(['recipes'])"
+    )
+    done = process(code=code)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
 def test_ctrl_c_ends_a_run_with_one_line(tmp_path):
     command = [sys.executable, "-m", "gatewise", "recipes", "airline", "--epochs", "100000"]

@@ -91,6 +91,20 @@ def write_folder(
             )
 
 
+def read_kind(path: str | os.PathLike[str]) -> str:
+    """Return what kind of thing a saved folder holds, without reading its weights.
+
+    Raises:
+        UsageError: `path` is no path.
+        ModelFileError: There is no such folder, or its manifest is missing, damaged, foreign or newer.
+        EnvironmentFault: The manifest is there and the system does not let it be read.
+    """
+    folder = durable.current(durable.as_path(path))
+    _check_names(folder)
+    where = folder / manifests.NAME
+    return str(manifests.decode(read_plain(where, manifests.MOST_BYTES), where)["kind"])
+
+
 def read_folder(
     path: str | os.PathLike[str], kind: str | tuple[str, ...]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

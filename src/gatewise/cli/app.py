@@ -13,9 +13,12 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 
 from gatewise.backend import check_switches
+from gatewise.cli.backtest import backtest
 from gatewise.cli.bench import bench
 from gatewise.cli.cache import cache
 from gatewise.cli.classify import classify
+from gatewise.cli.forecast import forecast
+from gatewise.cli.predict import predict, update
 from gatewise.cli.recipes import recipes
 from gatewise.cli.series import series
 from gatewise.cli.warmup import warmup
@@ -39,6 +42,10 @@ app = typer.Typer(
 app.add_typer(recipes, name="recipes")
 app.command("series")(series)
 app.command("classify")(classify)
+app.command("forecast")(forecast)
+app.command("backtest")(backtest)
+app.command("predict")(predict)
+app.command("update")(update)
 app.command("bench")(bench)
 app.command("warmup")(warmup)
 app.add_typer(cache, name="cache")
@@ -137,6 +144,9 @@ def _show_warning(
 def _answer(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     """Return what to say about an error, and the exit status."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
+        # CPython remembers an interrupt that came up in `exec`, as where libraries make named tuples while they are imported,
+        # and would end by that signal whatever is caught and returned; it forgets when the next `exec` begins.
+        exec("")
         # What an Interrupted keeps for a caller in Python is gone with the process, so its message is not for here.
         return "interrupted", Interrupted.exit_status
     if isinstance(error, GatewiseError):

@@ -1,13 +1,16 @@
-"""Tables on stdout: cut into several where the terminal is narrow, in one piece in a pipe."""
+"""Tables on a terminal: cut into several where the terminal is narrow, in one piece in a pipe."""
 
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TextIO
 
 _GAP = 2
 
 
-def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
+def print_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1, file: TextIO | None = None
+) -> None:
     """Print rows of text under their titles, no cell ever cut short.
 
     A table too wide for the terminal is printed as several, one below the other, each with the first column.
@@ -16,6 +19,7 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int 
         titles: One a column.
         rows: The cells.
         left: How many columns, from the first, are aligned to the left; the others to the right.
+        file: Where to; None is stdout.
     """
     from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
@@ -27,9 +31,10 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int 
         max(*map(cell_len, title.split()), *(cell_len(row[place]) for row in rows))
         for place, title in enumerate(titles)
     ]
-    console = Console(file=sys.stdout)
-    available = console.width if sys.stdout.isatty() else sum(widths) + _GAP * len(widths)
-    console = Console(file=sys.stdout, width=max(available, max(widths) + widths[0] + _GAP))
+    file = sys.stdout if file is None else file
+    console = Console(file=file)
+    available = console.width if file.isatty() else sum(widths) + _GAP * len(widths)
+    console = Console(file=file, width=max(available, max(widths) + widths[0] + _GAP))
     for number, places in enumerate(_pieces(widths, available)):
         table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, _GAP - 1, 0, 0))
         for place in places:

@@ -45,12 +45,14 @@ class Backtest:
         scores: Their errors; see `Scores`.
         levels: Of the intervals, in per cent.
         notes: What else is to be said, such as which baseline there was no time for.
+        networks: Which of the methods are networks.
     """
 
     frame: "pd.DataFrame"
     scores: Scores
     levels: tuple[float, ...]
     notes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
     def metrics(self, by: By | None = None) -> "pd.DataFrame":
         """Return the errors of every method; see `Scores.table`."""
@@ -168,7 +170,8 @@ def backtest_of(
     frame = backtest_frame(table, back, rolled.horizon, {**columns, **counted})
     labels = {"series": table.ids, "cutoff": _cutoff_labels(table, back)}
     scores = Scores(panel, back, rolled.actual[windows], counted, half, levels, labels)
-    return Backtest(frame, scores, levels)
+    networks = tuple(name for name, own in zip(rolled.names, rolled.networks, strict=True) if own)
+    return Backtest(frame, scores, levels, networks=networks)
 
 
 def _cutoff_labels(table: SeriesTable, back: np.ndarray) -> Any:

@@ -13,10 +13,10 @@ function coloured(part, style) {
   return Object.fromEntries(Object.entries(part).map(([name, one]) => [name, coloured(one, style)]));
 }
 
-function draw() {
+function draw(ids = Object.keys(figures)) {
   const style = getComputedStyle(document.documentElement);
-  for (const [id, figure] of Object.entries(figures)) {
-    const {data, layout} = coloured(figure, style);
+  for (const id of ids) {
+    const {data, layout} = coloured(figures[id], style);
     // A finger that drags wants to scroll the page; a mouse zooms, and a double click zooms out again.
     if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
     Plotly.react(id, data, layout, {responsive: true, displayModeBar: false});
@@ -24,4 +24,4 @@ function draw() {
 }
 
 draw();
-dark.addEventListener("change", draw);
+dark.addEventListener("change", () => draw());

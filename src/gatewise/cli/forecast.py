@@ -1,0 +1,161 @@
+"""``gatewise forecast``: from a table to a forecast with intervals, and a straight answer about the baselines."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatewise.cli.forecast_options import (
+    Horizon,
+    Level,
+    Minutes,
+    Mode,
+    Modes,
+    Network,
+    NetworkOnly,
+    Out,
+    Report,
+    SeasonLength,
+    Source,
+    told,
+)
+from gatewise.cli.options import Debug, Force, Json, Quiet, Seed
+from gatewise.cli.table_options import (
+    Fixes,
+    Formats,
+    Freq,
+    IdCol,
+    TableTyped,
+    TargetCol,
+    TimeCol,
+    read_typed,
+)
+
+if TYPE_CHECKING:
+    from gatewise.forecasting.forecaster import Forecaster
+
+
+def forecast(
+    source: Source,
+    horizon: Horizon,
+    level: Level = None,
+    mode: Modes = Mode.fast,
+    minutes: Minutes = None,
+    network: Network = None,
+    network_only: NetworkOnly = False,
+    season_length: SeasonLength = None,
+    out: Out = None,
+    report: Report = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="DIR", help="Save the model, for gatewise predict and gatewise update."),
+    ] = None,
+    id_col: IdCol = None,
+    time_col: TimeCol = None,
+    target_col: TargetCol = None,
+    freq: Freq = None,
+    fix: Fixes = None,
+    form: Formats = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Forecast every series of a table, with intervals, by networks that are weighed against baselines.
+
+    The forecast goes to stdout or --out as CSV, in the columns unique_id, ds, gatewise, gatewise-lo-80, gatewise-hi-80 and so
+    on. Stderr says what forecast best from past cutoffs, networks or a baseline, and what was chosen.
+
+    \b
+    Examples:
+      gatewise forecast airline --horizon 12             the shipped series
+      gatewise forecast sales.csv --horizon 12 --out forecast.csv --report forecast.html
+      gatewise forecast sales.csv --horizon 28 --level 90 --target-col sold --model sales-model
+      gatewise forecast sales.csv --horizon 12 --minutes 10 --json
+    """  # noqa: D301
+    from gatewise.cli.outputs import check_files, say
+
+    check_files({"--out": out, "--report": report}, force, source)
+    if model is not None:
+        from gatewise.artifact import check_target
+
+        check_target(model, overwrite=force)
+    started = time.perf_counter()
+    table = read_typed(source, TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form))
+    seconds = {"reading the table": time.perf_counter() - started}
+    from gatewise.forecasting.forecaster import Forecaster
+
+    plan = {"mode": mode.value, "minutes": minutes, "network": network, "network_only": network_only}
+    forecaster = Forecaster(horizon, **plan, season_length=season_length, seed=seed)  # type: ignore[arg-type]
+    with told(quiet) as progress:
+        forecaster.fit(table, progress=progress)
+    seconds["choosing and training"] = time.perf_counter() - started - seconds["reading the table"]
+    if model is not None:
+        # First of all, as it took longest to make.
+        forecaster.save(model, overwrite=force)
+        say(f"model: {model}", quiet)
+    levels = level or [80.0, 95.0]
+    try:
+        _give(forecaster, source, levels, (out, as_json, force, quiet), seconds)
+        sys.stdout.flush()
+    finally:
+        # Also where stdout takes no more: a reader that goes away early must not cost the report.
+        if report is not None:
+            _write_report(report, forecaster, source, levels, seconds, force)
+    if report is not None:
+        say(f"report: {report}", quiet)
+
+
+def _give(
+    forecaster: "Forecaster",
+    source: str,
+    levels: Sequence[float],
+    ways: tuple[Path | None, bool, bool, bool],
+    seconds: dict[str, float],
+) -> None:
+    """Write the forecast where it was asked for, and say what it is worth."""
+    from gatewise.cli import forecast_summary
+    from gatewise.cli.outputs import records, say, write_csv
+
+    out, as_json, force, quiet = ways
+    started = time.perf_counter()
+    frame = forecaster.predict(level=levels)
+    seconds["forecasting"] = time.perf_counter() - started
+    content: dict[str, Any] = {}
+    if as_json or not quiet:
+        content = forecast_summary.of_forecaster(forecaster)
+    if not as_json and not quiet:
+        forecast_summary.tell(content)
+    if out is not None or not as_json:
+        write_csv(frame, out, force)
+    if out is not None:
+        say(f"forecast: {out}", quiet)
+    if as_json:
+        table = forecaster.fitted.table
+        about = {"data": source, "freq": table.freq, "horizon": forecaster.plan.horizon, "level": list(levels)}
+        whole = {**about, **content, "notes": list(table.notes), "seconds": seconds, "forecast": records(frame)}
+        typer.echo(forecast_summary.as_json(whole))
+
+
+def _write_report(
+    report: Path,
+    forecaster: "Forecaster",
+    source: str,
+    levels: Sequence[float],
+    seconds: dict[str, float],
+    force: bool,
+) -> None:
+    from gatewise.report import Told, write_forecast
+
+    plan = forecaster.plan
+    settings = {
+        "horizon": f"{plan.horizon} steps",
+        "mode": plan.mode if plan.minutes is None else f"{plan.minutes:g} minutes",
+        "networks only": "yes" if plan.network_only else "no",
+        "seed": str(plan.seed),
+    }
+    write_forecast(report, forecaster, Told(Path(source).name, settings, seconds), levels, force)

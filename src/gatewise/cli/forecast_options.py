@@ -1,0 +1,78 @@
+"""Options that ``gatewise forecast``, ``backtest`` and ``predict`` share."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gatewise.cli.interrupts import remembered_interrupts
+
+if TYPE_CHECKING:
+    from gatewise.forecasting.rolling import Progress
+
+
+class Mode(StrEnum):
+    """How much work a forecast is worth."""
+
+    fast = "fast"
+    best = "best"
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="A CSV, Parquet or .xlsx file; '-' for standard input; 'airline' for the shipped series."
+    ),
+]
+Horizon = Annotated[int, typer.Option("--horizon", metavar="N", help="Steps to forecast.")]
+Level = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--level",
+        metavar="PERCENT",
+        help="Share of values that an interval is to hold; may be given again.  [default: 80, 95]",
+        show_default=False,
+    ),
+]
+Modes = Annotated[Mode, typer.Option("--mode", help="Whether to train more networks and choose by more cutoffs.")]
+Minutes = Annotated[
+    float | None, typer.Option("--minutes", metavar="N", help="A budget of wall time, instead of a mode.")
+]
+Network = Annotated[
+    str | None,
+    typer.Option("--network", metavar="NAME", help="A recipe's network, such as lstm-time-steps; instead of choosing."),
+]
+NetworkOnly = Annotated[
+    bool, typer.Option("--network-only", help="Baselines have no part in the forecast; they are still shown.")
+]
+SeasonLength = Annotated[
+    int | None,
+    typer.Option("--season-length", metavar="N", help="Steps in a season, instead of what the frequency has."),
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the CSV to a file.")]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with everything, and plots.")
+]
+
+
+@contextmanager
+def told(quiet: bool) -> "Iterator[Progress]":
+    """Give what is told how far the work is: it shows that where somebody can see it, and answers Ctrl-C."""
+    with ExitStack() as stack:
+        look = stack.enter_context(remembered_interrupts())
+        bar = None
+        if not quiet and sys.stderr.isatty():
+            from gatewise.cli.progress import WorkBar
+
+            bar = stack.enter_context(WorkBar())
+
+        def progress(share: float, what: str) -> None:
+            look()
+            if bar is not None:
+                bar.update(share, what)
+
+        yield progress

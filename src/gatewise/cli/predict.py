@@ -1,0 +1,163 @@
+"""``gatewise predict`` and ``gatewise update``: what a saved model says, and what it is told of later values."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from gatewise.cli.forecast_options import Level, Out
+from gatewise.cli.options import Debug, Force, Json, Quiet
+from gatewise.cli.table_options import Fixes, Formats, Freq, IdCol, TableTyped, TargetCol, TimeCol, read_typed
+from gatewise.errors import UsageError
+
+if TYPE_CHECKING:
+    from gatewise.forecasting.forecaster import Forecaster
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a saved model.")]
+
+
+class Request(NamedTuple):
+    """What was typed after ``gatewise predict``, whatever kind of model it is about."""
+
+    model: Path
+    source: str | None
+    horizon: int | None
+    level: list[float] | None
+    table: TableTyped
+    out: Path | None
+    as_json: bool
+    force: bool
+    quiet: bool
+
+
+def predict(
+    model: Model,
+    source: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="Later values of the model's series, taken in beforehand.")
+    ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option("--horizon", metavar="N", help="Steps to forecast, at most what the model was made for."),
+    ] = None,
+    level: Level = None,
+    out: Out = None,
+    id_col: IdCol = None,
+    time_col: TimeCol = None,
+    target_col: TargetCol = None,
+    freq: Freq = None,
+    fix: Fixes = None,
+    form: Formats = None,
+    as_json: Json = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Let a saved model forecast, without any new training.
+
+    The model is left as it is: FILE is taken into account for this forecast only. gatewise update puts it into the model.
+
+    \b
+    Examples:
+      gatewise predict sales-model
+      gatewise predict sales-model june.csv --horizon 3 --level 90 --out forecast.csv
+    """  # noqa: D301
+    from gatewise.cli.outputs import check_files
+
+    typed = TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form)
+    if source is None and any(typed):
+        raise UsageError("Options about columns and format are about later values: give a FILE behind the model.")
+    check_files({"--out": out}, force, source)
+    _answering(model)(Request(model, source, horizon, level, typed, out, as_json, force, quiet))
+
+
+def update(
+    model: Model,
+    rows: Annotated[
+        str, typer.Argument(metavar="ROWS", help="A file with values that came after those the model knows.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Save the model there, instead of in its place.")
+    ] = None,
+    id_col: IdCol = None,
+    time_col: TimeCol = None,
+    target_col: TargetCol = None,
+    freq: Freq = None,
+    fix: Fixes = None,
+    form: Formats = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Tell a saved forecaster what came after the values that it knows, without any new training.
+
+    Scales and recurrent state go on exactly as if the series had been so long from the start. The model is replaced as a
+    whole or not at all.
+
+    \b
+    Examples:
+      gatewise update sales-model june.csv
+      gatewise update sales-model june.csv --out sales-model-june
+    """  # noqa: D301
+    from gatewise.artifact import check_target, read_kind
+    from gatewise.cli.outputs import say
+
+    kind = read_kind(model)
+    if kind != "forecaster":
+        raise UsageError(f"{str(model)!r} is of the kind {kind!r}, and only a forecaster is updated: give one.")
+    target = model if out is None else out
+    check_target(target, overwrite=out is None or force)
+    typed = TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form)
+    forecaster = _updated(model, rows, typed)
+    forecaster.save(target, overwrite=out is None or force)
+    table = forecaster.fitted.table
+    say(f"model: {target}, {table.summary()}", quiet)
+
+
+def _answering(model: Path) -> Callable[[Request], None]:
+    """Return what answers for the kind of a saved model."""
+    from gatewise.artifact import read_kind
+
+    kind = read_kind(model)
+    answer = _BY_KIND.get(kind)
+    if answer is None:
+        raise UsageError(
+            f"{str(model)!r} is of the kind {kind!r}, and gatewise predict takes {' or '.join(map(repr, _BY_KIND))}: give "
+            "such a model, or load it in Python with gatewise.load."
+        )
+    return answer
+
+
+def _forecaster(request: Request) -> None:
+    """Forecast with a saved forecaster."""
+    from gatewise.cli import forecast_summary
+    from gatewise.cli.outputs import records, say, write_csv
+    from gatewise.forecasting.forecaster import Forecaster
+
+    if request.source is None:
+        forecaster = Forecaster.load(request.model)
+    else:
+        forecaster = _updated(request.model, request.source, request.table)
+    levels = request.level or [80.0, 95.0]
+    frame = forecaster.predict(request.horizon, levels)
+    if request.out is not None or not request.as_json:
+        write_csv(frame, request.out, request.force)
+    if request.out is not None:
+        say(f"forecast: {request.out}", request.quiet)
+    if request.as_json:
+        about = {"model": str(request.model), "freq": forecaster.fitted.table.freq, "level": list(levels)}
+        typer.echo(forecast_summary.as_json({**about, "forecast": records(frame)}))
+
+
+def _updated(model: Path, rows: str, typed: TableTyped) -> "Forecaster":
+    """Return a saved forecaster that has taken in later values; a few rows do not show their step, so the model's is taken."""
+    from gatewise.forecasting.forecaster import Forecaster
+
+    forecaster = Forecaster.load(model)
+    known = forecaster.fitted.table.freq
+    freq = typed.freq if typed.freq is not None or known is None else str(known)
+    return forecaster.update(read_typed(rows, typed._replace(freq=freq)))
+
+
+# What predicts with a model, by the kind in its manifest: one line a kind.
+_BY_KIND: dict[str, Callable[[Request], None]] = {"forecaster": _forecaster}

@@ -1,11 +1,13 @@
 """Backtests without training: forecasts drawn around the truth, for tests of what is shown of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from gatewise.forecasting.backtest import Backtest, backtest_of
 from gatewise.forecasting.explanation import Explanation
-from gatewise.forecasting.judgement import Judged
+from gatewise.forecasting.judgement import judge
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, actual_after
 from gatewise.tables import SeriesTable, read_series
@@ -49,8 +51,7 @@ def made_backtest(table: SeriesTable, gatewise: float = 0.8, windows: int = 12, 
     forecasts = np.stack([missing_by(share) for share in METHODS.values()])
     networks = np.array([name == "local" for name in METHODS])
     rolled = Rolled(tuple(METHODS), networks, back, forecasts, actual)
-    weights = np.repeat(made_explanation(len(table)).weights[None], windows, axis=0)
-    judged = Judged(missing_by(gatewise), forecasts[2], weights, np.full((windows, len(table)), -1))
+    judged = replace(judge(rolled, panel, network_only=False), forecasts=missing_by(gatewise))
     return backtest_of(table, panel, rolled, judged, np.ones(windows, bool))
 
 

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 import gatewise as gw
-from gatewise.cli.predict_texts import TextsTyped, predict_texts
+from gatewise.cli.predict_texts import predict_texts
+from gatewise.cli.text_options import TextsTyped
 from gatewise.errors import DataError, GatewiseWarning, UsageError
 from made_texts import made
 

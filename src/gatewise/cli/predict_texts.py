@@ -4,30 +4,19 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
 
 from gatewise.cli.predictions import columns_of, decided
+from gatewise.cli.text_options import TextsTyped
 from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
     from gatewise.classification import Explanation
 
 _AT_ONCE = 4096
-
-
-class TextsTyped(NamedTuple):
-    """What was typed about texts that are to be classified, under the names of the options."""
-
-    text: str | None = None
-    errors: str = "strict"
-    explain: bool = False
-    out: Path | None = None
-    as_json: bool = False
-    force: bool = False
-    quiet: bool = False
 
 
 def predict_texts(model: Path, source: str, typed: TextsTyped) -> None:

@@ -1,7 +1,8 @@
 """What can be typed about texts, wherever texts are read."""
 
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -17,3 +18,15 @@ TextColumn = Annotated[str | None, typer.Option("--text", metavar="NAME", help="
 BadBytes = Annotated[
     Bytes, typer.Option("--errors", help="Refuse bytes that are not UTF-8, or replace them by � and count them.")
 ]
+
+
+class TextsTyped(NamedTuple):
+    """What was typed about texts that are to be classified, under the names of the options."""
+
+    text: str | None = None
+    errors: str = "strict"
+    explain: bool = False
+    out: Path | None = None
+    as_json: bool = False
+    force: bool = False
+    quiet: bool = False

@@ -285,8 +285,8 @@ class TestSavedModels:
         write_folder(tmp_path / "e", {"kind": "ensemble"}, {"a": np.zeros(1)})
         assert typed("predict", "e")[::2] == (
             2,
-            "error: 'e' is of the kind 'ensemble', and gatewise predict takes 'forecaster': give such a model, or load it in "
-            "Python with gatewise.load.\n",
+            "error: 'e' is of the kind 'ensemble', and gatewise predict takes 'forecaster' or 'text-classifier': give such a "
+            "model, or load it in Python with gatewise.load.\n",
         )
         assert typed("update", "e", "june.csv")[0] == 2
 

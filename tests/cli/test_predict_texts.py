@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import gatewise as gw
+from gatewise.cli.app import run
 from gatewise.cli.predict_texts import predict_texts
 from gatewise.cli.text_options import TextsTyped
 from gatewise.errors import DataError, GatewiseWarning, UsageError
@@ -101,7 +102,6 @@ def test_texts_of_which_no_token_is_known_are_told_of(model, written):
 @pytest.mark.parametrize(
     ("source", "options", "kind", "sentence"),
     [
-        ("new.txt", {"out": "new.txt"}, UsageError, "--out 'new.txt' is the file that is read: give another name."),
         ("new.txt", {"out": "x.csv", "explain": True}, UsageError,
          "--out writes a table of predictions: leave --json and --explain out, or --out."),
         ("-", {"text": "review"}, UsageError,
@@ -114,3 +114,27 @@ def test_refusals(model, written, source, options, kind, sentence):
     with pytest.raises(kind) as caught:
         predict_texts(model, source, TextsTyped(**options, out=None if out is None else written / out))
     assert str(caught.value).replace(f"{written}/", "") == sentence
+
+
+def test_the_verb_asks_what_the_model_is(model, written, capsys):
+    def typed(*arguments):
+        status = run(["predict", str(model), *arguments])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    status, out, err = typed("new.csv", "--text", "review", "--quiet")
+    assert (status, [line.split("\t")[0] for line in out.splitlines()], err) == (0, ["good", "", "bad"], "")
+    for arguments, sentence in (
+        ([], f"{str(model)!r} is a classifier: give a FILE with texts behind it, or '-' for standard input."),
+        (["new.csv", "--level", "80"],
+         f"{str(model)!r} is a classifier, and options about horizons and series are for forecasters."),
+        (["new.txt", "--out", "new.txt"], "--out 'new.txt' is the file that is read: give another name."),
+    ):  # fmt: skip
+        assert typed(*arguments) == (2, "", f"error: {sentence}\n")
+    (written / "bad.txt").write_bytes(b"superb\nbad \xff one\n")
+    status, _, err = typed("bad.txt", "--quiet")
+    assert (status, err) == (
+        3,
+        "error: 'bad.txt', line 2 is not UTF-8 text (0xff, byte 11 of the file): save it as UTF-8, or pass --errors replace.\n",
+    )
+    assert typed("bad.txt", "--quiet", "--errors", "replace")[0] == 0

@@ -9,6 +9,7 @@ import typer
 from gatewise.cli.forecast_options import Level, Out
 from gatewise.cli.options import Debug, Force, Json, Quiet
 from gatewise.cli.table_options import Fixes, Formats, Freq, IdCol, TableTyped, TargetCol, TimeCol, read_typed
+from gatewise.cli.text_options import BadBytes, Bytes, TextColumn, TextsTyped
 from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Request(NamedTuple):
     horizon: int | None
     level: list[float] | None
     table: TableTyped
+    texts: TextsTyped
     out: Path | None
     as_json: bool
     force: bool
@@ -34,7 +36,12 @@ class Request(NamedTuple):
 def predict(
     model: Model,
     source: Annotated[
-        str | None, typer.Argument(metavar="FILE", help="Later values of the model's series, taken in beforehand.")
+        str | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Of a forecaster, later values of its series, taken in beforehand; of a classifier, the texts, '-' for "
+            "standard input.",
+        ),
     ] = None,
     horizon: Annotated[
         int | None,
@@ -48,19 +55,27 @@ def predict(
     freq: Freq = None,
     fix: Fixes = None,
     form: Formats = None,
+    text: TextColumn = None,
+    errors: BadBytes = Bytes.strict,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what each token of a text adds, in colour on a terminal.")
+    ] = False,
     as_json: Json = False,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Let a saved model forecast, without any new training.
+    """Let a saved forecaster forecast, or a saved classifier tell the class of each text; without any new training.
 
     The model is left as it is: FILE is taken into account for this forecast only. gatewise update puts it into the model.
+    For each text that comes in, a classifier puts out a line: the class, and the probability of each class.
 
     \b
     Examples:
       gatewise predict sales-model
       gatewise predict sales-model june.csv --horizon 3 --level 90 --out forecast.csv
+      gatewise predict moods new.csv --text review --out predictions.csv
+      echo "not a bad film" | gatewise predict moods - --explain
     """  # noqa: D301
     from gatewise.cli.outputs import check_files
 
@@ -68,7 +83,8 @@ def predict(
     if source is None and any(typed):
         raise UsageError("Options about columns and format are about later values: give a FILE behind the model.")
     check_files({"--out": out}, force, source)
-    _answering(model)(Request(model, source, horizon, level, typed, out, as_json, force, quiet))
+    texts = TextsTyped(text, errors.value, explain, out, as_json, force, quiet)
+    _answering(model)(Request(model, source, horizon, level, typed, texts, out, as_json, force, quiet))
 
 
 def update(
@@ -134,6 +150,8 @@ def _forecaster(request: Request) -> None:
     from gatewise.cli.outputs import records, say, write_csv
     from gatewise.forecasting.forecaster import Forecaster
 
+    if request.texts.text is not None or request.texts.explain:
+        raise UsageError(f"{str(request.model)!r} is a forecaster, and options about texts are for classifiers.")
     if request.source is None:
         forecaster = Forecaster.load(request.model)
     else:
@@ -149,6 +167,21 @@ def _forecaster(request: Request) -> None:
         typer.echo(forecast_summary.as_json({**about, "forecast": records(frame)}))
 
 
+def _classifier(request: Request) -> None:
+    """Tell the class of each text with a saved classifier."""
+    if request.source is None:
+        raise UsageError(
+            f"{str(request.model)!r} is a classifier: give a FILE with texts behind it, or '-' for standard input."
+        )
+    if request.horizon is not None or request.level is not None or any(request.table):
+        raise UsageError(
+            f"{str(request.model)!r} is a classifier, and options about horizons and series are for forecasters."
+        )
+    from gatewise.cli.predict_texts import predict_texts
+
+    predict_texts(request.model, request.source, request.texts)
+
+
 def _updated(model: Path, rows: str, typed: TableTyped) -> "Forecaster":
     """Return a saved forecaster that has taken in later values; a few rows do not show their step, so the model's is taken."""
     from gatewise.forecasting.forecaster import Forecaster
@@ -160,4 +193,4 @@ def _updated(model: Path, rows: str, typed: TableTyped) -> "Forecaster":
 
 
 # What predicts with a model, by the kind in its manifest: one line a kind.
-_BY_KIND: dict[str, Callable[[Request], None]] = {"forecaster": _forecaster}
+_BY_KIND: dict[str, Callable[[Request], None]] = {"forecaster": _forecaster, "text-classifier": _classifier}

@@ -28,9 +28,8 @@ def predict_texts(model: Path, source: str, typed: TextsTyped) -> None:
         typed: The options.
     """
     from gatewise.classification import TextClassifier
-    from gatewise.cli.outputs import check_files, say
+    from gatewise.cli.outputs import say
 
-    check_files({"--out": typed.out}, typed.force, source)
     if typed.out is not None and (typed.as_json or typed.explain):
         raise UsageError("--out writes a table of predictions: leave --json and --explain out, or --out.")
     classifier = TextClassifier.load(model)

@@ -11,7 +11,7 @@ MOST_CURVES = 8
 _LONGEST_NAME = 24
 # Thresholds that a curve is drawn with at most; the areas are those of all.
 _MOST_POINTS = 400
-_COLOURS = ("var(--train)", "var(--test)", "#2a9d8f", "#8e6bbf", "#b0892b", "#c94f7c", "#5b8c3a", "#5b6470")
+_COLOURS = ("var(--train)", *(f"var(--line-{number})" for number in range(1, 8)))
 
 
 def confusion(assessment: Assessment) -> Figure | None:

@@ -138,3 +138,14 @@ def test_the_verb_asks_what_the_model_is(model, written, capsys):
         "error: 'bad.txt', line 2 is not UTF-8 text (0xff, byte 11 of the file): save it as UTF-8, or pass --errors replace.\n",
     )
     assert typed("bad.txt", "--quiet", "--errors", "replace")[0] == 0
+
+
+def test_of_several_classes_it_is_said_which_one_is_explained(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    texts, labels = made(120)
+    gw.TextClassifier(network=()).fit(
+        texts, [[label == "bad", True] for label in labels[:-2]] + [[False, False]] * 2
+    ).save("m")
+    (tmp_path / "a.txt").write_text("awful w1\n")
+    predict_texts(tmp_path / "m", "a.txt", TextsTyped(explain=True, quiet=True))
+    assert re.match(r"0\|1\t0\.9\d+ for [01]\tawful\(", capsys.readouterr().out)

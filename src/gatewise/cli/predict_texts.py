@@ -118,7 +118,10 @@ def _write(classifier: Any, texts: list[str], names: list[str], typed: TextsType
 
 def _explained(explanation: "Explanation", predicted: str) -> str:
     """Return the tokens of a text: in colour on a terminal, elsewhere with what each adds."""
-    head = f"{_one_line(predicted)}\t{explanation.probabilities[explanation.explained]:.6f}\t"
+    explained = explanation.classes[explanation.explained]
+    # Of several classes, or none, one is explained: the likeliest.
+    whose = "" if predicted == explained else f" for {_one_line(explained)}"
+    head = f"{_one_line(predicted)}\t{explanation.probabilities[explanation.explained]:.6f}{whose}\t"
     if not sys.stdout.isatty():
         pairs = zip(explanation.tokens, explanation.attribution.tolist(), strict=True)
         return head + " ".join(f"{token}({value:+.2f})" for token, value in pairs)

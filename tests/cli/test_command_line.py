@@ -249,7 +249,7 @@ def test_a_report_that_fails_after_all_costs_no_table(typed, monkeypatch):
     def fail(*_, **__):
         raise EnvironmentFault("page.html cannot be written: No space left on device.")
 
-    monkeypatch.setattr("gatewise.report.write_recipes", fail)
+    monkeypatch.setattr("gatewise.report.recipes_page.write_recipes", fail)
     status, out, err = typed(*FAST, "--report", "page.html")
     assert (status, err) == (5, "error: page.html cannot be written: No space left on device.\n")
     assert out.splitlines()[-2].split()[0] == "gru"

@@ -11,7 +11,7 @@ import pytest
 import gatewise as gw
 from gatewise.classification import assess
 from gatewise.report import classification_figures as figures
-from gatewise.report import classification_page, write_classification
+from gatewise.report.classification_page import classification_page, write_classification
 
 EVIL = "<script>alert(1)</script>"
 LABELS = ("good<img src=x onerror=alert(2)>", '"bad" & </script><b>')

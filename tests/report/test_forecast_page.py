@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 import pytest
 
 from gatewise.errors import UsageError
-from gatewise.report import Told, verdict, write_backtest
+from gatewise.report import verdict
 from gatewise.report.evidence import gathered
-from gatewise.report.forecast_page import forecast_page
+from gatewise.report.forecast_page import Told, forecast_page, write_backtest
 from gatewise.report.out_of_fold import OutOfFold
 from gatewise.report.residuals import autocorrelation, in_own_units, places_in_intervals
 from gatewise.report.shown_series import said, shown_places
@@ -38,7 +38,9 @@ def table():
 
 @pytest.fixture(scope="module")
 def page(table):
-    return forecast_page(table, TOLD, made_forecast(table), made_backtest(table), made_explanation(len(table)))
+    return forecast_page(
+        table, TOLD, made_forecast(table), verdict.standing(made_backtest(table)), made_explanation(len(table))
+    )
 
 
 class TestTheVerdict:
@@ -180,8 +182,7 @@ class TestWhichSeriesAreShown:
 
 class TestThePage:
     def test_it_says_who_won_and_shows_every_number_of_the_table(self, page, table):
-        backtest = made_backtest(table)
-        found = gathered(backtest, table)
+        found = gathered(verdict.standing(made_backtest(table)), table)
         assert found.sentences[0].replace(" %", "\u00a0%") in page
         for row in found.table.rows:
             assert all(f"<td>{cell}</td>" in page for cell in row)
@@ -235,8 +236,12 @@ class TestThePage:
         evil = ['</script><script>alert("1")</script>', "<img src=x onerror=alert(1)>", "{{ 7 * 7 }}"]
         table = made_table(names=evil)
         told = Told(evil[0], {evil[1]: evil[0]}, {evil[1]: 1.0}, (evil[0],))
-        page = forecast_page(table, told, made_forecast(table), made_backtest(table), made_explanation(3))
-        plain = forecast_page(made_table(), TOLD, made_forecast(made_table()), made_backtest(made_table()))
+        page = forecast_page(
+            table, told, made_forecast(table), verdict.standing(made_backtest(table)), made_explanation(3)
+        )
+        plain = forecast_page(
+            made_table(), TOLD, made_forecast(made_table()), verdict.standing(made_backtest(made_table()))
+        )
         assert page.count("<script") == plain.count("<script")
         assert "<img src=x" not in without_plotly(page)
         assert "{{ 7 * 7 }}" in page
@@ -261,15 +266,18 @@ class TestThePage:
 
     def test_ten_thousand_series_make_no_larger_page_than_24(self):
         many, few = made_table(series=2000, length=40), made_table(series=24, length=40)
-        pages = [forecast_page(one, TOLD, made_forecast(one), made_backtest(one, windows=3)) for one in (many, few)]
+        pages = [
+            forecast_page(one, TOLD, made_forecast(one), verdict.standing(made_backtest(one, windows=3)))
+            for one in (many, few)
+        ]
         sizes = [len(page) for page in pages]
         assert abs(sizes[0] - sizes[1]) < 20_000
         assert "24 of 2,000 series are shown" in pages[0]
 
     def test_a_backtest_has_a_page_without_a_forecast(self, table, tmp_path):
-        write_backtest(tmp_path / "page.html", made_backtest(table), table, TOLD)
+        write_backtest(tmp_path / "page.html", verdict.standing(made_backtest(table)), table, TOLD)
         page = (tmp_path / "page.html").read_text(encoding="utf-8")
         assert "<h1>Backtest of sales.csv</h1>" in page
         assert "fan" not in content(page, "figures")
         with pytest.raises(UsageError, match="exists"):
-            write_backtest(tmp_path / "page.html", made_backtest(table), table, TOLD)
+            write_backtest(tmp_path / "page.html", verdict.standing(made_backtest(table)), table, TOLD)

@@ -10,7 +10,8 @@ import pytest
 
 from gatewise.errors import EnvironmentFault, UsageError
 from gatewise.recipes.airline.summary import conclusion, table
-from gatewise.report import check_target, recipes_figures, recipes_page, write_recipes, write_text
+from gatewise.report import check_target, recipes_figures, write_text
+from gatewise.report.recipes_page import recipes_page, write_recipes
 from made_results import made
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from browser import probed
-from gatewise.report import Told, recipes_page
-from gatewise.report.forecast_page import forecast_page
+from gatewise.report import verdict
+from gatewise.report.forecast_page import Told, forecast_page
+from gatewise.report.recipes_page import recipes_page
 from made_backtests import made_backtest, made_explanation, made_forecast, made_table
 from made_results import made
 
@@ -60,7 +61,7 @@ return {
 def page():
     table = made_table(names=EVIL)
     told = Told("sales.csv", {"horizon": "6 steps"}, {"fit": 1.0}, (EVIL[0],))
-    return forecast_page(table, told, made_forecast(table), made_backtest(table), made_explanation(3))
+    return forecast_page(table, told, made_forecast(table), verdict.standing(made_backtest(table)), made_explanation(3))
 
 
 @pytest.mark.parametrize(("width", "dark"), [(390, False), (1200, True)], ids=["phone, light", "desk, dark"])

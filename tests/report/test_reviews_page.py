@@ -4,7 +4,7 @@ import json
 import re
 
 from gatewise.recipes.reviews.summary import conclusion, table
-from gatewise.report import reviews_page, write_reviews
+from gatewise.report.reviews_page import reviews_page, write_reviews
 from made_results import made_reviews
 
 

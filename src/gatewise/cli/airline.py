@@ -82,7 +82,7 @@ def airline(
     results = run(room.run_recipes, recipes, options, quiet, len(recipes))
 
     def write() -> None:
-        from gatewise.report import write_recipes
+        from gatewise.report.recipes_page import write_recipes
 
         write_recipes(results, report, series=Path(data).name, force=force)  # type: ignore[arg-type]
 

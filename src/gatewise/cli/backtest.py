@@ -34,7 +34,7 @@ from gatewise.cli.table_options import (
 from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
-    from gatewise.forecasting.backtest import Backtest
+    from gatewise.report.verdict import Standing
 
 
 def backtest(
@@ -101,8 +101,11 @@ def backtest(
     with told(quiet) as progress:
         found = run(forecaster, table, **how, progress=progress)  # type: ignore[arg-type]
     seconds["training and forecasting"] = time.perf_counter() - started - seconds["reading the table"]
+    from gatewise.report.verdict import standing as standing_in
+
+    standing = standing_in(found)
     try:
-        _give(found, {"data": source, "horizon": horizon, **how, "seconds": seconds}, as_json)
+        _give(standing, {"data": source, "horizon": horizon, **how, "seconds": seconds}, as_json)
         if out is not None:
             from gatewise.cli.outputs import write_csv
 
@@ -111,10 +114,10 @@ def backtest(
         sys.stdout.flush()
     finally:
         if report is not None:
-            from gatewise.report import Told, write_backtest
+            from gatewise.report.forecast_page import Told, write_backtest
 
             settings = {"horizon": f"{horizon} steps", "cutoffs": f"{n_windows}, {step_size} apart", "refit": refit}
-            write_backtest(report, found, table, Told(Path(source).name, settings, seconds), force)
+            write_backtest(report, standing, table, Told(Path(source).name, settings, seconds), force)
     if report is not None:
         say(f"report: {report}", quiet)
 
@@ -128,11 +131,11 @@ def _refit(typed: str) -> bool | int:
     raise UsageError(f"--refit is {typed!r}: give 'every', 'first', or a whole number of at least 1.")
 
 
-def _give(found: "Backtest", about: dict[str, Any], as_json: bool) -> None:
+def _give(standing: "Standing", about: dict[str, Any], as_json: bool) -> None:
     """Print what was won and by whom."""
     from gatewise.cli import forecast_summary
 
-    content = forecast_summary.of_backtest(found)
+    content = forecast_summary.of_standing(standing)
     if as_json:
         typer.echo(forecast_summary.as_json({**about, **content}))
     else:

@@ -179,6 +179,6 @@ def _write(assessment: "Assessment", corpus: "Corpus", out: Path | None, report:
 
         write_csv(judged(assessment), out, force)
     if report is not None:
-        from gatewise.report import write_classification
+        from gatewise.report.classification_page import write_classification
 
         write_classification(assessment, report, corpus.notes, force)

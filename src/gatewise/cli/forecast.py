@@ -36,6 +36,7 @@ from gatewise.cli.table_options import (
 
 if TYPE_CHECKING:
     from gatewise.forecasting.forecaster import Forecaster
+    from gatewise.report.verdict import Standing
 
 
 def forecast(
@@ -99,19 +100,25 @@ def forecast(
         forecaster.save(model, overwrite=force)
         say(f"model: {model}", quiet)
     levels = level or [80.0, 95.0]
+    standing = None
+    if as_json or report is not None or not quiet:
+        from gatewise.report.verdict import standing_of
+
+        standing = standing_of(forecaster)
     try:
-        _give(forecaster, source, levels, (out, as_json, force, quiet), seconds)
+        _give(forecaster, standing, source, levels, (out, as_json, force, quiet), seconds)
         sys.stdout.flush()
     finally:
         # Also where stdout takes no more: a reader that goes away early must not cost the report.
         if report is not None:
-            _write_report(report, forecaster, source, levels, seconds, force)
+            _write_report(report, forecaster, standing, source, levels, seconds, force)
     if report is not None:
         say(f"report: {report}", quiet)
 
 
 def _give(
     forecaster: "Forecaster",
+    standing: "Standing | None",
     source: str,
     levels: Sequence[float],
     ways: tuple[Path | None, bool, bool, bool],
@@ -127,7 +134,7 @@ def _give(
     seconds["forecasting"] = time.perf_counter() - started
     content: dict[str, Any] = {}
     if as_json or not quiet:
-        content = forecast_summary.of_forecaster(forecaster)
+        content = forecast_summary.of_forecaster(forecaster, standing)
     if not as_json and not quiet:
         forecast_summary.tell(content)
     if out is not None or not as_json:
@@ -144,12 +151,13 @@ def _give(
 def _write_report(
     report: Path,
     forecaster: "Forecaster",
+    standing: "Standing | None",
     source: str,
     levels: Sequence[float],
     seconds: dict[str, float],
     force: bool,
 ) -> None:
-    from gatewise.report import Told, write_forecast
+    from gatewise.report.forecast_page import Told, write_forecast
 
     plan = forecaster.plan
     settings = {
@@ -158,4 +166,4 @@ def _write_report(
         "networks only": "yes" if plan.network_only else "no",
         "seed": str(plan.seed),
     }
-    write_forecast(report, forecaster, Told(Path(source).name, settings, seconds), levels, force)
+    write_forecast(report, forecaster, standing, Told(Path(source).name, settings, seconds), levels, force)

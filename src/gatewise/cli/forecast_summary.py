@@ -8,36 +8,32 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from gatewise.forecasting.backtest import Backtest
     from gatewise.forecasting.forecaster import Forecaster
+    from gatewise.report.verdict import Standing
 
 _TOO_SHORT = "The series are too short for forecasts from past cutoffs: what this forecast is worth is not known."
 
 
-def of_forecaster(forecaster: "Forecaster") -> dict[str, Any]:
+def of_forecaster(forecaster: "Forecaster", standing: "Standing | None") -> dict[str, Any]:
     """Return what is to be said of a forecaster that was fitted, as plain JSON."""
-    from gatewise.report.verdict import validation_of
-
-    explanation, validation = forecaster.explanation, validation_of(forecaster)
+    explanation = forecaster.explanation
     too_short: dict[str, Any] = {"conclusion": [_TOO_SHORT], "scores": [], "table": []}
-    scores = too_short if validation is None else of_backtest(validation)
     weights = explanation.weights.mean(axis=1).round(6).tolist()
     return {
-        **scores,
+        **(too_short if standing is None else of_standing(standing)),
         "explanation": list(explanation.sentences),
         "weights": dict(zip(explanation.methods, weights, strict=True)),
     }
 
 
-def of_backtest(backtest: "Backtest") -> dict[str, Any]:
+def of_standing(standing: "Standing") -> dict[str, Any]:
     """Return who won and every method's errors, the best first, as plain JSON."""
     from gatewise.report import verdict
 
-    standing = verdict.standing(backtest)
     headings, rows = verdict.table(standing)
     return {
         "table": [[heading.title for heading in headings], *rows],
-        "conclusion": [verdict.verdict(standing), backtest.ranking],
+        "conclusion": [verdict.verdict(standing), standing.backtest.ranking],
         "scores": [
             {"method": name, **{error: _number(values[place]) for error, values in standing.errors.items()}}
             for place, name in enumerate(standing.names)

@@ -87,7 +87,7 @@ def imdb(
     results = run(room.run_reviews, recipes, options, quiet, len(recipes) * len(splits))
 
     def write() -> None:
-        from gatewise.report import write_reviews
+        from gatewise.report.reviews_page import write_reviews
 
         write_reviews(results, report, force=force)  # type: ignore[arg-type]
 

@@ -1,7 +1,6 @@
 """What past forecasts say: the methods in order, their errors by step, what intervals held, how errors hang together."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64
@@ -13,9 +12,6 @@ from gatewise.report.out_of_fold import OutOfFold
 from gatewise.report.traces import Figure
 from gatewise.report.verdict import MODEL, Standing
 from gatewise.tables import SeriesTable
-
-if TYPE_CHECKING:
-    from gatewise.forecasting.backtest import Backtest
 
 # More lines than this are not told apart: gatewise, its networks alone, and the best of the others.
 _MOST_LINES = 7
@@ -48,17 +44,17 @@ class Evidence:
     figures: dict[str, Figure]
 
 
-def gathered(backtest: "Backtest", series: SeriesTable) -> Evidence:
+def gathered(standing: Standing, series: SeriesTable) -> Evidence:
     """Gather what a backtest says.
 
     Args:
-        backtest: The forecasts, of some of the series or all.
+        standing: How methods did, on some of the series or all.
         series: The series.
     """
-    standing = verdict.standing(backtest)
+    backtest = standing.backtest
     rows = OutOfFold.of(backtest.frame)
     places = {name: place for place, name in enumerate(rows.ids)}
-    figures, remarks = _figures(backtest, standing, rows)
+    figures, remarks = _figures(standing, rows)
     return Evidence(
         rows=rows,
         code=[places.get(name, -1) for name in series.ids.tolist()],
@@ -71,9 +67,9 @@ def gathered(backtest: "Backtest", series: SeriesTable) -> Evidence:
     )
 
 
-def _figures(backtest: "Backtest", standing: Standing, rows: OutOfFold) -> tuple[dict[str, Figure], dict[str, str]]:
+def _figures(standing: Standing, rows: OutOfFold) -> tuple[dict[str, Figure], dict[str, str]]:
     """Return the plots of all series together, and remarks on the residuals."""
-    by_step = backtest.metrics("horizon").groupby("method", sort=False)[standing.measure]
+    by_step = standing.backtest.metrics("horizon").groupby("method", sort=False)[standing.measure]
     curves = {str(name): part.to_numpy(np.float64) for name, part in by_step}
     first = [name for name in (MODEL, verdict.ALONE) if name in curves]
     others = [name for name in standing.names if name in curves and name not in first][: _MOST_LINES - len(first)]

@@ -14,7 +14,7 @@ from gatewise.report.out_of_fold import wall_clock
 from gatewise.report.page import render
 from gatewise.report.shown_series import said, shown_places
 from gatewise.report.traces import Figure
-from gatewise.report.verdict import MODEL, validation_of, written
+from gatewise.report.verdict import MODEL, Standing, written
 from gatewise.report.writing import write_text
 from gatewise.tables import SeriesTable
 from gatewise.version import __version__
@@ -22,7 +22,6 @@ from gatewise.version import __version__
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gatewise.forecasting.backtest import Backtest
     from gatewise.forecasting.explanation import Explanation
     from gatewise.forecasting.forecaster import Forecaster
 
@@ -49,13 +48,19 @@ class Told:
 
 
 def write_forecast(
-    path: str | Path, forecaster: "Forecaster", told: Told, level: Sequence[float], force: bool = False
+    path: str | Path,
+    forecaster: "Forecaster",
+    standing: Standing | None,
+    told: Told,
+    level: Sequence[float] = (80, 95),
+    force: bool = False,
 ) -> None:
     """Write the page on a forecaster that was fitted: its forecast, and how it did in its own validation.
 
     Args:
         path: The HTML file.
-        forecaster: A `gatewise.Forecaster` that was fitted.
+        forecaster: It was fitted.
+        standing: How it did, as `verdict.standing_of` says.
         told: What else the page tells.
         level: The levels of its intervals, in per cent.
         force: Whether the file may exist and be overwritten.
@@ -64,21 +69,20 @@ def write_forecast(
         UsageError: The file exists and `force` is not given, or the path is a folder.
         EnvironmentFault: The file cannot be written.
     """
-    table, validation = forecaster.fitted.table, validation_of(forecaster)
-    page = forecast_page(table, told, forecaster.predict(level=level), validation, forecaster.explanation)
-    write_text(path, page, force)
+    forecast, table = forecaster.predict(level=level), forecaster.fitted.table
+    write_text(path, forecast_page(table, told, forecast, standing, forecaster.explanation), force)
 
 
-def write_backtest(path: str | Path, backtest: "Backtest", table: SeriesTable, told: Told, force: bool = False) -> None:
-    """Write the page on a backtest; see `write_forecast`."""
-    write_text(path, forecast_page(table, told, None, backtest), force)
+def write_backtest(path: str | Path, standing: Standing, table: SeriesTable, told: Told, force: bool = False) -> None:
+    """Write the page on a backtest, given as `verdict.standing` says; see `write_forecast`."""
+    write_text(path, forecast_page(table, told, None, standing), force)
 
 
 def forecast_page(
     table: SeriesTable,
     told: Told,
     forecast: "pd.DataFrame | None",
-    backtest: "Backtest | None",
+    standing: Standing | None,
     explanation: "Explanation | None" = None,
 ) -> str:
     """Return the page as HTML.
@@ -87,10 +91,10 @@ def forecast_page(
         table: The series.
         told: What else the page tells.
         forecast: The columns ``unique_id, ds, gatewise`` and its intervals; None on a backtest's page.
-        backtest: Forecasts from past cutoffs; None where there are none, as for series that are too short.
+        standing: How methods did from past cutoffs; None where there are none, as for series that are too short.
         explanation: What was chosen, and why.
     """
-    evidence = None if backtest is None else gathered(backtest, table)
+    evidence = None if standing is None else gathered(standing, table)
     errors = np.full(len(table), np.nan) if evidence is None else evidence.standing.of_series[MODEL]
     places = shown_places(errors)
     figures = {} if evidence is None else evidence.figures

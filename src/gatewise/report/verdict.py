@@ -25,6 +25,7 @@ class Standing(NamedTuple):
     """Methods by their error from past cutoffs.
 
     Attributes:
+        backtest: The forecasts.
         names: The methods, the lowest error first.
         measure: The error that they are ordered by: ``"mase"``, or ``"mae"`` where the series have no scale for that.
         errors: Everything that is known of each, by the name it has in `Backtest.metrics`, ``(methods,)``.
@@ -35,6 +36,7 @@ class Standing(NamedTuple):
         baselines: Which of the methods are baselines.
     """
 
+    backtest: "Backtest"
     names: tuple[str, ...]
     measure: str
     errors: dict[str, Float64[np.ndarray, " methods"]]
@@ -50,10 +52,10 @@ class Standing(NamedTuple):
         return self.measure.upper()
 
 
-def validation_of(forecaster: "Forecaster") -> "Backtest | None":
-    """Return the forecasts that a forecaster was chosen by; None where its series are too short for any."""
+def standing_of(forecaster: "Forecaster") -> "Standing | None":
+    """Return how methods did in the validation that a forecaster was chosen by; None where its series are too short."""
     try:
-        return forecaster.validation
+        return standing(forecaster.validation)
     except DataError:
         return None
 
@@ -73,8 +75,8 @@ def standing(backtest: "Backtest") -> Standing:
         (grid[:, known] <= grid[:, known].min(axis=0, initial=np.inf)).mean(axis=1) if known.any() else np.zeros(0)
     )
     baselines = tuple(name for name in names if name not in {MODEL, ALONE, *backtest.networks})
-    windows = backtest.frame["cutoff"].nunique()
-    return Standing(names, measure, errors, of_series, best_for, windows, backtest.levels, baselines)
+    windows = len(backtest.scores.steps_back)
+    return Standing(backtest, names, measure, errors, of_series, best_for, windows, backtest.levels, baselines)
 
 
 def table(standing: Standing) -> Table:

@@ -71,6 +71,15 @@ class TestTheVerdict:
         assert (found.measure, found.title) == ("mae", "MAE")
         assert "has a MAE of" in verdict.verdict(found)
 
+    def test_rounding_makes_no_winner(self):
+        flat = replace(made_table(series=1), values=np.full(60, 7.0))
+        backtest = made_backtest(flat)
+        for name, noise in (("gatewise", 4e-16), ("Naive", 0.0), ("ETS", 1.0), ("local", 1.0)):
+            backtest.scores.forecasts[name][:] = 7.0 + noise
+        assert verdict.verdict(verdict.standing(backtest)).startswith(
+            "Naive, a baseline, is as good as gatewise here: from 12 past cutoffs both have a MAE of 0;"
+        )
+
     def test_one_cutoff_is_one(self, table):
         assert "from 1 past cutoff " in verdict.verdict(verdict.standing(made_backtest(table, windows=1)))
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MODEL = "gatewise"
 ALONE = "gatewise-network"
 
+# Errors that differ by less than this share of their scale differ by rounding.
+_SAME = 1e-9
+
 _METHOD = Heading("method", "gatewise is what is forecast: networks and baselines, weighed by their past errors.")
 _BEST = Heading("best for", "Share of the series on which no other row has a lower error.")
 
@@ -125,20 +128,27 @@ def verdict(standing: Standing) -> str:
         return f"From {cutoffs} nothing is known that gatewise could be compared with."
     if baseline is None:
         return f"From {cutoffs} gatewise has a {standing.title} of {error[MODEL]}{networks}."
+    if error[baseline] == error[MODEL] or abs(errors[baseline] - errors[MODEL]) <= _SAME * _size(standing):
+        return (
+            f"{baseline}, a baseline, is as good as gatewise here: from {cutoffs} both have a {standing.title} of "
+            f"{error[baseline]}{networks}."
+        )
     if errors[baseline] < errors[MODEL]:
         return (
             f"A baseline is better here: from {cutoffs} {baseline} has a {standing.title} of {error[baseline]}, gatewise "
-            f"{error[MODEL]}{networks}."
-        )
-    if errors[baseline] == errors[MODEL]:
-        return (
-            f"{baseline}, a baseline, is as good as gatewise here: from {cutoffs} both have a {standing.title} of "
             f"{error[MODEL]}{networks}."
         )
     return (
         f"gatewise is better than every baseline here: from {cutoffs} it has a {standing.title} of {error[MODEL]}, the best "
         f"baseline, {baseline}, {error[baseline]}{networks}."
     )
+
+
+def _size(standing: Standing) -> float:
+    """Return what an error is small beside: of a scaled one 1, else the usual size of the values."""
+    if standing.measure == "mase":
+        return 1.0
+    return float(np.nanmean(np.abs(standing.backtest.scores.actual)))
 
 
 def written(error: float, measure: str) -> str:

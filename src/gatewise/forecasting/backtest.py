@@ -13,7 +13,7 @@ from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
 from gatewise.forecasting.forecaster import Forecaster
 from gatewise.forecasting.frames import backtest_frame, level_name
-from gatewise.forecasting.judgement import Judged, judge, widths_at
+from gatewise.forecasting.judgement import Judged, errors_with, judge, widths_at
 from gatewise.forecasting.leaks import refuse_leaks
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import (
@@ -159,8 +159,14 @@ def backtest_of(
     half = {
         name: np.stack([widths_at(rolled.actual - forecast, rolled, int(b), panel, every) for b in back])
         for name, forecast in made.items()
-        if few or name == "gatewise"
+        if few and name in rolled.names
     }
+    for name, weights in (("gatewise", judged.weights), ("gatewise-network", judged.network_weights)):
+        if name == "gatewise" or (few and name in made):
+            errors = (errors_with(rolled, made[name], weight) for weight in weights[windows])
+            half[name] = np.stack(
+                [widths_at(error, rolled, int(b), panel, every) for error, b in zip(errors, back, strict=True)]
+            )
     counted = {name: forecast[windows] for name, forecast in made.items()}
     columns = {"y": rolled.actual[windows], "gatewise": counted["gatewise"]}
     for place, level in enumerate(levels):

@@ -1,21 +1,24 @@
 """Intervals around forecasts from errors made before: how large an error is, and how much larger the next may be.
 
 Split conformal prediction with a scale (Lei and others 2018, "Distribution-free predictive inference for regression",
-section 5.2): an error is compared with the size that errors of its series and its step of the horizon have in the *other*
-windows, and an interval is that size times the conformal quantile of these comparisons. Since the size is estimated
-without the error that it is compared with, few windows give wide intervals by themselves. All comparisons of all series
-share a quantile, as one series seldom has the 19 that a level of 95 per cent needs.
+section 5.2): an error is compared with the size that errors of its series and its step of the horizon have in *other* windows,
+and an interval is that size times the conformal quantile of these comparisons. Since the size is estimated without the
+error that it is compared with, and those made at the same time, few windows give wide intervals by themselves. All
+comparisons of all series share a quantile, as one series seldom has the 19 that a level of 95 per cent needs.
 """
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 # The size of a series' errors is drawn to that of all series as if they were so many windows of its own.
 _SHARED_WINDOWS = 2.0
+# The errors at the steps of one window are much alike.
+_FREEDOM_OF_A_WINDOW = 3.0
 
 
 def half_widths(
     errors: Float64[np.ndarray, "windows series horizon"],
+    steps_back: Int64[np.ndarray, " windows"],
     scale: Float64[np.ndarray, " series"],
     levels: Float64[np.ndarray, " levels"],
 ) -> Float64[np.ndarray, "series horizon levels"]:
@@ -23,6 +26,7 @@ def half_widths(
 
     Args:
         errors: Of forecasts that were made in the same way, NaN where not known.
+        steps_back: Their cutoffs. Windows that forecast the same times err alike, and are not compared with each other.
         scale: The units of each series, above 0.
         levels: In per cent.
 
@@ -34,15 +38,33 @@ def half_widths(
     if not known.any():
         return np.full((*errors.shape[1:], len(levels)), np.nan)
     usual = _usual(sizes, known)
-    squares = np.where(known, sizes, 0.0) ** 2
-    total, count = squares.sum(axis=0), known.sum(axis=0).astype(np.float64)
-    drawn = lambda total, count: np.sqrt((total + _SHARED_WINDOWS * usual**2) / (count + _SHARED_WINDOWS))  # noqa: E731
-    tiny = np.finfo(np.float64).tiny
-    compared = np.where(known, sizes / (drawn(total - squares, np.maximum(count - 1, 0)) + tiny), np.nan)
-    pooled = np.sort(compared[known])
+    squares, counted = np.where(known, sizes, 0.0) ** 2, known.astype(np.float64)
+    horizon, windows = errors.shape[2], len(errors)
+    apart = (np.abs(steps_back[:, None] - steps_back) >= horizon).astype(np.float64)
+    # Windows that overlap count as one.
+    independent = min(float(np.ptp(steps_back)) / horizon + 1, windows)
+    share = independent / windows
+    others = _drawn(share * np.tensordot(apart, squares, 1), share * np.tensordot(apart, counted, 1), usual)
+    pooled = np.sort((sizes / others)[known])
     at = np.ceil((len(pooled) + 1) * levels / 100 - 1e-9).astype(np.int64)
     quantiles = pooled[np.minimum(at, len(pooled)) - 1]
-    return drawn(total, count)[..., None] * scale[:, None, None] * quantiles
+    if not apart.any():
+        quantiles = quantiles * _student(levels, _FREEDOM_OF_A_WINDOW * independent * known.any(axis=(0, 2)).sum())
+    own = _drawn(share * squares.sum(axis=0), share * counted.sum(axis=0), usual)
+    return own[..., None] * scale[:, None, None] * quantiles
+
+
+def _student(levels: Float64[np.ndarray, " levels"], freedom: float) -> Float64[np.ndarray, " levels"]:
+    """Return how much wider intervals are for a size that was estimated from so few errors, these among them."""
+    from scipy import stats
+
+    tails = (1 + levels / 100) / 2
+    return stats.t.ppf(tails, freedom) / stats.norm.ppf(tails)
+
+
+def _drawn(total: np.ndarray, count: np.ndarray, usual: Float64[np.ndarray, " horizon"]) -> np.ndarray:
+    """Return the root mean square of a series' errors at each step, drawn to the usual one; above 0."""
+    return np.sqrt((total + _SHARED_WINDOWS * usual**2) / (count + _SHARED_WINDOWS)) + np.finfo(np.float64).tiny
 
 
 def half_widths_of_movement(

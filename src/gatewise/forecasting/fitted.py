@@ -14,7 +14,7 @@ from gatewise.forecasting.baseline_methods import baseline_forecast
 from gatewise.forecasting.combination import combined
 from gatewise.forecasting.explanation import Explanation
 from gatewise.forecasting.global_networks import TrainedNetworks
-from gatewise.forecasting.judgement import Judged
+from gatewise.forecasting.judgement import Judged, errors_with
 from gatewise.forecasting.network_methods import by_name
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
@@ -103,7 +103,7 @@ class Fitted:
         Where no series is long enough for one, from how far series go in a step; NaN for series of a single value.
         """
         past = self.rolled.steps_back > 0
-        errors = (self.rolled.actual - self.judged.forecasts)[past]
+        errors = errors_with(self.rolled, self.judged.forecasts, self.weights)[past]
         if np.isfinite(errors).any():
-            return half_widths(errors, self.scale, levels)
+            return half_widths(errors, self.rolled.steps_back[past], self.scale, levels)
         return half_widths_of_movement(self.panel.values, self.rolled.horizon, levels)

@@ -131,6 +131,25 @@ def usual_weights(names: tuple[str, ...], networks: Bool[np.ndarray, " methods"]
     return weights / weights.sum()
 
 
+def errors_with(
+    rolled: Rolled,
+    made: Float64[np.ndarray, "windows series horizon"],
+    weights: Float64[np.ndarray, "methods series"],
+) -> Float64[np.ndarray, "windows series horizon"]:
+    """Return the sizes of errors that a forecast with these weights is to expect.
+
+    Midway between two that are known. The errors that were made had weights from fewer errors than there are now, and are
+    larger; those that these weights would have had are smaller, as the weights were learned from them.
+
+    Args:
+        rolled: The forecasts of all methods.
+        made: The forecasts that were made of them, each with the weights of then.
+        weights: The weights of now.
+    """
+    now = np.stack([combined(rolled.forecasts[:, window], weights) for window in range(len(rolled.steps_back))])
+    return (np.abs(rolled.actual - now) + np.abs(rolled.actual - made)) / 2
+
+
 def widths_at(
     errors: Float64[np.ndarray, "windows series horizon"],
     rolled: Rolled,
@@ -141,7 +160,7 @@ def widths_at(
     """Return how far the intervals of a cutoff reach, from the errors that were known there."""
     known = np.where(rolled.known_at(steps_back), errors, np.nan)
     scale = series_scale(values_until(panel, steps_back), panel.season_length)
-    return half_widths(known, scale, levels)
+    return half_widths(known, rolled.steps_back, scale, levels)
 
 
 def series_scale(values: Float64[np.ndarray, "series time"], season_length: int) -> Float64[np.ndarray, " series"]:

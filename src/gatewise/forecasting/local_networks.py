@@ -358,7 +358,10 @@ def _built(networks: LocalNetworks, look_back: int, outputs: int) -> Any:
                         units, return_sequences=not last, stateful=networks.stateful
                     )
                 )
-        model = keras.Sequential([*layers, keras.layers.Dense(outputs)], name="local_networks")
+        # It begins with the forecast that it is to correct.
+        small = keras.initializers.VarianceScaling(0.01)
+        head = keras.layers.Dense(outputs, kernel_initializer=small)
+        model = keras.Sequential([*layers, head], name="local_networks")
     if not getattr(model, "compiled", False):
         model.compile(keras.optimizers.Adam(networks.learning_rate), networks.loss)
     return model

@@ -13,6 +13,9 @@ MOST_ROWS = 512
 _FAR = 8.0
 # A series with fewer windows than this whose targets are all known also learns from those with some known.
 _FEW = 4
+# A window is seen relative to the level that exponential smoothing finds in it, with these rates: of the level, and of changes
+# since the season before.
+_LEVEL, _CHANGES = 0.5, 0.2
 
 
 class Samples(NamedTuple):
@@ -32,8 +35,8 @@ class Samples(NamedTuple):
 def samples_of(glasses: Glasses, values: Float64[np.ndarray, "series time"], look_back: int, horizon: int) -> Samples:
     """Cut series into windows and what followed them.
 
-    A window holds values as the glasses show them; unless they are differences it is relative to its last value, and so
-    are its targets. A target that is missing gives its row no weight.
+    A window holds values as the glasses show them, relative to the level at its end, and so do its targets. A target that is
+    missing gives its row no weight.
 
     Args:
         glasses: How the series are seen.
@@ -85,5 +88,13 @@ def _windows(
     whole = filled(seen)
     places = np.maximum(origins[:, None] + np.arange(1 - look_back, 1), 0)
     windows = whole[:, places]
-    base = np.where(glasses.differences[:, None], 0.0, windows[:, :, -1])
+    base = np.where(
+        glasses.differences[:, None], windows @ _smoothing(_CHANGES, look_back), windows @ _smoothing(_LEVEL, look_back)
+    )
     return np.clip(windows - base[..., None], -_FAR, _FAR), base
+
+
+def _smoothing(rate: float, look_back: int) -> Float64[np.ndarray, " look_back"]:
+    """Return the weights of exponential smoothing over a window, which sum to 1."""
+    weights = (1 - rate) ** np.arange(look_back - 1, -1, -1)
+    return weights / weights.sum()

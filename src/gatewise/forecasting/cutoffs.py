@@ -4,9 +4,9 @@ import numpy as np
 
 from gatewise.forecasting.panel import Panel
 
-# Cutoffs of a single series' validation, by mode; with so many each level of an interval has errors enough.
-MOST_LOCAL = {"fast": 24, "best": 48}
-MOST_GLOBAL = {"fast": 6, "best": 12}
+# Cutoffs of a validation at most, by mode: of a few series, each with weights of its own, and of many.
+MOST_CUTOFFS_OF_FEW = {"fast": 24, "best": 48}
+MOST_CUTOFFS = {"fast": 6, "best": 12}
 
 
 def validation_cutoffs(panel: Panel, horizon: int, most: int) -> list[int]:

@@ -22,7 +22,7 @@ from gatewise.forecasting.frames import bounds_columns, forecast_frame
 from gatewise.forecasting.judgement import judge, series_scale
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import (
-    all_local,
+    are_few,
     baseline_methods,
     most_cutoffs,
     network_methods,
@@ -142,7 +142,7 @@ class Forecaster:
         refuse_covariates(table)
         networks = networks_for(self.plan, panel)
         back = [*validation_cutoffs(panel, self.plan.horizon, most_cutoffs(self.plan, panel, networks)), 0]
-        trainers = network_methods(self.plan, networks, refit=all_local(networks), last=0)
+        trainers = network_methods(self.plan, networks, refit=are_few(panel, networks), last=0)
         baselines, named, notes = baseline_methods(self.plan, panel, len(back), least=min(len(back), 2))
         rolled = roll([*baselines, *trainers], panel, self.plan.horizon, back, progress or _silent)
         judged = judge(rolled, panel, self.plan.network_only)

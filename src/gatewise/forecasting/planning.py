@@ -14,7 +14,7 @@ from gatewise.forecasting.baseline_methods import (
     seconds_of,
     usual_baselines,
 )
-from gatewise.forecasting.cutoffs import MOST_GLOBAL, MOST_LOCAL
+from gatewise.forecasting.cutoffs import MOST_CUTOFFS, MOST_CUTOFFS_OF_FEW
 from gatewise.forecasting.fitted import Mode, Plan
 from gatewise.forecasting.global_networks import Networks
 from gatewise.forecasting.local_networks import LocalNetworks
@@ -71,15 +71,18 @@ def _networks(given: Any) -> Networks:
     return LocalNetworks(name=getattr(given, "__name__", "own"), build=given)
 
 
-def all_local(networks: Sequence[Networks]) -> bool:
-    """Return whether every network knows one series only, so that a training at each cutoff is another series to it."""
-    return all(isinstance(one, LocalNetworks) for one in networks)
+def are_few(panel: Panel, networks: Sequence[Networks]) -> bool:
+    """Return whether there is time for many cutoffs, and for fresh weights at each.
+
+    A network that knows one series only does not take longer for another cutoff than for another series: of these it is to be
+    few.
+    """
+    return len(panel) < MANY_SERIES and all(isinstance(one, LocalNetworks) for one in networks)
 
 
 def most_cutoffs(plan: Plan, panel: Panel, networks: Sequence[Networks]) -> int:
     """Return from how many cutoffs there are forecasts to choose by, at most."""
-    few = all_local(networks) and len(panel) < MANY_SERIES
-    return (MOST_LOCAL if few else MOST_GLOBAL)[mode_for(plan, panel)]
+    return (MOST_CUTOFFS_OF_FEW if are_few(panel, networks) else MOST_CUTOFFS)[mode_for(plan, panel)]
 
 
 def network_methods(

@@ -1,0 +1,130 @@
+"""What methods weigh, and how wide intervals are, in numbers that can be followed by hand."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gatewise.forecasting.bands import half_widths, half_widths_of_movement
+from gatewise.forecasting.combination import combined, weights_from
+from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
+from gatewise.forecasting.judgement import better_alone, series_scale, usual_weights
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.rolling import Rolled, actual_after
+
+
+def test_where_nothing_is_known_the_prior_decides():
+    weights = weights_from(np.full((2, 3, 4, 5), np.nan), np.array([3.0, 1.0]))
+    np.testing.assert_array_equal(weights, np.repeat([[0.75], [0.25]], 4, axis=1))
+
+
+def test_weights_fall_with_the_fourth_power_of_the_error_drawn_to_equal_ones():
+    errors = np.stack([np.full((4, 1, 2), 1.0), np.full((4, 1, 2), 1.2)])
+    weights = weights_from(errors, np.array([1.0, 1.0]))[:, 0]
+    # Eight errors, relative to their mean of 1.1, and eight times 1.
+    drawn = (8 * np.array([1.0, 1.2]) / 1.1 + 8) / 16
+    expected = drawn**-4.0
+    np.testing.assert_allclose(weights, expected / expected.sum())
+    assert weights[0] > weights[1]
+
+
+def test_the_more_is_known_the_further_weights_are_from_equal():
+    few, many = (
+        weights_from(np.stack([np.full((count, 1, 2), 1.0), np.full((count, 1, 2), 1.2)]), np.ones(2))[0, 0]
+        for count in (1, 40)
+    )
+    assert 0.5 < few < many < 1
+    overlapping = weights_from(np.stack([np.full((40, 1, 2), 1.0), np.full((40, 1, 2), 1.2)]), np.ones(2), overlap=40.0)
+    assert overlapping[0, 0] == pytest.approx(few)
+
+
+def test_a_method_far_behind_is_left_out():
+    errors = np.stack([np.full((30, 1, 2), size) for size in (1.0, 1.1, 9.0)])
+    weights = weights_from(errors, np.ones(3))[:, 0]
+    assert weights[2] == 0
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_a_series_with_few_errors_goes_by_the_others():
+    errors = np.ones((2, 6, 50, 4))
+    errors[1] = 1.3
+    errors[0, :, 0], errors[1, :, 0] = 1.3, 1.0
+    errors[:, 1:, 0] = np.nan
+    weights = weights_from(errors, np.ones(2))
+    assert weights[0, 0] > 0.5
+    assert weights[0, 0] < weights[0, 1]
+
+
+def test_a_method_without_a_forecast_is_left_out_of_the_mean():
+    forecasts = np.array([[[1.0, 2.0]], [[3.0, np.nan]]])
+    np.testing.assert_array_equal(combined(forecasts, np.array([[0.5], [0.5]])), [[2.0, 2.0]])
+    assert np.isnan(combined(np.full((2, 1, 1), np.nan), np.array([[0.5], [0.5]]))).all()
+
+
+def test_networks_weigh_half_where_nothing_is_known():
+    names = ("Naive", "ETS", "local")
+    np.testing.assert_allclose(usual_weights(names, np.array([False, False, True])), [0.05, 0.45, 0.5])
+
+
+def test_intervals_cover_what_they_promise():
+    """Errors of many normal series, each of a size of its own, from windows that do not overlap."""
+    random = np.random.default_rng(0)
+    size = random.uniform(0.1, 10, (400, 1))
+    errors = random.standard_normal((9, 400, 3)) * size
+    levels = np.array([50.0, 80.0, 95.0])
+    half = half_widths(errors[:8], np.arange(8) * 3, np.ones(400), levels)
+    inside = np.abs(errors[8, ..., None]) <= half
+    np.testing.assert_allclose(inside.mean(axis=(0, 1)), levels / 100, atol=0.03)
+    # A large series has wide intervals of its own, without a scale that says so.
+    assert np.corrcoef(half[:, 0, 1], size[:, 0])[0, 1] > 0.8
+
+
+def test_intervals_are_in_the_units_of_the_series():
+    errors = np.random.default_rng(0).standard_normal((5, 2, 3))
+    back, levels = np.arange(5) * 3, np.array([80.0])
+    half = half_widths(errors, back, np.ones(2), levels)
+    larger = half_widths(errors * [[2.0], [7.0]], back, np.array([2.0, 7.0]), levels)
+    np.testing.assert_allclose(larger, half * [[[2.0]], [[7.0]]])
+
+
+def test_few_errors_at_the_same_time_make_intervals_wider():
+    errors = np.ones((2, 1, 4))
+    half = half_widths(errors, np.array([5, 4]), np.ones(1), np.array([80.0]))
+    # Two windows, a step apart of four: 1.25 independent ones, with three degrees of freedom each.
+    wider = stats.t.ppf(0.9, 3.75) / stats.norm.ppf(0.9)
+    np.testing.assert_allclose(half, np.full((1, 4, 1), wider))
+
+
+def test_without_errors_intervals_go_as_a_random_walk():
+    half = half_widths_of_movement(np.array([[1.0, 3.0, 1.0], [np.nan, np.nan, 5.0]]), 4, np.array([95.0]))
+    np.testing.assert_allclose(half[0, :, 0], 2 * np.sqrt([1, 2, 3, 4]) * stats.t.ppf(0.975, 2))
+    assert np.isnan(half[1]).all()
+
+
+def test_a_scale_is_never_nothing():
+    values = np.array([[1.0, 2.0, 1.0, 2.0], [7.0, 7.0, 7.0, 7.0], [0.0, 0.0, 0.0, 0.0], [1.0, 2.0, 4.0, 7.0]])
+    np.testing.assert_allclose(series_scale(values, 2), [1.0, 7e-9, 1e-9, 4.0])
+
+
+def test_a_method_is_alone_only_beyond_noise():
+    random = np.random.default_rng(0)
+    panel = Panel(random.standard_normal((2, 60)), 1)
+    back = np.arange(24, 0, -1)
+    actual = actual_after(panel, 1, back)
+    good = actual + 0.1 * random.standard_normal(actual.shape)
+    bad = actual + random.standard_normal(actual.shape)
+    forecasts = np.stack([good, bad])
+    forecasts[:, :, 1] = bad[:, 1]
+    rolled = Rolled(("good", "bad"), np.array([False, True]), back, forecasts, actual)
+    mixed = forecasts.mean(axis=0)
+    both, only_bad = np.array([True, True]), np.array([False, True])
+    assert better_alone(rolled, mixed, 1, both).tolist() == [0, -1]
+    assert better_alone(rolled, mixed, 1, only_bad).tolist() == [-1, -1]
+    assert better_alone(rolled, mixed[:6], 18, both).tolist() == [-1, -1]
+
+
+def test_cutoffs():
+    assert backtest_cutoffs(12, 3, 2) == [16, 14, 12]
+    assert validation_cutoffs(Panel(np.ones((1, 144)), 12), 12, 4) == [48, 36, 24, 12]
+    assert validation_cutoffs(Panel(np.ones((1, 144)), 12), 12, 100)[0] == 48
+    assert validation_cutoffs(Panel(np.ones((1, 10)), 12), 12, 4) == []
+    assert validation_cutoffs(Panel(np.ones((1, 14)), 1), 6, 4) == [6]

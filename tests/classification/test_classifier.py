@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import gatewise as gw
-from classification.made_texts import SAYS, made
-from gatewise.classification.fitting import best_f1
+from gatewise.classification.thresholds import best_f1
+from made_texts import SAYS, made
 
 SMALL = gw.Network(units=8, embedding=8, epochs=12, learning_rate=0.02, batch_texts=10, chunk=16, members=2)
 
@@ -130,3 +130,21 @@ def test_the_best_threshold_is_that_of_all_thresholds():
         return 2 * (given & truth).sum() / (given.sum() + truth.sum())
 
     assert f1(best_f1(truth, chances)) == max(map(f1, np.arange(0, 1, 0.005)))
+
+
+def test_arguments_are_as_scikit_learn_asks_for_them():
+    classifier = gw.TextClassifier(minutes=3, network=())
+    again = type(classifier)(**classifier.get_params()).set_params(minutes=4)
+    assert (again.minutes, again.network, again.seed) == (4, (), 0)
+    with pytest.raises(
+        gw.errors.UsageError, match=r"^TextClassifier has no 'epochs': its arguments are network, minutes,"
+    ):
+        classifier.set_params(epochs=3)
+
+
+def test_many_texts_are_asked_in_parts_in_their_order(trained):
+    classifier, texts, *_ = trained
+    many = texts * 20
+    assert len(many) > 2 * 2048
+    few = classifier.predict_proba(texts)
+    np.testing.assert_allclose(classifier.predict_proba(many), np.tile(few, (20, 1)), atol=1e-5)

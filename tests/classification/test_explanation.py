@@ -46,7 +46,7 @@ def test_what_stands_twice_counts_half_in_each_place(linear):
 @pytest.mark.parametrize("label", ["bad", "odd"])
 def test_the_gradient_of_networks_is_that_of_the_log_odds_by_factors_of_tokens(networks, label):
     found = networks.explain(TEXT, label)
-    numbers = networks._numbers([TEXT])
+    words = networks.vocabulary_.encode([TEXT]).words
     place = found.classes.index(label)
 
     def odds(token, step):
@@ -54,7 +54,7 @@ def test_the_gradient_of_networks_is_that_of_the_log_odds_by_factors_of_tokens(n
         for member in networks.network_.model.trained:
             reader = networks.network_.model.reader(member.kind)
             reader.put(member.weights)
-            packs = reader.one_text(numbers)
+            packs = reader.one_text(words)
             factors = np.ones(packs.words.size, np.float32)
             factors[token] += step
             outputs = reader.network({**packs.inputs(), "factors": factors.reshape(packs.words.shape)})

@@ -69,7 +69,7 @@ def test_a_logistic_regression_is_the_one_of_a_plain_optimizer():
 def test_the_ratio_is_that_of_wang_and_manning():
     matrix = sparse.csr_array(np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0]], np.float32))
     ratio = naive_bayes_ratio(matrix, np.array([1.0, 1, 0]), np.array([0.0, 0, 1]))
-    p, q = np.array([3, 2, 2, 1]), np.array([1, 2, 2, 1])
+    p, q = np.array([4, 3, 3, 2]), np.array([2, 3, 3, 2])
     np.testing.assert_allclose(ratio[:3], np.log(p[:3] / p.sum() / (q[:3] / q.sum())), rtol=1e-6)
     assert ratio[3] == 0
 

@@ -3,14 +3,16 @@
 ::
 
     classifier      `TextClassifier`                         specification  its options
+    asking          probabilities of many texts
     given_texts     a corpus, or texts and labels, checked
     fitting         one run, from words to a combination     folds          which texts are held out together
     ngrams, linear, sparse_logistic    the linear model
     members         several networks, each without one fold
-    readers         how a network reads and is trained       packing        texts as rows of one shape
-    chunk_network   gatewise's own network                   word_vectors, vector_files   where its embedding begins
+    lessons         what networks are trained with
+    chunk_reader, row_reader   how they read and are trained packing        texts as rows of one shape
+    chunk_network, pairs   gatewise's own network            word_vectors, vector_files   where its embedding begins
     targets         what it is trained towards
-    combination     scores of models to probabilities        held_out, scores   what these are worth
+    combination, thresholds   scores to decisions            held_out, scores   what these are worth
     assessment      a classifier beside the truth            class_scores   scores of classes, curves
     explanation     what each token adds
 

@@ -16,7 +16,8 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
     """Packs of chunks in, numbers for each text of a pack out.
 
     Each chunk is read by itself; over all words of a text the outputs are pooled twice, by their maximum and by their
-    sum divided by the root of the number of words, which lets long texts speak louder than a mean would.
+    sum divided by the root of the number of words, which lets long texts speak louder than a mean would. Pairs of
+    neighbouring words are not walked along: they have short vectors of their own, which are summed likewise.
 
     Args:
         sizes: Rows of the tables of words and of pairs of words (0 for none).
@@ -29,7 +30,7 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
         words, pairs = sizes
         self.spec = spec
         self.words = layers.Embedding(words, spec.embedding, name="words")
-        self.pairs = layers.Embedding(pairs, spec.embedding, name="pairs") if pairs else None
+        self.pairs = layers.Embedding(pairs, spec.bigram_embedding, name="pairs") if pairs else None
         kind = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}[spec.cell]
         self.walk = layers.Bidirectional(kind(spec.units, return_sequences=True), name="walk")
         self.input_dropout = layers.SpatialDropout1D(spec.embedding_dropout, name="input_dropout")
@@ -44,7 +45,7 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
         if self.pairs is not None:
             self.pairs.build(None)
         self.walk.build((None, steps, self.spec.embedding))
-        self.out.build((None, 4 * self.spec.units))
+        self.out.build((None, 4 * self.spec.units + (self.spec.bigram_embedding if self.pairs is not None else 0)))
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -57,29 +58,37 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
         # Adam moves every weight by about the learning rate, whatever its gradient: a table that is multiplied by a
         # number is learnt so many times as fast.
         read = self.words(ids) * self.spec.embedding_rate
-        if self.pairs is not None:
-            read = read + self.pairs(ops.reshape(inputs["pairs"], (-1, steps))) * self.spec.embedding_rate
+        factors = None
         if "factors" in inputs:
             # Ones, by which an explanation asks how much each token counts.
-            read = read * ops.reshape(inputs["factors"], (-1, steps))[..., None]
+            factors = ops.reshape(inputs["factors"], (-1, steps))[..., None]
+            read = read * factors
         if training and self.spec.word_dropout:
             drawn = keras.random.uniform(ops.shape(counted), seed=self.seeds)
             read = read * ops.cast(drawn > self.spec.word_dropout, "float32")
         if self.spec.embedding_dropout:
             read = self.input_dropout(read, training=training)
         found = self.walk(read, mask=real, training=training)
-        pooled = self._pool(found, counted, texts, chunks)
+        pairs = None
+        if self.pairs is not None:
+            vectors = self.pairs(ops.reshape(inputs["pairs"], (-1, steps))) * counted
+            if factors is not None:
+                # A pair belongs to both of its words.
+                vectors = vectors * (factors + ops.reshape(ops.roll(ops.reshape(factors, (-1,)), 1), factors.shape)) / 2
+            pairs = ops.sum(vectors, axis=1)
+        pooled = self._pool(found, counted, pairs, texts)
         outputs = self.out(self.dropout(pooled, training=training))
         return ops.reshape(outputs, (-1, chunks, outputs.shape[-1]))
 
-    def _pool(self, found: Any, counted: Any, texts: Any, chunks: int) -> Any:
+    def _pool(self, found: Any, counted: Any, pairs: Any, texts: Any) -> Any:
         """Pool over the words of each text, and one place for chunks that are of none, which is cut off."""
-        packs = ops.shape(texts)[0]
+        packs, chunks = ops.shape(texts)[0], texts.shape[1]
         places = ops.reshape(texts + ops.arange(packs, dtype="int32")[:, None] * (chunks + 1), (-1,))
         number = packs * (chunks + 1)
         highest = ops.max(ops.where(counted > 0, found, _LOWEST), axis=1)
         highest = ops.maximum(ops.segment_max(highest, places, number), _LOWEST)
-        sums = ops.segment_sum(ops.sum(found * counted, axis=1), places, number)
+        sums = ops.sum(found * counted, axis=1)
+        sums = ops.segment_sum(sums if pairs is None else ops.concatenate([sums, pairs], axis=-1), places, number)
         words = ops.segment_sum(ops.sum(counted, axis=1), places, number)
         pooled = ops.concatenate([highest, sums / ops.sqrt(ops.maximum(words, 1.0))], axis=-1)
         pooled = ops.reshape(pooled, (-1, chunks + 1, pooled.shape[-1]))

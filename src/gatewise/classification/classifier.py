@@ -1,28 +1,29 @@
 """`TextClassifier`: labelled texts in, calibrated probabilities out."""
 
+import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
 from gatewise.classification import saved
-from gatewise.classification.fitting import Fitted, Part, Plan, Progress, run
+from gatewise.classification.asking import PartOfClassifier, ask, scores_of
+from gatewise.classification.fitting import Fitted, Plan, Progress, run
 from gatewise.classification.given_texts import as_given, as_texts, importances, truth_of
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
-from gatewise.classification.readers import Texts as Numbers
 from gatewise.classification.specification import Calibration, Linear, Network, Validation, as_spec
 from gatewise.datasets import Corpus
-from gatewise.datasets.text import Texts
-from gatewise.datasets.text.wording import short
+from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
     from gatewise.classification.explanation import Explanation
 
-NETWORKS = (Network(),)
+# They take turns, so that what one overlooks another may see.
+NETWORKS = (Network(bigrams=100_000), Network(cell="gru", units=80, chunk=40, word_dropout=0.3, bigrams=100_000))
 
 
 class TextClassifier:
@@ -103,15 +104,19 @@ class TextClassifier:
 
     def predict_proba(self, texts: Any) -> Float64[np.ndarray, "samples classes"]:
         """Return the probability of each class for each text, in the order of `classes_`."""
-        numbers = self._numbers(texts)
-        asked = {LINEAR: self._fitted.linear, NETWORK: self._fitted.network}
-        return _probabilities([asked[name] for name in self._fitted.asked], self._fitted.combination, numbers)
+        self._check_fitted()
+        fitted = self._fitted
+        parts = {LINEAR: fitted.linear, NETWORK: fitted.network}
+        models = [parts[name].model for name in fitted.asked]  # type: ignore[union-attr]
+        return ask(fitted.vocabulary, models, fitted.combination, as_texts(texts))
 
     def probabilities_of_parts(self, texts: Any) -> dict[str, Float64[np.ndarray, "samples classes"]]:
         """Return what `predict_proba` returns as "combined", and that of "linear" and "network" alone; each is asked once."""
-        numbers, fitted = self._numbers(texts), self._fitted
+        self._check_fitted()
+        fitted = self._fitted
         parts = {name: part for name, part in ((LINEAR, fitted.linear), (NETWORK, fitted.network)) if part is not None}
-        scores = {name: _scores(part, numbers).astype(np.float64) for name, part in parts.items()}
+        found = scores_of(fitted.vocabulary, [part.model for part in parts.values()], as_texts(texts))
+        scores = dict(zip(parts, found, strict=True))
         combined = fitted.combination.probabilities(np.stack([scores[name] for name in fitted.asked]))
         alone = {name: part.combination.probabilities(scores[name][None]) for name, part in parts.items()}
         return {COMBINED: combined, **alone}
@@ -163,6 +168,27 @@ class TextClassifier:
         if self.multi_label_:
             return float((found == truth).all(axis=1).mean())
         return float((found == self.classes_[truth.argmax(axis=1)]).mean())
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments, as scikit-learn asks for them."""
+        return {
+            name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters if name != "self"
+        }
+
+    def set_params(self, **params: Any) -> "TextClassifier":
+        """Change arguments, as scikit-learn does; they count from the next `fit` on.
+
+        Raises:
+            UsageError: There is no such argument.
+        """
+        strange = sorted(set(params) - set(self.get_params()))
+        if strange:
+            raise UsageError(
+                f"TextClassifier has no {listed(strange)}: its arguments are {', '.join(self.get_params())}."
+            )
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
         """Save the classifier as a folder without code.
@@ -225,17 +251,12 @@ class TextClassifier:
         self.classes_ = classes
         self.multi_label_ = fitted.held_out.several
         self.vocabulary_ = fitted.vocabulary
-        self.linear_ = PartOfClassifier(fitted.linear, self._numbers)
-        self.network_ = None if fitted.network is None else PartOfClassifier(fitted.network, self._numbers)
+        self.linear_ = PartOfClassifier(fitted.linear, fitted.vocabulary)
+        self.network_ = None if fitted.network is None else PartOfClassifier(fitted.network, fitted.vocabulary)
         self.validation_: HeldOut = fitted.held_out
         self.thresholds_ = fitted.thresholds
         self.seconds_ = fitted.seconds
         self.notes_ = fitted.notes
-
-    def _numbers(self, texts: Any) -> Numbers:
-        self._check_fitted()
-        encoded = self.vocabulary_.encode(as_texts(texts))
-        return Numbers(encoded.words, encoded.bigrams)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "_fitted"):
@@ -246,33 +267,6 @@ class TextClassifier:
             return "<TextClassifier, not fitted>"
         networks = 0 if self._fitted.network is None else len(self._fitted.network.model.trained)
         return f"<TextClassifier of {len(self.classes_)} classes: linear model, {networks} networks>"
-
-
-class PartOfClassifier:
-    """One part of a `TextClassifier`, asked alone.
-
-    Attributes:
-        model: The linear model, or the networks.
-    """
-
-    def __init__(self, part: Part, numbers: Callable[[Any], Numbers]) -> None:
-        self.model = part.model
-        self._part = part
-        self._numbers = numbers
-
-    def predict_proba(self, texts: Sequence[str] | Texts) -> Float64[np.ndarray, "samples classes"]:
-        """Return the probability of each class for each text, calibrated for this part alone."""
-        return _probabilities([self._part], self._part.combination, self._numbers(texts))
-
-
-def _scores(part: Part, numbers: Numbers) -> Float32[np.ndarray, "samples outputs"]:
-    is_network = hasattr(part.model, "trained")
-    return part.model.scores(numbers if is_network else numbers.words)
-
-
-def _probabilities(parts: list[Any], combination: Any, numbers: Numbers) -> Float64[np.ndarray, "samples classes"]:
-    scores = np.stack([_scores(part, numbers) for part in parts]).astype(np.float64)
-    return combination.probabilities(scores)
 
 
 def _as_validation(value: Any) -> Validation | None:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from gatewise.classification.readers import ChunkReader, Texts
+from gatewise.classification.chunk_reader import ChunkReader
 from gatewise.classification.specification import Network
-from gatewise.datasets import tokenize
+from gatewise.datasets import Sequences, tokenize
 from gatewise.datasets.text.vocabulary import UNKNOWN
 from gatewise.datasets.text.wording import listed
 from gatewise.errors import GatewiseWarning, UsageError
@@ -107,14 +107,14 @@ def explain(classifier: Any, text: str, label: Any = None) -> Explanation:
         raise UsageError(f"label is {label!r}: give one of the classes, {listed(names)}, or None for the likeliest.")
     explained = int(found.argmax()) if label is None else names.index(label)
     tokens = tuple(tokenize(text))
-    numbers = classifier._numbers([text])
+    words = classifier.vocabulary_.encode([text]).words
     return Explanation(
         classes=tuple(map(str, names)),
         probabilities=found,
         explained=explained,
         tokens=tokens,
-        known=numbers.words.ids != UNKNOWN,
-        gradient=_gradient(classifier._fitted, numbers, found, explained) if tokens else np.zeros(0),
+        known=words.ids != UNKNOWN,
+        gradient=_gradient(classifier._fitted, words, found, explained) if tokens else np.zeros(0),
         occlusion=_occlusion(classifier, tokens, explained, float(found[explained])),
     )
 
@@ -139,20 +139,20 @@ def _occlusion(
 
 
 def _gradient(
-    fitted: Any, numbers: Texts, probabilities: Float64[np.ndarray, " classes"], explained: int
+    fitted: Any, words: Sequences, probabilities: Float64[np.ndarray, " classes"], explained: int
 ) -> Float64[np.ndarray, " tokens"] | None:
     """Return what the models that are asked make of each token, in log-odds of the class, before calibration by curves."""
     wanted = _towards(fitted.combination, probabilities, explained)
-    total = np.zeros(len(numbers.words.ids))
+    total = np.zeros(len(words.ids))
     for weight, name in zip(fitted.combination.weights.tolist(), fitted.asked, strict=True):
         model = getattr(fitted, name).model
         if hasattr(model, "ngrams"):
-            total += weight * _of_runs(model, numbers, wanted)
+            total += weight * _of_runs(model, words, wanted)
             continue
         for member in model.trained:
             if not isinstance(model.kinds[member.kind], Network):
                 return None
-            given = _of_network(model.reader(member.kind), member.weights, numbers, wanted)
+            given = _of_network(model.reader(member.kind), member.weights, words, wanted)
             total += weight / len(model.trained) * given
     return total
 
@@ -174,11 +174,11 @@ def _towards(
     return wanted
 
 
-def _of_runs(model: Any, numbers: Texts, wanted: Float64[np.ndarray, " outputs"]) -> Float64[np.ndarray, " tokens"]:
+def _of_runs(model: Any, words: Sequences, wanted: Float64[np.ndarray, " outputs"]) -> Float64[np.ndarray, " tokens"]:
     """Return what the linear model's runs of words add; each shared out evenly among the places and tokens where it is."""
-    columns = model.ngrams.columns(numbers.words)
+    columns = model.ngrams.columns(words)
     present = np.unique(np.concatenate([found[found >= 0] for found in columns]))
-    total = np.zeros(len(numbers.words.ids))
+    total = np.zeros(len(words.ids))
     if not len(present):
         return total
     lengths = np.sqrt(np.maximum(model.squares[present].sum(axis=0), 1e-12))
@@ -194,14 +194,14 @@ def _of_runs(model: Any, numbers: Texts, wanted: Float64[np.ndarray, " outputs"]
 
 
 def _of_network(
-    reader: ChunkReader, weights: list[Any], numbers: Texts, wanted: Float64[np.ndarray, " outputs"]
+    reader: ChunkReader, weights: list[Any], words: Sequences, wanted: Float64[np.ndarray, " outputs"]
 ) -> Float64[np.ndarray, " tokens"]:
     """Return the derivative of a network's score by a factor before each token's vector, where it is 1."""
     import jax
     import jax.numpy as jnp
 
     reader.put(weights)
-    packs = reader.one_text(numbers)
+    packs = reader.one_text(words)
     inputs = packs.inputs()
 
     def score(factors: Any) -> Any:
@@ -209,7 +209,7 @@ def _of_network(
         return outputs[0, 0] @ jnp.asarray(wanted, outputs.dtype)
 
     slopes = np.asarray(jax.grad(score)(jnp.ones(packs.words.shape, jnp.float32)), np.float64).ravel()
-    total = np.zeros(len(numbers.words.ids))
+    total = np.zeros(len(words.ids))
     # What a text has beyond the chunks of a pack is not read, and adds nothing.
     read = min(len(total), len(slopes))
     total[:read] = slopes[:read]

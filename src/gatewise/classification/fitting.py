@@ -12,12 +12,13 @@ from gatewise.classification.combination import Combination, combine, cross_comb
 from gatewise.classification.folds import fold_of
 from gatewise.classification.given_texts import Given, having
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
+from gatewise.classification.lessons import Lesson
 from gatewise.classification.linear import Problem, fit_linear
 from gatewise.classification.members import Maker, Members, train_members
 from gatewise.classification.ngrams import NGrams
-from gatewise.classification.readers import Lesson, Texts
 from gatewise.classification.specification import Calibration, Linear, Network, Validation
-from gatewise.datasets import Corpus, Vocabulary
+from gatewise.classification.thresholds import best_f1
+from gatewise.datasets import Corpus, Sequences, Vocabulary
 from gatewise.errors import DataError
 from gatewise.tables.form import count
 
@@ -116,20 +117,20 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
     truth = having(corpus)
     outputs = truth[:, 1:] if truth.shape[1] == 2 and not several else truth
     progress(0.0, "words")
-    vocabulary, texts = _words(corpus, plan)
+    vocabulary, words = _words(corpus, plan)
     folds = fold_of(corpus, min(plan.validation.folds, _most_folds(truth)))
     clock.ends("words")
     progress(_BEFORE_LINEAR, "linear model")
-    ngrams = NGrams.of(texts.words, vocabulary.size, plan.linear.longest, plan.linear.min_texts)
-    problem = Problem(ngrams.matrix(texts.words), outputs, importance)
+    ngrams = NGrams.of(words, vocabulary.size, plan.linear.longest, plan.linear.min_texts)
+    problem = Problem(ngrams.matrix(words), outputs, importance)
     linear, linear_scores = fit_linear(ngrams, problem, folds, plan.linear)
     clock.ends(LINEAR)
     scores = {LINEAR: linear_scores}
     members, covered = None, np.arange(int(folds.max()) + 1)
     if plan.kinds:
-        members = Members(plan.kinds, vocabulary, outputs.shape[1], int(texts.words.lengths.max()))
+        members = Members(plan.kinds, vocabulary, outputs.shape[1], int(words.lengths.max()))
         none = np.zeros(0, np.int64)
-        lesson = Lesson(texts, outputs, importance, outputs.shape[1] > 1 and not several, none, none, plan.seed)
+        lesson = Lesson(words, outputs, importance, outputs.shape[1] > 1 and not several, none, none, plan.seed)
         told = _telling(progress)
         held = train_members(members, lesson, folds, clock.started + plan.seconds, told)
         scores[NETWORK], covered = held.scores, np.array(held.covered)
@@ -163,20 +164,18 @@ class _Combined(NamedTuple):
     held_out: HeldOut
 
 
-def _words(corpus: Corpus, plan: Plan) -> tuple[Vocabulary, Texts]:
+def _words(corpus: Corpus, plan: Plan) -> tuple[Vocabulary, Sequences]:
     """Return the words of the training texts, and the texts in their numbers."""
-    buckets = max((kind.bigrams for kind in plan.kinds if isinstance(kind, Network)), default=0)
     least = plan.linear.min_texts
     try:
-        vocabulary = Vocabulary.of(corpus.texts, None, least, buckets)
+        vocabulary = Vocabulary.of(corpus.texts, None, least)
     except DataError as error:
         if "min_count" not in str(error):
             raise
         raise DataError(
             f"No word is {least} times in {count(len(corpus), 'training text')}: give gw.Linear(min_texts=1), or more texts."
         ) from None
-    encoded = vocabulary.encode(corpus.texts)
-    return vocabulary, Texts(encoded.words, encoded.bigrams)
+    return vocabulary, vocabulary.encode(corpus.texts).words
 
 
 def _most_folds(truth: Bool[np.ndarray, "samples classes"]) -> int:
@@ -222,23 +221,6 @@ def _thresholds(held_out: HeldOut, calibration: Calibration, several: bool) -> F
     if not several or calibration.thresholds == "half":
         return np.full(classes, 0.5)
     return np.array([best_f1(held_out.truth[:, k], held_out.probabilities[COMBINED][:, k]) for k in range(classes)])
-
-
-def best_f1(truth: Bool[np.ndarray, " samples"], probability: Float64[np.ndarray, " samples"]) -> float:
-    """Return the threshold that is best for F1: half way between two probabilities; ½ where nothing is true.
-
-    >>> best_f1(np.array([False, True, True]), np.array([0.1, 0.3, 0.4]))
-    0.2
-    """
-    order = np.argsort(-probability, kind="stable")
-    found = np.cumsum(truth[order])
-    if not len(found) or not found[-1]:
-        return 0.5
-    f1 = 2 * found / (np.arange(1, len(found) + 1) + found[-1])
-    last = np.append(np.diff(probability[order]) < 0, True)
-    best = int(np.argmax(np.where(last, f1, -1)))
-    below = probability[order[best + 1]] if best + 1 < len(order) else 0.0
-    return float((probability[order[best]] + below) / 2)
 
 
 def _notes(held_out: HeldOut, members: Members | None, folds: int) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from gatewise.classification.sparse_logistic import fit_logistic
 from gatewise.classification.specification import Linear
 from gatewise.datasets import Sequences
 
+# What is added to how often a run is met, inside of a class and outside.
+_SMOOTHING = 2.0
 # Texts of which a matrix is made at a time, for prediction.
 _TEXTS_AT_A_TIME = 4096
 
@@ -156,8 +158,8 @@ def naive_bayes_ratio(
 ) -> Float32[np.ndarray, " terms"]:
     """Return the logarithm of how much more frequent each run is inside of a class than outside; 0 for one never met.
 
-    ``log((p + 1) / |p + 1|) - log((q + 1) / |q + 1|)``, p and q the numbers of texts with the run, as Wang and Manning
-    have it.
+    ``log((p + 2) / |p + 2|) - log((q + 2) / |q + 2|)``, p and q the numbers of texts with the run, as Wang and Manning
+    have it; they add 1, with which movie reviews that were held out are classified a little worse.
 
     Args:
         matrix: Which runs are in which text.
@@ -166,8 +168,12 @@ def naive_bayes_ratio(
     """
     transposed = matrix.T
     p, q = (transposed @ side.astype(np.float32) for side in (inside, outside))
-    ratio = np.log((p + 1) / (p + 1).sum()) - np.log((q + 1) / (q + 1).sum())
+    ratio = _share(p) - _share(q)
     return np.where(p + q > 0, ratio, 0).astype(np.float32)
+
+
+def _share(met: np.ndarray) -> np.ndarray:
+    return np.log((met + _SMOOTHING) / (met + _SMOOTHING).sum())
 
 
 def _lengths(squares: np.ndarray) -> np.ndarray:

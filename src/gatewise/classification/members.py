@@ -1,5 +1,6 @@
 """Several networks, each trained without one fold of the texts: together they classify, apart they are validated."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from gatewise.classification.readers import ChunkReader, Lesson, Reader, RowReader, Texts, Weights
+from gatewise.classification.chunk_reader import ChunkReader
+from gatewise.classification.lessons import Lesson, Reader, Weights
+from gatewise.classification.row_reader import RowReader
 from gatewise.classification.specification import Network
-from gatewise.datasets import Vocabulary
+from gatewise.datasets import Sequences, Vocabulary
 from gatewise.training.initial import member_seed
 
 # A further network is begun when the time left is so many times what the last one took.
@@ -55,12 +58,15 @@ class Members:
     longest: int
     trained: list[Member] = field(default_factory=list)
     readers: dict[int, Reader] = field(default_factory=dict)
+    # Networks of one kind take turns in one Keras model, which two threads must not do at once.
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def scores(self, texts: Texts) -> Float32[np.ndarray, "samples outputs"]:
+    def scores(self, words: Sequences) -> Float32[np.ndarray, "samples outputs"]:
         """Return the mean of what the networks say of each text."""
-        total = np.zeros((len(texts.words), self.outputs), np.float32)
-        for member in self.trained:
-            total += self.reader(member.kind).scores(member.weights, texts)
+        total = np.zeros((len(words), self.outputs), np.float32)
+        with self.lock:
+            for member in self.trained:
+                total += self.reader(member.kind).scores(member.weights, words)
         return total / np.float32(len(self.trained))
 
     def reader(self, kind: int) -> Reader:
@@ -114,10 +120,6 @@ def train_members(
         kind = number % len(members.kinds)
         reader = members.reader(kind)
         trained = reader.train(lesson._replace(rows=inside, held_out=outside, seed=member_seed(lesson.seed, number)))
-        scores[outside] = reader.scores(trained.weights, _chosen(lesson.texts, outside))
+        scores[outside] = reader.scores(trained.weights, lesson.words.select(outside))
         members.trained.append(Member(kind, number, trained.weights, time.monotonic() - started, trained.losses))
     return Held(scores, tuple(member.fold for member in members.trained))
-
-
-def _chosen(texts: Texts, rows: np.ndarray) -> Texts:
-    return Texts(texts.words.select(rows), None if texts.pairs is None else texts.pairs.select(rows))

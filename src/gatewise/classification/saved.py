@@ -16,7 +16,7 @@ from gatewise.classification.held_out import LINEAR, NETWORK, HeldOut
 from gatewise.classification.linear import LinearModel
 from gatewise.classification.members import Member, Members
 from gatewise.classification.ngrams import NGrams
-from gatewise.classification.readers import RowReader
+from gatewise.classification.row_reader import RowReader
 from gatewise.classification.specification import Network
 from gatewise.datasets import Vocabulary
 from gatewise.errors import GatewiseError, ModelFileError

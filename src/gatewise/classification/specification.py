@@ -23,7 +23,7 @@ class Linear:
         strength: How much the training texts count against small weights; larger fits closer.
     """
 
-    longest: int = 3
+    longest: int = 4
     min_texts: int = 2
     strength: float = 30.0
 
@@ -45,7 +45,8 @@ class Network:
             ``"random"``; or a text file in the format of GloVe or word2vec.
         embedding_rate: How much slower than the rest the embedding is learnt.
         max_words: How many words the network knows.
-        bigrams: How many numbers pairs of neighbouring words share, which are embedded as well; 0 for none.
+        bigrams: How many numbers pairs of neighbouring words share, which have short vectors as well; 0 for none.
+        bigram_embedding: Numbers that stand for a pair.
         chunk: Words that are read together.
         word_dropout: Share of the words that are left out in a step.
         embedding_dropout: Share of the numbers of all words that are left out in a step.
@@ -64,6 +65,7 @@ class Network:
     embedding_rate: float = 0.3
     max_words: int = 30_000
     bigrams: int = 0
+    bigram_embedding: int = 8
     chunk: int = 50
     word_dropout: float = 0.2
     embedding_dropout: float = 0.0
@@ -76,7 +78,7 @@ class Network:
 
     def __post_init__(self) -> None:
         _one_of(self, "cell", get_args(Cell))
-        for name in ("units", "embedding", "max_words", "chunk", "batch_texts"):
+        for name in ("units", "embedding", "bigram_embedding", "max_words", "chunk", "batch_texts"):
             _whole(self, name, 1)
         _whole(self, "bigrams", 0)
         for name in ("epochs", "patience", "members"):

@@ -71,7 +71,7 @@ def _bayes(
     size: int, words: Sequences, good: Bool[np.ndarray, " samples"], tested: Sequences
 ) -> Float64[np.ndarray, " rows"]:
     """Return the log-odds of reviews by the linear part of a `TextClassifier`."""
-    spec = Linear()
+    spec = Linear(longest=3)
     ngrams = NGrams.of(words, size, spec.longest, spec.min_texts)
     problem = Problem(ngrams.matrix(words), good[:, None], np.ones(len(words)))
     model, _ = fit_linear(ngrams, problem, None, spec)

@@ -1,0 +1,206 @@
+"""What `gw.TextClassifier` is worth on the movie reviews, how long it takes, and how others do on the same texts.
+
+``--data`` names the archive of the official reviews. ``--fold validation`` holds out every fifth run of 250 neighbours of a
+class among the training reviews, so that a film is hardly on both sides; ``--fold test`` trains on all 25,000 and reads
+the official test reviews, which is done once for each table that is published. Every contender is a process of its own,
+whose probabilities are scored here, all in the same way. Peers are run by another Python, ``--peers``, which needs
+scikit-learn and fasttext-wheel. Writes results/classify.json and the table in docs/classification.md, or
+results/classify-validation.json; ``--publish`` writes the table anew from the JSON.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs" / "classification.md"
+BEGIN, END = "<!-- classify:begin -->", "<!-- classify:end -->"
+RUN, HELD_OUT = 250, 2
+PEERS = ("TF-IDF + logistic regression", "fastText", "fastText, autotuned")
+ONE_TEXT = "Not a bad film, but the end is weak."
+
+
+def split(fold, data):
+    """Return training texts and labels, and those to be judged by."""
+    import gatewise as gw
+
+    corpus = gw.datasets.imdb(data)
+    if fold == "test":
+        return corpus.train, corpus.test
+    train = corpus.train
+    run = np.zeros(len(train), int)
+    for label in (0, 1):
+        rows = np.flatnonzero(train.labels == label)
+        run[rows] = np.arange(len(rows)) // RUN
+    held = run % 5 == HELD_OUT
+    return train.select(np.flatnonzero(~held)), train.select(np.flatnonzero(held))
+
+
+def own(arguments):
+    """Train and ask `gw.TextClassifier`; return what was measured, and the probabilities of all its parts."""
+    train, judged = split(arguments.fold, arguments.data)
+    texts = list(judged.texts)
+    started = time.perf_counter()
+    import gatewise as gw
+
+    told = lambda share, what: print(f"{share:4.0%} {what}", file=sys.stderr, flush=True)  # noqa: E731
+    classifier = gw.TextClassifier(minutes=arguments.minutes, seed=arguments.seed).fit(train, progress=told)
+    seconds = time.perf_counter() - started
+    classifier.predict_proba(texts[:600])
+    started = time.perf_counter()
+    found = {"gatewise": classifier.predict_proba(texts)}
+    asked = {"gatewise": time.perf_counter() - started}
+    for name, part in (("linear part", classifier.linear_), ("networks alone", classifier.network_)):
+        started = time.perf_counter()
+        found[name] = part.predict_proba(texts)
+        asked[name] = time.perf_counter() - started
+    single = []
+    for _ in range(30):
+        started = time.perf_counter()
+        classifier.predict_proba([ONE_TEXT])
+        single.append(time.perf_counter() - started)
+    held = {part: classifier.validation_.scores(part)._asdict() for part in classifier.validation_.probabilities}
+    took = {"gatewise": seconds, "linear part": sum(classifier.seconds_[part] for part in ("words", "linear"))}
+    took["networks alone"] = seconds - classifier.seconds_["linear"]
+    cells = [
+        {"name": name, "train_seconds": took[name], "ask_seconds": asked[name], "chances": chances[:, 1].tolist()}
+        for name, chances in found.items()
+    ]
+    cells[0] |= {
+        "one_text_milliseconds": 1000 * float(np.median(single)),
+        "parts_seconds": classifier.seconds_,
+        "held_out": held,
+        "weights": classifier._fitted.combination.weights.tolist(),
+        "notes": list(classifier.notes_),
+    }
+    return cells
+
+
+def peak_megabytes():
+    import resource  # Not on Windows.
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def peer(python, name, files, autotune):
+    """Run a peer in its own Python; return its cell."""
+    command = [python, str(HERE / "classify_peers.py"), name, str(files), str(autotune)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"name": name, "message": (done.stderr.strip().splitlines() or ["no output"])[-1][:200]}
+    return {"name": name, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def scored(cell, truth, linear):
+    """Replace the probabilities in a cell by what they are worth."""
+    from gatewise.classification.scores import hits, mcnemar, scores
+
+    if "chances" not in cell:
+        return cell
+    chances = np.array(cell.pop("chances"))
+    chances = np.stack([1 - chances, chances], axis=1)
+    found = scores(truth, chances, several=False)
+    cell |= found._asdict()
+    if linear is not None:
+        cell["p_against_linear"] = mcnemar(hits(truth, chances, False), hits(truth, linear, False))
+    return cell
+
+
+HEADER = ("", "accuracy (95 %)", "log loss", "ECE", "training s", "reviews/s", "MiB at most")
+
+
+def table(content):
+    """Return the rows of the table."""
+    for cell in content["cells"]:
+        if "accuracy" not in cell:
+            yield [cell["name"], cell["message"], *("–" for _ in HEADER[2:])]
+            continue
+        low, high = (100 * end for end in cell["interval"])
+        yield [
+            cell["name"],
+            f"{100 * cell['accuracy']:.2f} % ({low:.2f} to {high:.2f})",
+            f"{cell['log_loss']:.4f}",
+            f"{cell['calibration_error']:.4f}",
+            f"{cell['train_seconds']:.0f}",
+            f"{cell['texts'] / cell['ask_seconds']:,.0f}",
+            f"{cell['peak_megabytes']:,.0f}" if "peak_megabytes" in cell else "–",
+        ]
+
+
+def publish(content):
+    """Write the table into the page."""
+    from gatewise.recipes.speed.tables import as_markdown
+
+    own = content["cells"][0]
+    machine = content["machine"]
+    text = (
+        f"{own['texts']:,} test reviews, 25,000 to train with, {content['minutes']:.0f} minutes at most, on "
+        f"{machine['processor']}, {machine['cores']} cores, {content['date']}; against the linear part alone p = "
+        f"{own['p_against_linear']:.1g} (McNemar); one short text takes {own['one_text_milliseconds']:.1f} ms."
+    )
+    block = f"{BEGIN}\n{as_markdown(list(HEADER), list(table(content)))}\n\n{text}\n{END}"
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    PAGE.write_text(before + block + rest.partition(END)[2], encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default=os.environ.get("GATEWISE_IMDB"), help="the archive of the reviews")
+    parser.add_argument("--fold", choices=("validation", "test"), default="validation")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--peers", help="a Python with scikit-learn and fasttext-wheel")
+    parser.add_argument("--autotune", type=int, default=300, help="seconds for fastText to tune itself; 0 for none")
+    parser.add_argument("--own", help="measure gatewise in this process, into this file")
+    parser.add_argument("--publish", action="store_true", help="only write the page from the JSON")
+    arguments = parser.parse_args()
+    if arguments.publish:
+        publish(json.loads((HERE / "results" / "classify.json").read_text(encoding="utf-8")))
+        return 0
+    if not arguments.data:
+        print("Left out: it needs the movie reviews, --data aclImdb_v1.tar.gz.", file=sys.stderr)
+        return 0
+    if arguments.own:
+        cells = own(arguments)
+        cells[0]["peak_megabytes"] = peak_megabytes()
+        Path(arguments.own).write_text(json.dumps(cells), encoding="utf-8")
+        return 0
+    from gatewise.cli.tables import print_table
+    from gatewise.recipes.speed.results import describe_machine, installed_versions, today
+
+    train, judged = split(arguments.fold, arguments.data)
+    truth = np.eye(2, dtype=bool)[judged.labels]
+    with tempfile.TemporaryDirectory(prefix="classify-") as scratch:
+        files = Path(scratch)
+        for name, part in (("train", train), ("judged", judged)):
+            content = {"texts": list(part.texts), "labels": part.labels.tolist()}
+            (files / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+        out = files / "own.json"
+        subprocess.run([sys.executable, __file__, *sys.argv[1:], "--own", str(out)], check=True)
+        cells = json.loads(out.read_text(encoding="utf-8"))
+        for name in PEERS[: None if arguments.autotune else -1] if arguments.peers else ():
+            print(name, file=sys.stderr, flush=True)
+            cells.append(peer(arguments.peers, name, files, arguments.autotune))
+    linear = next(np.array(cell["chances"]) for cell in cells if cell["name"] == "linear part")
+    linear = np.stack([1 - linear, linear], axis=1)
+    cells = [scored(cell, truth, None if cell["name"] == "linear part" else linear) for cell in cells]
+    content = {"fold": arguments.fold, "minutes": arguments.minutes, "seed": arguments.seed, "date": today()}
+    content |= {"machine": describe_machine(), "versions": installed_versions(), "cells": cells}
+    name = "classify.json" if arguments.fold == "test" else "classify-validation.json"
+    (HERE / "results" / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print_table(HEADER, list(table(content)))
+    if arguments.fold == "test":
+        publish(content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Networks of somebody else's at work: each text is one row of token numbers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float32
+
+from gatewise.artifact import rebuild
+from gatewise.backend import import_keras
+from gatewise.classification.lessons import Lesson, Trained, Weights, usual_epochs
+from gatewise.classification.targets import loss_of, weighted
+from gatewise.datasets import Sequences, Vocabulary
+from gatewise.errors import UsageError
+from gatewise.training.fit import fit
+from gatewise.training.initial import initialize
+from gatewise.training.predict import predict
+
+keras = import_keras()
+
+# Words of a row at most; of a longer text the last ones, as in the published recipes.
+_LONGEST_ROW = 500
+
+
+class RowReader:
+    """A network of somebody else's, which reads each text as one row of token numbers.
+
+    Args:
+        make: Called with the number of words and the number of outputs, returns a Keras model.
+        vocabulary: The words.
+        outputs: Numbers for each text.
+        longest: Words of the longest text that is learnt from.
+    """
+
+    def __init__(self, make: Callable[[int, int], Any], vocabulary: Vocabulary, outputs: int, longest: int) -> None:
+        self.vocabulary = vocabulary
+        self.length = int(np.clip(longest, 1, _LONGEST_ROW))
+        self.network = make(vocabulary.size, outputs)
+        if not isinstance(self.network, keras.Model):
+            raise UsageError(
+                f"The function given as network returned {type(self.network).__name__}: return a Keras model that reads "
+                "token numbers (texts, time)."
+            )
+        self._check(outputs)
+        # Before gatewise compiles it with a loss that no file could describe.
+        self._plan: rebuild.Plan | UsageError
+        try:
+            self._plan = rebuild.describe(self.network)
+        except UsageError as error:
+            self._plan = error
+
+    def _check(self, outputs: int) -> None:
+        from keras.src.backend import compute_output_spec
+
+        network = self.network
+        if not network.built:
+            network.build((None, self.length))
+        shape = tuple(compute_output_spec(network, keras.KerasTensor((1, self.length), "int32")).shape)
+        if shape[1:] != (outputs,):
+            raise UsageError(
+                f"Network {network.name!r} puts out {shape[1:]} for a text, and these classes need ({outputs},): end it "
+                f"with a Dense layer of {outputs}."
+            )
+        last = getattr(network.layers[-1], "activation", None)
+        self.ends_with = getattr(last, "__name__", "linear")
+
+    def train(self, lesson: Lesson) -> Trained:
+        """Train the network from fresh weights."""
+        network = self.network
+        initialize(network, lesson.seed)
+        if not network.compiled:
+            network.compile("adam", self._loss(lesson))
+        rows = lesson.words.padded(self.length)[lesson.rows]
+        epochs = usual_epochs(len(rows))
+        targets = weighted(lesson.truth, lesson.importance)[lesson.rows]
+        history = fit(network, rows, targets, batch_size=min(32, len(rows)), epochs=epochs, verbose=0, seed=lesson.seed)
+        losses = tuple(map(float, history.history["loss"]))
+        return Trained([variable.value for variable in network.variables], losses)
+
+    def scores(self, weights: Weights, words: Sequences) -> Float32[np.ndarray, "samples outputs"]:
+        """Return what the network says of each text."""
+        for variable, value in zip(self.network.variables, weights, strict=True):
+            variable.assign(value)
+        if not len(words):
+            return np.zeros((0, self.network.output_shape[-1]), np.float32)
+        found = predict(self.network, words.padded(self.length), verbose=0)
+        return np.asarray(self._as_scores(found), np.float32)
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of its weights."""
+        return [tuple(variable.shape) for variable in self.network.variables]
+
+    def plan(self) -> rebuild.Plan:
+        """Return the network as plain values, without weights and without how it was compiled.
+
+        Raises:
+            UsageError: It has a part that data alone cannot describe.
+        """
+        if isinstance(self._plan, UsageError):
+            raise self._plan
+        return self._plan
+
+    def _loss(self, lesson: Lesson) -> Callable[[Any, Any], Any]:
+        plain = loss_of(lesson.one_of_many)
+        return lambda targets, outputs: plain(targets, self._as_scores(outputs))
+
+    def _as_scores(self, outputs: Any) -> Any:
+        """Undo the activation of the last layer, if it makes probabilities."""
+        xp = jax.numpy if isinstance(outputs, jax.Array) else np
+        if self.ends_with == "sigmoid":
+            kept = xp.clip(outputs, 1e-6, 1 - 1e-6)
+            return xp.log(kept) - xp.log1p(-kept)
+        return xp.log(xp.clip(outputs, 1e-6, 1)) if self.ends_with == "softmax" else outputs

@@ -35,7 +35,7 @@ class TextClassifier:
     Args:
         network: The networks: a `Network`; a function that takes the number of words and of outputs and returns a Keras
             model that reads token numbers ``(texts, time)``; or several of these, which take turns. ``()`` for the linear
-            model alone. Default: what did best on movie reviews.
+            model alone. Default: an LSTM and a GRU.
         minutes: How long training may take; it decides how many networks are trained.
         network_only: Whether only the networks are asked. The linear model is trained all the same, to compare with.
         linear: A `Linear`.

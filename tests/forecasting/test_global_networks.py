@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from gatewise.forecasting import sequence_networks
 from gatewise.forecasting.alignment import AlignedSeries
 from gatewise.forecasting.global_networks import Pool, middle, restore
 from gatewise.forecasting.origins import View, origins_of
@@ -94,6 +95,18 @@ def test_a_longer_panel_needs_no_training(trained):
     alone = trained.forecast(panel.until(10).select(rows))
     again = trained.forecast(Panel(panel.values[rows, :-10], 4))
     np.testing.assert_allclose(alone, again, rtol=1e-5)
+
+
+def test_many_series_are_forecast_in_blocks_and_trained_on_in_part(trained, monkeypatch):
+    panel = made_panel()
+    together = trained.forecast(panel)
+    monkeypatch.setattr(sequence_networks, "_ROWS_AT_ONCE", 5)
+    np.testing.assert_allclose(trained.forecast(panel), together, rtol=1e-5)
+    monkeypatch.setattr(sequence_networks, "_MOST_ORIGINS", 60 * 7)
+    parts = [sequence_networks.part_of(panel, seed) for seed in (0, 0, 1)]
+    assert [len(part) for part in parts] == [7, 7, 7]
+    assert np.array_equal(parts[0].values, parts[1].values, equal_nan=True)
+    assert not np.array_equal(parts[0].values, parts[2].values, equal_nan=True)
 
 
 def test_networks_come_back_from_json_and_arrays(trained):

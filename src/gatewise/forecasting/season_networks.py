@@ -18,6 +18,9 @@ from gatewise.forecasting.origins import UNKNOWN
 from gatewise.forecasting.panel import Panel
 
 _MOST = 6.0
+# How many origins are trained on, and how many series are forecast at once, at most.
+_MOST_ORIGINS = 400_000
+_ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class SeasonNetworks:
         from gatewise.training.fit import fit
         from gatewise.training.initial import initialize, member_seed
 
-        inputs, y = training_rows(self, panel, horizon)
+        inputs, y = training_rows(self, panel, horizon, seed)
         batch = min(self.batch, len(inputs))
         rows = np.arange(-(-len(inputs) // batch) * batch) % len(inputs)
         inputs, y = inputs[rows], y[rows]
@@ -103,6 +106,14 @@ class TrainedSeasonNetworks:
 
     def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         """Forecast the steps after a panel; see `TrainedNetworks.forecast`."""
+        blocks = -(-len(panel) // _ROWS_AT_ONCE)
+        size = -(-len(panel) // blocks)
+        # Blocks of one size need one program; the last is filled up with the first series.
+        rows = np.arange(blocks * size) % len(panel)
+        parts = [self._forecast_block(panel.select(rows[start : start + size])) for start in range(0, len(rows), size)]
+        return np.concatenate(parts, axis=1)[:, : len(panel)]
+
+    def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         from gatewise.training.predict import predict
 
         aligned = AlignedSeries.of(panel)
@@ -115,7 +126,7 @@ class TrainedSeasonNetworks:
         forecasts = []
         for weights in self.weights:
             model.set_weights(weights)
-            outputs = predict(model, seen.inputs, verbose=0)[rows, last].astype(np.float64)
+            outputs = predict(model, seen.inputs, batch_size=len(panel), verbose=0)[rows, last].astype(np.float64)
             forecasts.append(aligned.back(level + np.where(still, 0.0, scale * outputs)))
         return np.stack(forecasts)
 
@@ -214,9 +225,12 @@ def season_origins(aligned: AlignedSeries, places: Places, networks: SeasonNetwo
 
 
 def training_rows(
-    networks: SeasonNetworks, panel: Panel, horizon: int
+    networks: SeasonNetworks, panel: Panel, horizon: int, seed: int = 0
 ) -> tuple[Float32[np.ndarray, "rows time features"], Float32[np.ndarray, "rows time outputs"]]:
-    """Return inputs and what `OriginLoss` takes, a row for each series and phase."""
+    """Return inputs and what `OriginLoss` takes, a row for each series and phase; of many series a part, drawn by lot."""
+    most = max(_MOST_ORIGINS // (min(networks.seasons, -(-panel.room // panel.season_length)) * networks.phases), 1)
+    if len(panel) > most:
+        panel = panel.select(np.sort(np.random.default_rng(seed).permutation(len(panel))[:most]))
     aligned = AlignedSeries.of(panel)
     season = panel.season_length
     change = np.abs(panel.values[:, season:] - panel.values[:, :-season])

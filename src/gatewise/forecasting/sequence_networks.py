@@ -12,8 +12,10 @@ from gatewise.forecasting.global_networks import Progress
 from gatewise.forecasting.origins import UNKNOWN, View, origins_of, targets_of, usual_movement
 from gatewise.forecasting.panel import Panel
 
-# How many of a series' last values are read, and how many series are forecast in one dispatch, at most.
+# How many of a series' last values are read, how many steps of all series are trained on, and how many series are forecast
+# at once, at most: 1.5 GB for what is known at a million steps of monthly series.
 _LONGEST = 512
+_MOST_ORIGINS = 1_000_000
 _ROWS_AT_ONCE = 2048
 
 
@@ -57,6 +59,7 @@ class SequenceNetworks:
         from gatewise.training.fit import fit
         from gatewise.training.initial import initialize, member_seed
 
+        panel = part_of(panel, seed)
         aligned = AlignedSeries.of(panel, _LONGEST)
         usual = usual_movement(aligned)
         origins = origins_of(aligned, self.view, horizon, usual)
@@ -108,21 +111,26 @@ class TrainedSequenceNetworks:
 
     def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         """Forecast the steps after a panel; see `TrainedNetworks.forecast`."""
+        blocks = -(-len(panel) // _ROWS_AT_ONCE)
+        size = -(-len(panel) // blocks)
+        # Blocks of one size need one program; the last is filled up with the first series.
+        rows = np.arange(blocks * size) % len(panel)
+        parts = [self._forecast_block(panel.select(rows[start : start + size])) for start in range(0, len(rows), size)]
+        return np.concatenate(parts, axis=1)[:, : len(panel)]
+
+    def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         from gatewise.training.predict import predict
 
         aligned = AlignedSeries.of(panel, _LONGEST)
         origins = origins_of(aligned, self.networks.view, self.horizon, self.usual)
         model = _model(self.networks, origins.inputs.shape[-1], self.horizon, 1)
-        rows = np.arange(len(panel))
-        last = np.maximum(aligned.lengths - 1, 0)
+        rows, last = np.arange(len(panel)), np.maximum(aligned.lengths - 1, 0)
         base, scale = origins.base[rows, last], origins.scale[rows, last]
-        # Dispatches of one size need one program.
-        rows_at_once = -(-len(panel) // -(-len(panel) // _ROWS_AT_ONCE))
         still = (np.abs(np.diff(aligned.levels, axis=1)).sum(axis=1) == 0)[:, None]
         forecasts = []
         for weights in self.weights:
             model.set_weights(weights)
-            outputs = predict(model, origins.inputs, batch_size=rows_at_once, verbose=0)[rows, last].astype(np.float64)
+            outputs = predict(model, origins.inputs, batch_size=len(panel), verbose=0)[rows, last].astype(np.float64)
             forecasts.append(aligned.back(base + np.where(still, 0.0, scale[:, None] * outputs)))
         return np.stack(forecasts)
 
@@ -157,6 +165,14 @@ class TrainedSequenceNetworks:
         ]
         networks = SequenceNetworks(**given)
         return cls(networks, specification["horizon"], specification["season_length"], specification["usual"], weights)
+
+
+def part_of(panel: Panel, seed: int) -> Panel:
+    """Return as many series as there is room for, drawn by lot."""
+    most = max(_MOST_ORIGINS // min(panel.room, _LONGEST), 1)
+    if len(panel) <= most:
+        return panel
+    return panel.select(np.sort(np.random.default_rng(seed).permutation(len(panel))[:most]))
 
 
 def _whole_batches(series: int, wanted: int) -> tuple[np.ndarray, int]:

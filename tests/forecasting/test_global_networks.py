@@ -1,6 +1,7 @@
 """Global networks: what they may know, what moves their forecasts, and series of every kind."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from gatewise.forecasting import sequence_networks
 from gatewise.forecasting.alignment import AlignedSeries
 from gatewise.forecasting.global_networks import Pool, middle, restore
-from gatewise.forecasting.origins import View, origins_of
+from gatewise.forecasting.origins import UNKNOWN, View, origins_of, targets_of
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.seasonality import seasons_so_far
 from gatewise.forecasting.sequence_networks import SequenceNetworks
@@ -18,7 +19,9 @@ VIEWS = [
     View("smooth"),
     View("theta", own_scale=0.5),
     View("theta", seasonal=False),
-    View("smooth", memory=0.8),
+    View("smooth", memory=1.0),
+    View("repeat", seasonal=False),
+    View("theta", damping=0.9),
 ]
 HORIZON = 6
 
@@ -58,6 +61,13 @@ def test_later_values_never_move_what_an_origin_knows(view):
         np.testing.assert_array_equal(getattr(before, name)[known], getattr(after, name)[known])
         assert not np.array_equal(getattr(before, name), getattr(after, name))
         assert np.isfinite(getattr(before, name)).all()
+
+
+def test_the_last_season_again_is_a_base():
+    panel = made_panel()
+    base = origins_of(AlignedSeries.of(panel), View("repeat", seasonal=False), HORIZON, 0.1).base
+    np.testing.assert_allclose(base[0, 59], np.log(panel.values[0, [56, 57, 58, 59, 56, 57]]))
+    np.testing.assert_allclose(base[0, 1], np.log(panel.values[0, [1, 1, 0, 1, 1, 1]]))
 
 
 def test_an_origin_knows_the_same_when_the_series_ends_there():
@@ -107,6 +117,41 @@ def test_many_series_are_forecast_in_blocks_and_trained_on_in_part(trained, monk
     assert [len(part) for part in parts] == [7, 7, 7]
     assert np.array_equal(parts[0].values, parts[1].values, equal_nan=True)
     assert not np.array_equal(parts[0].values, parts[2].values, equal_nan=True)
+
+
+def test_progress_goes_from_member_to_member():
+    shares = []
+    small = {"units": 4, "steps": 1, "members": 2}
+    pool = Pool((SequenceNetworks("one", **small), SequenceNetworks("two", **small)))
+    pool.train(made_panel(), 2, progress=shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_less_is_believed_of_corrections_with_a_smaller_share(trained):
+    part = trained.parts[0]
+    panel = made_panel()
+    rows = np.flatnonzero((np.nan_to_num(panel.values, nan=1.0) > 0).all(axis=1))
+    whole, half, none = (
+        replace(part, networks=replace(part.networks, share=share)).forecast(panel)[:, rows]
+        for share in (1.0, 0.5, 0.0)
+    )
+    np.testing.assert_allclose(np.log(half), (np.log(whole) + np.log(none)) / 2, rtol=1e-6)
+    aligned = AlignedSeries.of(panel)
+    base = origins_of(aligned, part.networks.view, HORIZON, part.usual).base[rows, aligned.lengths[rows] - 1]
+    np.testing.assert_allclose(none[0], np.exp(base), rtol=1e-9)
+
+
+def test_targets_count_from_the_settled_origin_on():
+    aligned = AlignedSeries.of(made_panel())
+    origins = origins_of(aligned, View(), 2, 0.1)
+    early, late = (targets_of(aligned, origins, 2, settled) for settled in (0.0, 2.5))
+    known = late != UNKNOWN
+    np.testing.assert_array_equal(late[known], early[known])
+    assert [int(np.argmax(known[row, :, 0])) for row in (0, 11)] == [10, 10]
+    assert int(np.argmax(early[0, :, 0] != UNKNOWN)) == 0
+    short = AlignedSeries.of(Panel(made_panel().values[:, -9:], 4))
+    counted = targets_of(short, origins_of(short, View(), 2, 0.1), 2, 2.5)
+    assert int(np.argmax(counted[0, :, 0] != UNKNOWN)) == 4
 
 
 def test_networks_come_back_from_json_and_arrays(trained):

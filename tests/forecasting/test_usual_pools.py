@@ -14,11 +14,12 @@ def configurations(panel, mode):
 @pytest.mark.parametrize(
     ("season", "time", "mode", "names"),
     [
-        (1, 20, "fast", {"last", "smooth", "theta"}),
+        (1, 20, "fast", {"theta", "theta, own scale", "smooth"}),
+        (1, 20, "best", {"theta", "theta, own scale", "smooth", "deep"}),
         (12, 60, "fast", {"last", "smooth", "theta", "unadjusted"}),
-        (12, 60, "best", {"last", "smooth", "theta", "unadjusted", "deep"}),
-        (24, 700, "best", {"relative", "scaled", "between"}),
-        (24, 300, "best", {"last", "smooth", "theta", "unadjusted", "deep"}),
+        (12, 60, "best", {"last", "smooth", "theta", "unadjusted", "deep", "lasting season"}),
+        (24, 700, "best", {"relative", "between", "LSTM"}),
+        (24, 300, "best", {"last", "smooth", "theta", "unadjusted", "deep", "lasting season"}),
     ],
 )
 def test_the_season_and_the_length_choose_the_configurations(season, time, mode, names):

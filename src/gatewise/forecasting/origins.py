@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64
 from gatewise.forecasting.alignment import AlignedSeries
 from gatewise.forecasting.seasonality import seasons_so_far
 
-Base = Literal["last", "smooth", "theta"]
+Base = Literal["last", "smooth", "theta", "repeat"]
 
 UNKNOWN = np.float32(1e6)
 _RATES = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
@@ -26,12 +26,13 @@ class View:
     """How a network looks at series.
 
     Attributes:
-        base: The forecast that it corrects: the last value; exponential smoothing with the rate that was best so far; or
-            that with half the slope of the series so far, which is the Theta method.
+        base: The forecast that it corrects: the last value; exponential smoothing with the rate that was best so far; that
+            with half the slope of the series so far, which is the Theta method; or the last season again.
         seasonal: Whether a season is estimated and taken out, or left for the network to see.
         lags: How many values before the current one it sees.
         own_scale: From 0 to 1: whether movements are measured by what is usual in the panel, or in the series.
         memory: Weight of a season a season later, when seasons are estimated.
+        damping: What is left of the slope after each step; 1 is a line.
     """
 
     base: Base = "last"
@@ -39,6 +40,7 @@ class View:
     lags: int = 12
     own_scale: float = 0.0
     memory: float = 0.8
+    damping: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +105,16 @@ def origins_of(aligned: AlignedSeries, view: View, horizon: int, usual: float) -
     scale = typical * (volatility / typical) ** np.where(aligned.positive, view.own_scale, 1.0)[:, None]
     smooth, rate = smoothed(current, aligned)
     slope = slopes_so_far(current)
-    reference = current if view.base == "last" else smooth
+    reference = current if view.base in ("last", "repeat") else smooth
     ahead = np.arange(1, horizon + 1)
     base = np.repeat(reference[..., None], horizon, axis=-1)
+    if view.base == "repeat":
+        before = steps[:, None] + (ahead - 1) % season_length + 1 - season_length
+        base = (levels - season_at(0))[:, np.where(before < 0, steps[:, None], before)]
     if view.base == "theta":
         worn = (1 - (1 - rate) ** count) / rate
-        base = base + 0.5 * slope[..., None] * (ahead - 1 + worn[..., None])
+        risen = np.cumsum(view.damping**ahead)
+        base = base + 0.5 * slope[..., None] * (risen - 1 + worn[..., None])
     base = base + np.stack([season_at(offset) for offset in ahead.tolist()], -1)
 
     parts = [(one - reference) / scale for one in lagged]
@@ -130,14 +136,26 @@ def origins_of(aligned: AlignedSeries, view: View, horizon: int, usual: float) -
     return Origins(inputs, base, scale, volatility)
 
 
-def targets_of(aligned: AlignedSeries, origins: Origins, horizon: int) -> Float32[np.ndarray, "series time horizon"]:
-    """Return what came after each origin, as a correction of the base forecast; `UNKNOWN` where nothing is known."""
+def targets_of(
+    aligned: AlignedSeries, origins: Origins, horizon: int, settled: float = 0.0
+) -> Float32[np.ndarray, "series time horizon"]:
+    """Return what came after each origin, as a correction of the base forecast; `UNKNOWN` where nothing is known.
+
+    Args:
+        aligned: The series.
+        origins: What is known at each step.
+        horizon: Steps to forecast.
+        settled: Seasons after which an origin counts, or half of a series that is shorter than twice as long: before, its
+            season is a guess, and what is learnt there is of no use later.
+    """
     levels, time = aligned.levels, aligned.levels.shape[1]
+    first = np.minimum(settled * aligned.season_length, aligned.lengths // 2)
+    counted = aligned.observed & (np.arange(time) >= first[:, None])
     targets = np.full((*levels.shape, horizon), UNKNOWN, np.float32)
     for ahead in range(1, min(horizon, time - 1) + 1):
         origin = slice(0, time - ahead)
         correction = (levels[:, ahead:] - origins.base[:, origin, ahead - 1]) / origins.scale[:, origin]
-        known = aligned.observed[:, ahead:] & aligned.observed[:, origin]
+        known = aligned.observed[:, ahead:] & counted[:, origin]
         targets[:, origin, ahead - 1] = np.where(known, np.clip(correction, -200, 200), UNKNOWN)
     return targets
 

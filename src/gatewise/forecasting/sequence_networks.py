@@ -37,6 +37,8 @@ class SequenceNetworks:
         rate: The largest learning rate.
         decay: Of weights, as in AdamW.
         batch: Series in a step.
+        share: How much of its corrections is believed: what a network has learnt from one past is too much for the next.
+        settled: Seasons of a series after which its origins count in the loss.
     """
 
     name: str
@@ -51,6 +53,8 @@ class SequenceNetworks:
     rate: float = 4e-3
     decay: float = 1e-4
     batch: int = 128
+    share: float = 1.0
+    settled: float = 2.5
 
     def train(
         self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None
@@ -63,7 +67,7 @@ class SequenceNetworks:
         aligned = AlignedSeries.of(panel, _LONGEST)
         usual = usual_movement(aligned)
         origins = origins_of(aligned, self.view, horizon, usual)
-        targets = targets_of(aligned, origins, horizon)
+        targets = targets_of(aligned, origins, horizon, self.settled)
         logs = np.where(aligned.positive[:, None], origins.scale, usual)
         scaled = np.where(aligned.positive[:, None], origins.scale / origins.volatility, 1.0) * usual
         rows, batch = _whole_batches(len(panel), self.batch)
@@ -131,7 +135,7 @@ class TrainedSequenceNetworks:
         for weights in self.weights:
             model.set_weights(weights)
             outputs = predict(model, origins.inputs, batch_size=len(panel), verbose=0)[rows, last].astype(np.float64)
-            forecasts.append(aligned.back(base + np.where(still, 0.0, scale[:, None] * outputs)))
+            forecasts.append(aligned.back(base + np.where(still, 0.0, scale[:, None] * self.networks.share * outputs)))
         return np.stack(forecasts)
 
     def specification(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Which networks are trained where nobody says: configurations that differ, chosen by the season and the size of a panel."""
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,42 +28,56 @@ def usual_networks(panel: Panel, mode: Mode = "fast") -> Networks:
     """
     season = panel.season_length
     cycle = _CYCLES.get(season, 4)
-    if season >= _LONG_SEASON and np.median(np.isfinite(panel.values).sum(axis=1)) >= 2 * cycle * season:
-        return _season_pool(cycle, mode)
-    many = np.isfinite(panel.values).sum() >= _MANY_ORIGINS
-    lags = min(2 * season, 26) if season > 1 else 6
-    size: dict[str, Any] = (
-        {"units": 40, "dropout": 0.1, "steps": 200} if many else {"units": 24, "dropout": 0.2, "steps": 120}
-    )
-    members = 2 if many else 4
-    if mode == "fast":
-        members = members // 2
-    views = {
-        "last": View("last", lags=lags),
-        "smooth": View("smooth", lags=lags),
-        "theta": View("theta", lags=lags, own_scale=0.5),
-    }
-    losses = {"last": (1.0,), "smooth": (1.0, 0.5), "theta": (1.0, 0.0)}
+    values = np.isfinite(panel.values).sum(axis=1)
+    if season >= _LONG_SEASON and np.median(values) >= 2 * cycle * season:
+        return _pool_of_seasons(cycle, mode)
+    if season == 1:
+        return _pool_without_season(mode)
+    return _pool_of_steps(season, bool(values.sum() >= _MANY_ORIGINS), mode)
+
+
+def _pool_without_season(mode: Mode) -> Networks:
+    """Return networks for series without a season, mostly short ones, which are trained in a second each."""
+    size: dict[str, Any] = {"units": 24, "dropout": 0.2, "steps": 300, "members": 2 if mode == "fast" else 6}
     pool = [
-        SequenceNetworks(name, view, members=members, relative=losses[name], **size) for name, view in views.items()
+        SequenceNetworks("theta", View("theta", lags=6, own_scale=0.5), relative=(1.0, 0.0), **size),
+        SequenceNetworks("theta, own scale", View("theta", lags=6, own_scale=1.0), relative=(0.0, 1.0), **size),
+        SequenceNetworks("smooth", View("smooth", lags=6), relative=(1.0, 0.5), **size),
     ]
-    if season > 1:
-        pool.append(replace(pool[0], name="unadjusted", view=View("last", seasonal=False, lags=lags)))
     if mode == "best":
-        own = View("smooth", lags=lags, own_scale=1.0)
-        deep = SequenceNetworks("deep", own, "LSTM", 2, members=members, relative=(0.0, 1.0), **size)
-        pool.append(deep)
+        size = {**size, "steps": 120, "members": 4}
+        pool.append(
+            SequenceNetworks("deep", View("smooth", lags=6, own_scale=1.0), "LSTM", 2, relative=(0.0, 1.0), **size)
+        )
     return Pool(tuple(pool))
 
 
-def _season_pool(cycle: int, mode: Mode) -> Networks:
-    """Return networks that read a season at each step."""
-    members = 2 if mode == "fast" else 6
-    first = SeasonNetworks("relative", cycle, members=members)
-    return Pool(
-        (
-            first,
-            replace(first, name="scaled", relative=(0.0,)),
-            replace(first, name="between", cell="LSTM", relative=(0.5,)),
-        )
-    )
+def _pool_of_steps(season: int, many: bool, mode: Mode) -> Networks:
+    """Return networks that read a value at each step, with a season taken out or left in."""
+    lags = min(2 * season, 26)
+    large: dict[str, Any] = {"units": 40, "dropout": 0.1, "steps": 200, "members": 1 if mode == "fast" else 3}
+    small: dict[str, Any] = {"units": 24, "dropout": 0.2, "steps": 120, "members": 2 if mode == "fast" else 6}
+    size = large if many else small
+    pool = [
+        SequenceNetworks("last", View("last", lags=lags), relative=(1.0, 0.5), **size),
+        SequenceNetworks("smooth", View("smooth", lags=lags), relative=(1.0, 0.5), **size),
+        SequenceNetworks("theta", View("theta", lags=lags, own_scale=0.5), relative=(0.5, 1.0, 0.0), share=0.6, **size),
+        SequenceNetworks("unadjusted", View("last", seasonal=False, lags=lags), relative=(1.0, 0.5), **size),
+    ]
+    if mode == "best":
+        deep = View("smooth", lags=lags, own_scale=1.0)
+        pool.append(SequenceNetworks("deep", deep, "LSTM", 2, relative=(0.0, 1.0), **size))
+        lasting = View("theta", lags=lags, memory=1.0)
+        pool.append(SequenceNetworks("lasting season", lasting, relative=(1.0, 0.5), share=0.6, **size))
+    return Pool(tuple(pool))
+
+
+def _pool_of_seasons(cycle: int, mode: Mode) -> Networks:
+    """Return networks that read a season at each step, from the beginning of the season at which the panel ends."""
+    size: dict[str, Any] = {"cycle": cycle, "phases": 1, "members": 2 if mode == "fast" else 4}
+    pool = [
+        SeasonNetworks("relative", relative=(1.0,), **size),
+        SeasonNetworks("between", relative=(0.5,), **size),
+        SeasonNetworks("LSTM", relative=(0.5,), cell="LSTM", **size),
+    ]
+    return Pool(tuple(pool))

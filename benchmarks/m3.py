@@ -47,8 +47,8 @@ def main():
     results = forecast_all(panels, arguments.mode)
     wall = time.perf_counter() - start
     scores = scores_of(panels, results)
-    for name, score in scores.items():
-        print(shown(f"{name} ({score['series']:,})", score, results.get(name, {}).get("seconds")))
+    for name in scores.keys() - results.keys():
+        print(shown(f"{name} ({scores[name]['series']:,})", scores[name]))
     print(f"{wall:.0f} s with reading")
     if arguments.fold == "test" and len(panels) == 4:
         path = RESULTS / "m3.json"

@@ -54,7 +54,10 @@ def side_by_side(rows):
 
 
 def forecast_all(panels, mode, seed=0):
-    """Train the usual networks for each frequency and return their forecasts, members apart, and the seconds of each."""
+    """Train the usual networks for each frequency and return their forecasts, members apart, and the seconds of each.
+
+    A frequency is printed when it is done.
+    """
     results = {}
     for name, (panel, actual) in panels.items():
         start, cpu = time.perf_counter(), time.process_time()
@@ -62,6 +65,8 @@ def forecast_all(panels, mode, seed=0):
         members = trained.forecast(panel)
         seconds = [time.perf_counter() - start, time.process_time() - cpu]
         results[name] = {"members": members, "names": trained.names, "seconds": seconds}
+        score = errors(panel, actual, combined(results[name]))
+        print(shown(f"{name} ({score['series']:,})", score, seconds), flush=True)
     return results
 
 

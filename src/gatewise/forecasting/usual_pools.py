@@ -56,7 +56,7 @@ def _pool_of_steps(season: int, many: bool, mode: Mode) -> Networks:
     """Return networks that read a value at each step, with a season taken out or left in."""
     lags = min(2 * season, 26)
     large: dict[str, Any] = {"units": 40, "dropout": 0.1, "steps": 200, "members": 1 if mode == "fast" else 3}
-    small: dict[str, Any] = {"units": 24, "dropout": 0.2, "steps": 120, "members": 2 if mode == "fast" else 6}
+    small: dict[str, Any] = {"units": 24, "dropout": 0.2, "steps": 300, "members": 2 if mode == "fast" else 6}
     size = large if many else small
     pool = [
         SequenceNetworks("last", View("last", lags=lags), relative=(1.0, 0.5), **size),
@@ -77,7 +77,7 @@ def _pool_of_seasons(cycle: int, mode: Mode) -> Networks:
     size: dict[str, Any] = {"cycle": cycle, "phases": 1, "members": 2 if mode == "fast" else 4}
     pool = [
         SeasonNetworks("relative", relative=(1.0,), **size),
-        SeasonNetworks("between", relative=(0.5,), **size),
-        SeasonNetworks("LSTM", relative=(0.5,), cell="LSTM", **size),
+        SeasonNetworks("between", relative=(0.75,), **size),
+        SeasonNetworks("LSTM", relative=(1.0,), cell="LSTM", **size),
     ]
     return Pool(tuple(pool))

@@ -67,7 +67,7 @@ def _pool_of_steps(season: int, many: bool, mode: Mode) -> Networks:
     if mode == "best":
         deep = View("smooth", lags=lags, own_scale=1.0)
         pool.append(SequenceNetworks("deep", deep, "LSTM", 2, relative=(0.0, 1.0), **size))
-        lasting = View("theta", lags=lags, memory=1.0)
+        lasting = View("theta", lags=lags, memory=1.0, damping=0.9)
         pool.append(SequenceNetworks("lasting season", lasting, relative=(1.0, 0.5), share=0.6, **size))
     return Pool(tuple(pool))
 

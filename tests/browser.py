@@ -51,7 +51,7 @@ def probed(page, probe, folder, width=1200, dark=False):
     flags = [*_FLAGS, f"--user-data-dir={folder / 'profile'}", f"--screen-info={{{width}x1000}}", "--start-fullscreen"]
     flags += [f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
     done = subprocess.run(
-        [browser, *flags, "--dump-dom", file.as_uri()], capture_output=True, text=True, check=True, timeout=120
+        [browser, *flags, "--dump-dom", file.as_uri()], capture_output=True, text=True, check=True, timeout=240
     )
     (text,) = re.findall('<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
     answer = json.loads(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))

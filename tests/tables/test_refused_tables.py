@@ -1,11 +1,14 @@
 """Tables that are refused: each with one sentence that says what, where and what to do; rows are counted as in the file."""
 
+import re
+
 import pytest
 from bad_files import DAYS, FILES, ROWS
 from bad_numbers import VALUES
 from bad_times import TIMES
 
 import gatewise as gw
+from gatewise.cli.app import run
 
 
 @pytest.fixture
@@ -29,6 +32,44 @@ def test_a_table_is_refused_in_a_sentence(read, content, options, sentence):
     assert str(caught.value) == sentence
     expected = gw.errors.DataError if sentence.startswith(("'a.csv'", "Series ")) else gw.errors.UsageError
     assert isinstance(caught.value, expected)
+
+
+def typed(options):
+    """Return options of `read_series` as flags."""
+    for name, value in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        if name == "covariates":
+            columns = {kind: [of] if isinstance(of, str) else of for kind, of in value.items()}
+            yield from (word for kind, of in columns.items() for column in of for word in (f"--{kind}", column))
+        elif name == "format":
+            yield from (word for key, one in value.items() for word in (flag, f"{key}={one}"))
+        else:
+            yield from (
+                word for one in ((value,) if isinstance(value, str | int) else value) for word in (flag, str(one))
+            )
+
+
+# What Python's arguments look like in a sentence, outside of what it quotes.
+PYTHON = re.compile(r"""\w+=[({"\w]|\b\w+_col\b|covariates\[""")
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "sentence"),
+    [pytest.param(*case[1:], id=case[0]) for case in (*FILES, *ROWS, *TIMES, *VALUES)],
+)
+def test_on_the_command_line_the_remedy_can_be_typed(tmp_path, monkeypatch, capsys, content, options, sentence):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    status = run(["series", "a.csv", *typed(options)])
+    out, err = capsys.readouterr()
+    assert (status in (2, 3), out) == (True, "")
+    if not PYTHON.search(sentence):
+        assert err.replace("--format has", "format has").replace("--freq", "freq") == f"error: {sentence}\n"
+    unquoted = re.sub(r"(?<![\w=])'(?:[^'\\]|\\.)*'(?!\w)", "", err)
+    named = re.findall(r"--([a-z-]+)", unquoted)
+    known = ("id-col", "time-col", "target-col", "freq", "fix", "format", "future", "past", "static")
+    assert set(named) <= set(known)
+    assert not PYTHON.search(re.sub(r"--format \w+=", "--format ", unquoted))
 
 
 KEYS = "'separator', 'decimal', 'thousands', 'encoding', 'header', 'sheet', 'layout', 'date_format', 'time_zone'"

@@ -18,6 +18,7 @@ from gatewise.cli.bench import bench
 from gatewise.cli.cache import cache
 from gatewise.cli.classify import classify
 from gatewise.cli.forecast import forecast
+from gatewise.cli.interrupts import remembered_interrupts
 from gatewise.cli.predict import predict, update
 from gatewise.cli.recipes import recipes
 from gatewise.cli.series import series
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status; see `main`."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), remembered_interrupts():
             warnings.showwarning = partial(_show_warning, arguments)
             _invoke(list(arguments))
         sys.stdout.flush()

@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.interrupts import remembered_interrupts
+from gatewise.cli.interrupts import raise_if_pressed
 
 if TYPE_CHECKING:
     from gatewise.forecasting.rolling import Progress
@@ -62,17 +62,15 @@ Report = Annotated[
 @contextmanager
 def told(quiet: bool) -> "Iterator[Progress]":
     """Give what is told how far the work is: it shows that where somebody can see it, and answers Ctrl-C."""
-    with ExitStack() as stack:
-        look = stack.enter_context(remembered_interrupts())
-        bar = None
-        if not quiet and sys.stderr.isatty():
-            from gatewise.cli.progress import WorkBar
+    if quiet or not sys.stderr.isatty():
+        yield lambda share, what: raise_if_pressed()
+        return
+    from gatewise.cli.progress import WorkBar
 
-            bar = stack.enter_context(WorkBar())
+    with WorkBar() as bar:
 
         def progress(share: float, what: str) -> None:
-            look()
-            if bar is not None:
-                bar.update(share, what)
+            raise_if_pressed()
+            bar.update(share, what)
 
         yield progress

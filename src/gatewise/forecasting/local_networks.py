@@ -53,7 +53,7 @@ class LocalNetworks:
     recursive: bool = False
     epochs: int = 60
     batch_size: int = 16
-    learning_rate: float = 0.01
+    learning_rate: float = 0.002
     loss: Literal["mae", "mse"] = "mae"
     stateful: bool = False
     build: Callable[[tuple[int, ...], int], Any] | None = None

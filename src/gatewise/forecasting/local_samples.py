@@ -15,7 +15,7 @@ _FAR = 8.0
 _FEW = 4
 # A window is seen relative to the level that exponential smoothing finds in it, with these rates: of the level, and of changes
 # since the season before.
-_LEVEL, _CHANGES = 0.5, 0.2
+_LEVEL, _CHANGES = 0.5, 0.4
 
 
 class Samples(NamedTuple):

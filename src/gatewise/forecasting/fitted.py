@@ -19,7 +19,6 @@ from gatewise.forecasting.network_methods import by_name
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
 from gatewise.tables import SeriesTable
-from gatewise.training.checks import check_seed
 
 Mode = Literal["fast", "best"]
 
@@ -48,7 +47,9 @@ class Plan:
             raise UsageError(f"minutes is {minutes!r}: give a number above 0, or None for what the mode takes.")
         if not isinstance(self.network_only, bool):
             raise UsageError(f"network_only is {self.network_only!r}: give True or False.")
-        check_seed(self.seed)
+        # Training has this check, too, and brings Keras along: baselines are to begin before that is loaded.
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**63:
+            raise UsageError(f"seed={self.seed!r}: a whole number from 0 to 2**63 - 1 is needed.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,6 +37,15 @@ def extended(table: SeriesTable, rows: Any) -> SeriesTable:
     return replace(table, values=values, observed=observed, offsets=offsets)
 
 
+def shortened(table: SeriesTable, lengths: Int64[np.ndarray, " series"]) -> SeriesTable:
+    """Return the table as it was when its series had so many values."""
+    kept = np.arange(len(table.values)) - np.repeat(table.offsets[:-1], table.lengths) < np.repeat(
+        lengths, table.lengths
+    )
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return replace(table, values=table.values[kept], observed=table.observed[kept], offsets=offsets)
+
+
 def _frequency_for(table: SeriesTable, rows: Any) -> Any:
     """Return the frequency to read rows with: that of the table, which few rows do not show by themselves."""
     listed = isinstance(rows, list | tuple | np.ndarray)

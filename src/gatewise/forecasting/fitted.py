@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from gatewise.errors import UsageError
 from gatewise.evaluation.averages import whole_number
@@ -65,6 +65,7 @@ class Fitted:
         baselines: The baselines.
         explanation: What was chosen.
         scale: In units of which the errors of the series are compared; `Forecaster.update` leaves it as it is.
+        lengths: How many values each series had when it was fitted.
     """
 
     table: SeriesTable
@@ -75,6 +76,7 @@ class Fitted:
     baselines: tuple[Baseline, ...]
     explanation: Explanation
     scale: Float64[np.ndarray, " series"]
+    lengths: Int64[np.ndarray, " series"]
 
     @property
     def weights(self) -> Float64[np.ndarray, "methods series"]:

@@ -16,7 +16,7 @@ from gatewise.forecasting.baseline_methods import BY_NAME
 from gatewise.forecasting.combination import combined
 from gatewise.forecasting.cutoffs import validation_cutoffs
 from gatewise.forecasting.explanation import Explanation, explained
-from gatewise.forecasting.extension import extended
+from gatewise.forecasting.extension import extended, shortened
 from gatewise.forecasting.fitted import Fitted, Mode, Plan
 from gatewise.forecasting.frames import bounds_columns, forecast_frame
 from gatewise.forecasting.judgement import judge, series_scale
@@ -115,7 +115,10 @@ class Forecaster:
                 f"There was no validation: no series is long enough to be forecast {self.plan.horizon} steps from before its "
                 "end."
             )
-        return backtest_of(fitted.table, fitted.panel, fitted.rolled, fitted.judged, past)
+        # The series as they were then; they may have gone on.
+        table = shortened(fitted.table, fitted.lengths)
+        panel = Panel.of(table, fitted.panel.season_length)
+        return backtest_of(table, panel, fitted.rolled, fitted.judged, past)
 
     @property
     def history_(self) -> dict[str, np.ndarray]:
@@ -150,7 +153,7 @@ class Forecaster:
         explanation = explained(rolled, judged, panel, notes, seconds)
         trained = tuple(trainer.trained for trainer in trainers if trainer.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
-        self._fitted = Fitted(table, panel, rolled, judged, trained, named, explanation, scale)
+        self._fitted = Fitted(table, panel, rolled, judged, trained, named, explanation, scale, table.lengths)
         self._forecasts = rolled.forecasts[:, -1]
         return self
 

@@ -65,7 +65,7 @@ def save(plan: Plan, fitted: Fitted, path: str | os.PathLike[str], overwrite: bo
     arrays["table/ids"] = np.frombuffer(json.dumps([_plain(name) for name in table.ids.tolist()]).encode(), np.uint8)
     arrays |= {f"rolled/{name}": getattr(fitted.rolled, name) for name in _ROLLED}
     arrays |= {f"judged/{name}": getattr(fitted.judged, name) for name in _JUDGED}
-    arrays |= {"explanation/errors": explanation.errors, "scale": fitted.scale}
+    arrays |= {"explanation/errors": explanation.errors, "scale": fitted.scale, "lengths": fitted.lengths}
     for place, trained in enumerate(fitted.trained):
         arrays |= {f"networks/{place}/{name}": array for name, array in trained.arrays().items()}
     write_folder(path, entries, arrays, overwrite)
@@ -121,7 +121,8 @@ def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[P
         told["seconds"],
     )
     plan = Plan(**entries["plan"], baselines=baselines)
-    return plan, Fitted(table, panel, rolled, judged, tuple(trained), baselines, explanation, arrays["scale"])
+    fixed = arrays["scale"], arrays["lengths"]
+    return plan, Fitted(table, panel, rolled, judged, tuple(trained), baselines, explanation, *fixed)
 
 
 def _plain(name: Any) -> int | str:

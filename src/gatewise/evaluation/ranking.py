@@ -177,7 +177,8 @@ def diebold_mariano(
     >>> print(diebold_mariano([1, -1, 1, -1, 2, 1], [3, -2, 2, -3, 3, 2], names=("gatewise", "Naive")))
     By mean squared error on 6 forecasts gatewise (1.5) is better than Naive (6.5) (Diebold-Mariano test, p = 0.0041).
     """
-    from scipy import stats
+    # scipy.stats, which has the same number, takes ten times as long to load.
+    from scipy import special
 
     horizon = whole_number(horizon, "horizon")
     if loss not in ("squared", "absolute"):
@@ -207,7 +208,7 @@ def diebold_mariano(
         names=(str(names[0]), str(names[1])),
         mean_losses=(float(losses[0].mean()), float(losses[1].mean())),
         statistic=statistic,
-        p_value=float(2 * stats.t.sf(abs(statistic), count - 1)),
+        p_value=float(2 * special.stdtr(count - 1, -abs(statistic))),
         forecasts=count,
         loss=loss,
     )

@@ -56,10 +56,11 @@ def half_widths(
 
 def _student(levels: Float64[np.ndarray, " levels"], freedom: float) -> Float64[np.ndarray, " levels"]:
     """Return how much wider intervals are for a size that was estimated from so few errors, these among them."""
-    from scipy import stats
+    # scipy.stats, which has the same numbers, takes longer to load than a forecast of a series.
+    from scipy import special
 
     tails = (1 + levels / 100) / 2
-    return stats.t.ppf(tails, freedom) / stats.norm.ppf(tails)
+    return np.asarray(special.stdtrit(freedom, tails) / special.ndtri(tails))
 
 
 def _drawn(total: np.ndarray, count: np.ndarray, usual: Float64[np.ndarray, " horizon"]) -> np.ndarray:
@@ -80,13 +81,13 @@ def half_widths_of_movement(
     Returns:
         NaN for series without two values in a row.
     """
-    from scipy import stats
+    from scipy import special
 
     steps = np.diff(values, axis=1)
     count = np.isfinite(steps).sum(axis=1)
     total = np.sum(steps**2, axis=1, where=np.isfinite(steps))
     size = np.sqrt(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
-    quantiles = stats.t.ppf((1 + levels / 100) / 2, np.maximum(count, 1)[:, None])
+    quantiles = special.stdtrit(np.maximum(count, 1)[:, None], (1 + levels / 100) / 2)
     return (size[:, None] * np.sqrt(np.arange(1, horizon + 1)))[..., None] * quantiles[:, None]
 
 

@@ -52,9 +52,9 @@ def autocorrelation(rows: OutOfFold, most_lags: int = 24) -> Autocorrelation | N
     pairs = np.array([(known[:, lag:] & known[:, :-lag]).sum() for lag in lags])
     products = np.array([(unit[:, lag:] * unit[:, :-lag]).sum() for lag in lags])
     values = np.divide(products, pairs, out=np.zeros(len(lags)), where=pairs > 0)
-    from scipy.stats import chi2
+    from scipy import special
 
-    p_value = float(chi2.sf(np.sum(pairs * values**2), len(lags)))
+    p_value = float(special.chdtrc(len(lags), np.sum(pairs * values**2)))
     return Autocorrelation(lags, values, 1.96 / np.sqrt(np.maximum(pairs, 1)), p_value)
 
 

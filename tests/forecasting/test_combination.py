@@ -7,7 +7,7 @@ from scipy import stats
 from gatewise.forecasting.bands import half_widths, half_widths_of_movement
 from gatewise.forecasting.combination import combined, weights_from
 from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
-from gatewise.forecasting.judgement import better_alone, series_scale, usual_weights
+from gatewise.forecasting.judgement import better_alone, series_scale, sizes_now, usual_weights
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, actual_after
 
@@ -120,6 +120,18 @@ def test_a_method_is_alone_only_beyond_noise():
     assert better_alone(rolled, mixed, 1, both).tolist() == [0, -1]
     assert better_alone(rolled, mixed, 1, only_bad).tolist() == [-1, -1]
     assert better_alone(rolled, mixed[:6], 18, both).tolist() == [-1, -1]
+
+
+def test_errors_of_a_positive_series_grow_with_its_level():
+    values = np.stack([np.repeat([10.0, 20.0, 40.0], 8), np.repeat([-10.0, 20.0, 40.0], 8)])
+    panel, back = Panel(values, 1), np.array([16, 8, 0])
+    errors = np.full((3, 2, 2), -3.0)
+    rolled = Rolled(("one",), np.array([False]), back, errors[None], np.zeros((3, 2, 2)))
+    sizes = sizes_now(errors, rolled, 0, panel)
+    # The level was 10, then 20, and is 40; nothing is known yet of the last cutoff.
+    np.testing.assert_allclose(sizes[:2, 0], [[12.0, 12.0], [6.0, 6.0]])
+    np.testing.assert_allclose(sizes[:2, 1], 3.0)
+    assert np.isnan(sizes[2]).all()
 
 
 def test_cutoffs():

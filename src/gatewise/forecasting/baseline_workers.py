@@ -22,7 +22,7 @@ from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.baseline_methods import BY_NAME, baseline_forecast
 
 # Seconds of work for each worker.
-_WORTH = 2.0
+_WORTH = 1.25
 
 
 @dataclass(frozen=True)

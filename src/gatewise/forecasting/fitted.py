@@ -14,7 +14,7 @@ from gatewise.forecasting.baseline_methods import baseline_forecast
 from gatewise.forecasting.combination import combined
 from gatewise.forecasting.explanation import Explanation
 from gatewise.forecasting.global_networks import TrainedNetworks
-from gatewise.forecasting.judgement import Judged, errors_with
+from gatewise.forecasting.judgement import Judged
 from gatewise.forecasting.network_methods import by_name
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
@@ -66,6 +66,7 @@ class Fitted:
         explanation: What was chosen.
         scale: In units of which the errors of the series are compared; `Forecaster.update` leaves it as it is.
         lengths: How many values each series had when it was fitted.
+        sizes: The sizes of errors that its forecast is to expect, ``(windows, series, horizon)``.
     """
 
     table: SeriesTable
@@ -77,6 +78,7 @@ class Fitted:
     explanation: Explanation
     scale: Float64[np.ndarray, " series"]
     lengths: Int64[np.ndarray, " series"]
+    sizes: Float64[np.ndarray, "windows series horizon"]
 
     @property
     def weights(self) -> Float64[np.ndarray, "methods series"]:
@@ -106,7 +108,6 @@ class Fitted:
         Where no series is long enough for one, from how far series go in a step; NaN for series of a single value.
         """
         past = self.rolled.steps_back > 0
-        errors = errors_with(self.rolled, self.judged.forecasts, self.weights)[past]
-        if np.isfinite(errors).any():
-            return half_widths(errors, self.rolled.steps_back[past], self.scale, levels)
+        if np.isfinite(self.sizes).any():
+            return half_widths(self.sizes[past], self.rolled.steps_back[past], self.scale, levels)
         return half_widths_of_movement(self.panel.values, self.rolled.horizon, levels)

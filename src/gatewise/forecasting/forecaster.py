@@ -19,7 +19,7 @@ from gatewise.forecasting.explanation import Explanation, explained
 from gatewise.forecasting.extension import extended, shortened
 from gatewise.forecasting.fitted import Fitted, Mode, Plan
 from gatewise.forecasting.frames import bounds_columns, forecast_frame
-from gatewise.forecasting.judgement import judge, series_scale
+from gatewise.forecasting.judgement import errors_with, judge, series_scale, sizes_now
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import (
     are_few,
@@ -153,7 +153,9 @@ class Forecaster:
         explanation = explained(rolled, judged, panel, notes, seconds)
         trained = tuple(trainer.trained for trainer in trainers if trainer.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
-        self._fitted = Fitted(table, panel, rolled, judged, trained, named, explanation, scale, table.lengths)
+        sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1]), rolled, 0, panel)
+        fixed = scale, table.lengths, sizes
+        self._fitted = Fitted(table, panel, rolled, judged, trained, named, explanation, *fixed)
         self._forecasts = rolled.forecasts[:, -1]
         return self
 

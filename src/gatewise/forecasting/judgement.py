@@ -17,6 +17,8 @@ _NETWORKS, _CLASSICAL, _SIMPLE = 0.5, 0.45, 0.05
 # The best of several methods is often better by luck than one would be by chance: 2 would be 95 per cent for one alone.
 _BEYOND_NOISE = 2.5
 _FEWEST_WINDOWS = 8
+# No more is made of a level that has changed.
+_MOST_GROWTH = 4.0
 # A movement of less than this share of the values is rounding.
 _STILL = 1e-9
 _SIMPLE_NAMES = ("Naive", "SeasonalNaive", "Drift", "Mean")
@@ -158,9 +160,35 @@ def widths_at(
     levels: Float64[np.ndarray, " levels"],
 ) -> Float64[np.ndarray, "series horizon levels"]:
     """Return how far the intervals of a cutoff reach, from the errors that were known there."""
-    known = np.where(rolled.known_at(steps_back), errors, np.nan)
+    sizes = sizes_now(errors, rolled, steps_back, panel)
     scale = series_scale(values_until(panel, steps_back), panel.season_length)
-    return half_widths(known, rolled.steps_back, scale, levels)
+    return half_widths(sizes, rolled.steps_back, scale, levels)
+
+
+def sizes_now(
+    errors: Float64[np.ndarray, "windows series horizon"], rolled: Rolled, steps_back: int, panel: Panel
+) -> Float64[np.ndarray, "windows series horizon"]:
+    """Return the sizes of the errors that were known at a cutoff, as large as they would be there.
+
+    The errors of a series of positive values are as much larger as its level has become since they were made.
+    """
+    known = np.where(rolled.known_at(steps_back), np.abs(errors), np.nan)
+    now = values_until(panel, steps_back)
+    positive = (np.where(np.isfinite(now), now, 1.0) > 0).all(axis=1)
+    then = np.stack([_recent_level(values_until(panel, int(b)), panel.season_length) for b in rolled.steps_back])
+    ratio = np.divide(
+        _recent_level(now, panel.season_length), then, out=np.ones(then.shape), where=positive & (then > 0)
+    )
+    return known * np.clip(np.nan_to_num(ratio, nan=1.0), 1 / _MOST_GROWTH, _MOST_GROWTH)[..., None]
+
+
+def _recent_level(values: Float64[np.ndarray, "series time"], season_length: int) -> Float64[np.ndarray, " series"]:
+    """Return the mean of the last season of each series, or of its last six values; NaN where there is none."""
+    recent = values[:, -max(season_length, 6) :]
+    known = np.isfinite(recent)
+    count = known.sum(axis=1)
+    total = np.sum(recent, axis=1, where=known)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
 def series_scale(values: Float64[np.ndarray, "series time"], season_length: int) -> Float64[np.ndarray, " series"]:

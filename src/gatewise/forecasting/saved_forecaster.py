@@ -25,6 +25,7 @@ from gatewise.tables.frequency import Frequency
 KIND = "forecaster"
 _TABLE = ("values", "observed", "offsets")
 _ROLLED = ("networks", "steps_back", "forecasts", "actual")
+_FIXED = ("scale", "lengths", "sizes")
 _JUDGED = ("forecasts", "networks", "weights", "network_weights", "alone")
 
 
@@ -65,7 +66,7 @@ def save(plan: Plan, fitted: Fitted, path: str | os.PathLike[str], overwrite: bo
     arrays["table/ids"] = np.frombuffer(json.dumps([_plain(name) for name in table.ids.tolist()]).encode(), np.uint8)
     arrays |= {f"rolled/{name}": getattr(fitted.rolled, name) for name in _ROLLED}
     arrays |= {f"judged/{name}": getattr(fitted.judged, name) for name in _JUDGED}
-    arrays |= {"explanation/errors": explanation.errors, "scale": fitted.scale, "lengths": fitted.lengths}
+    arrays |= {"explanation/errors": explanation.errors, **{name: getattr(fitted, name) for name in _FIXED}}
     for place, trained in enumerate(fitted.trained):
         arrays |= {f"networks/{place}/{name}": array for name, array in trained.arrays().items()}
     write_folder(path, entries, arrays, overwrite)
@@ -121,7 +122,7 @@ def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[P
         told["seconds"],
     )
     plan = Plan(**entries["plan"], baselines=baselines)
-    fixed = arrays["scale"], arrays["lengths"]
+    fixed = (arrays[name] for name in _FIXED)
     return plan, Fitted(table, panel, rolled, judged, tuple(trained), baselines, explanation, *fixed)
 
 

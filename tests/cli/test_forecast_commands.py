@@ -1,6 +1,7 @@
 """``gatewise forecast``, ``backtest``, ``predict`` and ``update``: what is typed, what comes out, what is refused."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -51,9 +52,7 @@ def sales(tmp_path):
 
 
 def frame_of(text):
-    from io import StringIO
-
-    return pd.read_csv(StringIO(text))
+    return pd.read_csv(io.StringIO(text))
 
 
 class TestForecast:
@@ -90,6 +89,14 @@ class TestForecast:
         assert "<h1>Forecast of sales.csv</h1>" in page
         assert err.splitlines()[1].replace(" %", "\u00a0%") in page
         assert typed("forecast", "sales.csv", "--horizon", "2", *files, "--force", "--quiet") == (0, "", "")
+
+    def test_a_table_comes_down_a_pipe(self, typed, sales, monkeypatch, tmp_path):
+        expected = typed("forecast", "sales.csv", "--horizon", "2", "--quiet")
+        with open("sales.csv", "rb") as file:
+            monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+            found = typed("forecast", "-", "--horizon", "2", "--quiet", "--report", "p.html")
+        assert found == expected
+        assert "<h1>Forecast of standard input</h1>" in (tmp_path / "p.html").read_text(encoding="utf-8")
 
     def test_json_holds_everything(self, typed, sales):
         status, out, err = typed("forecast", "sales.csv", "--horizon", "2", "--json", "--level", "50")

@@ -29,6 +29,7 @@ from gatewise.cli.table_options import (
     TableTyped,
     TargetCol,
     TimeCol,
+    name_of,
     read_typed,
 )
 from gatewise.errors import UsageError
@@ -117,7 +118,7 @@ def backtest(
             from gatewise.report.forecast_page import Told, write_backtest
 
             settings = {"horizon": f"{horizon} steps", "cutoffs": f"{n_windows}, {step_size} apart", "refit": refit}
-            write_backtest(report, standing, table, Told(Path(source).name, settings, seconds), force)
+            write_backtest(report, standing, table, Told(name_of(source), settings, seconds), force)
     if report is not None:
         say(f"report: {report}", quiet)
 

@@ -31,6 +31,7 @@ from gatewise.cli.table_options import (
     TableTyped,
     TargetCol,
     TimeCol,
+    name_of,
     read_typed,
 )
 
@@ -166,4 +167,4 @@ def _write_report(
         "networks only": "yes" if plan.network_only else "no",
         "seed": str(plan.seed),
     }
-    write_forecast(report, forecaster, standing, Told(Path(source).name, settings, seconds), levels, force)
+    write_forecast(report, forecaster, standing, Told(name_of(source), settings, seconds), levels, force)

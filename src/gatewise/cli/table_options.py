@@ -93,6 +93,11 @@ def read_typed(source: str, typed: TableTyped) -> "SeriesTable":
     )
 
 
+def name_of(source: str) -> str:
+    """Return what a page calls the data."""
+    return "standard input" if source == "-" else Path(source).name
+
+
 def is_shipped(source: str) -> bool:
     """Tell whether a name is that of the data that ships with gatewise, and of no file."""
     return source == SHIPPED and not Path(source).exists()

@@ -97,5 +97,6 @@ def places(names: list[str], shares: Float64[np.ndarray, " bins"], promised: Flo
         "marker": {"symbol": "line-ew-open", "size": 22, "color": "var(--line-1)", "line": {"width": 2.5}},
     }
     shape = layout("where in its forecast distribution the value fell", "% of values")
-    shape["xaxis"]["type"] = "category"
+    shape["xaxis"].update(type="category", automargin=True)
+    shape["xaxis"]["title"]["standoff"] = 12
     return {"data": [bars, marks], "layout": shape}

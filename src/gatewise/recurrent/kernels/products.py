@@ -6,12 +6,14 @@ How many rows a tile has depends on the registers: LSTM's four gates by six rows
 weights and a spread number nearly fill the 32 of AVX-512 and NEON.
 """
 
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 
-from gatewise.recurrent.kernels.emitter import INT, POINTER, Emitter, Vector
+from gatewise.recurrent.kernels.emitter import INT, POINTER, Emitter, Vector, lanes_of
 from gatewise.recurrent.kernels.target import Shape
 
 # A panel of units side by side has at most as many vectors as LSTM has gates.
@@ -89,6 +91,8 @@ def back_product(module: Any, shape: Shape, vectors: int, lanes: int, onto: bool
     name = f"back_product_{vectors}x{lanes}{'_onto' if onto else ''}"
     kinds = [INT, POINTER, POINTER, INT, INT, POINTER, POINTER, INT]
     most = most_rows(shape, vectors)
+    if lanes < shape.lanes:
+        return by_cases(module, name, kinds, most, lambda emitter, rows: _back_tail(emitter, shape, rows, lanes, onto))
     return by_cases(module, name, kinds, most, lambda emitter, rows: _back_tile(emitter, rows, vectors, lanes, onto))
 
 
@@ -105,6 +109,30 @@ def _back_tile(emitter: Emitter, rows: int, vectors: int, lanes: int, onto: bool
     )
     sums.multiply([emitter.at(left, emitter.times(length, row)) for row in range(rows)], depth, panel)
     sums.write(places)
+
+
+def _back_tail(emitter: Emitter, shape: Shape, rows: int, lanes: int, onto: bool) -> None:
+    """Write the same for units that fill no vector: a full one multiplies several numbers of a row, and is added up."""
+    _, numbers, left, length, depth, panel, result, distance = emitter.arguments
+    whole, at_once = shape.lanes, shape.lanes // lanes
+    sums = [emitter.variable(emitter.constant(0.0, whole).value) for _ in range(rows)]
+
+    def read(place: Any) -> Vector:
+        return Vector(emitter, emitter.read(place, lanes_of(whole)))
+
+    # The depth is one of padded units, and so a multiple of the narrowest tail, 4; at once are 2 or 4.
+    with emitter.loop(emitter.number(0), depth, at_once) as k:
+        weights = emitter.load(emitter.at(panel, emitter.times(k, lanes)), whole)
+        for row, place in enumerate(sums):
+            some = emitter.load(emitter.at(left, emitter.times(length, row), k), at_once)
+            some = some.reordered([lane // lanes for lane in range(whole)])
+            emitter.builder.store(some.times_plus(weights, read(place)).value, place)
+    for row, place in enumerate(sums):
+        parts = [read(place).reordered(range(part * lanes, (part + 1) * lanes)) for part in range(at_once)]
+        target = emitter.at(result, emitter.builder.mul(emitter.index(numbers, emitter.number(row)), distance))
+        if onto:
+            parts.append(emitter.load(target, lanes))
+        emitter.store(functools.reduce(operator.add, parts), target)
 
 
 class Sums:

@@ -124,12 +124,13 @@ class LSTM(_Cell):
     def back(self, at: Place) -> None:
         """Write one step backward."""
         i, f, g, o = (at.read("saved", part) for part in range(4))
-        d_h, squashed = at.read("d_hidden"), tanh(at.read("cell"))
-        d_c = at.read("d_cell") + d_h * o * (1.0 - squashed * squashed)
+        # tanh c is h / o, and o is never 0.
+        d_h, h = at.read("d_hidden"), at.read("hidden")
+        d_c = at.read("d_cell") + d_h * (o - h * (h / o))
         at.write("d_x", d_c * g * i * (1.0 - i), 0)
         at.write("d_x", d_c * at.read("cell_before") * f * (1.0 - f), 1)
         at.write("d_x", d_c * i * (1.0 - g * g), 2)
-        at.write("d_x", d_h * squashed * o * (1.0 - o), 3)
+        at.write("d_x", d_h * h * (1.0 - o), 3)
         at.write("d_cell", d_c * f)
         at.write("d_hidden", at.zero())
 

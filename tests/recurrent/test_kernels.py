@@ -139,7 +139,10 @@ def assert_equal_walks(name, returns, threads, given, of_inputs=True):
 
 @pytest.mark.parametrize(("returns", "threads", "sizes", "mask", "of_inputs"), SHAPES.values(), ids=SHAPES)
 @every_cell
-def test_law_a_kernel_is_the_scan(name, returns, threads, sizes, mask, of_inputs):
+def test_law_a_kernel_is_the_scan(name, returns, threads, sizes, mask, of_inputs, monkeypatch):
+    if mask is not None:
+        # As what is saved of a long walk.
+        monkeypatch.setattr(arrays, "UNCACHED_BYTES", 1)
     assert_equal_walks(name, returns, threads, problem(name, *sizes, mask), of_inputs)
 
 
@@ -151,9 +154,12 @@ def test_law_a_kernel_is_the_scan(name, returns, threads, sizes, mask, of_inputs
     sizes=st.tuples(st.integers(1, 12), st.integers(1, 70), st.integers(1, 20), st.integers(1, 70)),
     mask=st.sampled_from([None, "left", "right", "gaps", "nothing"]),
     of_inputs=st.booleans(),
+    uncached=st.booleans(),
 )
-def test_a_kernel_is_the_scan_for_any_shape(name, returns, threads, sizes, mask, of_inputs):
-    assert_equal_walks(name, returns, threads, problem(name, *sizes, mask), of_inputs)
+def test_a_kernel_is_the_scan_for_any_shape(name, returns, threads, sizes, mask, of_inputs, uncached):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "UNCACHED_BYTES", 1 if uncached else arrays.UNCACHED_BYTES)
+        assert_equal_walks(name, returns, threads, problem(name, *sizes, mask), of_inputs)
 
 
 @pytest.mark.parametrize(

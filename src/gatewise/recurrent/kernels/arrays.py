@@ -18,6 +18,9 @@ from gatewise.recurrent.kernels.products import blocked, packed_gates, packed_un
 from gatewise.recurrent.kernels.rings import RING_ROWS
 from gatewise.recurrent.kernels.steps import Steps, is_two_phased, rings_of
 
+# From so many bytes on, what a walk forward saves is written past the caches: it would not be there for the walk back.
+UNCACHED_BYTES = 1 << 25
+
 if TYPE_CHECKING:
     from gatewise.recurrent.kernels.calls import Call
 
@@ -33,7 +36,10 @@ def run(call: "Call", part: str, operands: dict[str, Any], results: dict[str, An
         target_name(steps.name, part), [results[name] for name in given], input_output_aliases=aliases
     )
     every = np.int64(call.returns != "last")
-    outcome = function(*(operands[name] for name in names), every=every, threads=np.int64(call.threads))
+    uncached = np.int64("saved" in results and 4 * results["saved"].size >= UNCACHED_BYTES)
+    outcome = function(
+        *(operands[name] for name in names), every=every, threads=np.int64(call.threads), uncached=uncached
+    )
     return dict(zip(given, outcome, strict=True))
 
 

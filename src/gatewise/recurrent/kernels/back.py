@@ -165,6 +165,8 @@ class _Back:
             target = emitter.at(result.start, some.first)
 
             def tile(first: Any, rows: Any) -> None:
+                if into == "d_hidden":
+                    self._ask_for(some, emitter.entry(numbers, first), rows)
                 own = emitter.at(left.start, emitter.times(first, left.row))
                 listed = emitter.entry(numbers, first)
                 if self.steps.dropped:
@@ -178,6 +180,21 @@ class _Back:
             in_tiles(emitter, (emitter.number(0), count), most_rows(self.shape, some.vectors), tile)
 
         over_panels(emitter, self.shape, columns, panel)
+
+    def _ask_for(self, some: Units, numbers: Any, rows: Any) -> None:
+        """Write that what the next step reads, of some units and rows, is asked for while this one multiplies."""
+        emitter, builder, frame, done = self.emitter, self.emitter.builder, self.frame, self.counting.done
+        # How many steps before this one, how long a row is, and how many vectors stand side by side.
+        arrays = dict.fromkeys(self.steps.states, (2, self.units, 1))
+        if "saved" in frame:
+            arrays["saved"] = 1, frame.size("saved", 2), self.steps.saves
+        with emitter.loop(emitter.number(0), rows) as position:
+            number = emitter.index(numbers, position)
+            for name, (before, row, parts) in arrays.items():
+                earlier = builder.mul(emitter.total(done, -before), builder.mul(self.batch, row))
+                column = emitter.times(some.first, parts)
+                place = emitter.at(frame.data(name), earlier, builder.mul(number, row), column)
+                emitter.ask_for(place, some.vectors * some.lanes * parts, to_write=False)
 
     def _gate_by_gate(self, ring: Ring, some: Units, into: str, onto: bool, given: list[Any]) -> None:
         """Write the same for a tile, with the dropout of each gate."""

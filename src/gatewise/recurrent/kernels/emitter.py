@@ -22,6 +22,9 @@ NOTHING = ir.VoidType()
 # Products and sums may be joined to fused multiply-adds; nothing else is allowed to change (NaN and inf stay what they are).
 _JOINED = ("contract",)
 
+# Floats that go from and to memory at a time.
+LINE = 16
+
 
 def lanes_of(lanes: int) -> Any:
     """Return the type of a vector of `lanes` floats."""
@@ -185,6 +188,18 @@ class Emitter:
             return
         arguments = [vector.value, address, ir.Constant(INT32, 4), mask]
         self.call_named(f"llvm.masked.store.v{vector.lanes}f32.p0", NOTHING, arguments)
+
+    def store_uncached(self, vector: Vector, address: Any) -> None:
+        """Write floats past the caches, to an address that is a multiple of their size."""
+        written = self.builder.store(vector.value, address, align=4 * vector.lanes)
+        written.set_metadata("nontemporal", self.module.add_metadata([ir.Constant(INT32, 1)]))
+
+    def ask_for(self, address: Any, floats: int, to_write: bool) -> None:
+        """Let memory come to the caches ahead of time, to be read or written; it may be nobody's."""
+        # To the first cache, or to the second one.
+        numbers = [ir.Constant(INT32, number) for number in (int(to_write), 3 if to_write else 2, 1)]
+        for first in range(0, floats, LINE):
+            self.call_named("llvm.prefetch.p0", NOTHING, [self.at(address, first), *numbers])
 
     def spread(self, address: Any, lanes: int) -> Vector:
         """Return a vector that holds the float at an address in every lane."""

@@ -7,14 +7,14 @@ a recurrent layer. Everything lies as XLA has it, ``(time, batch, units)``; see 
 from typing import Any, NamedTuple
 
 from gatewise.recurrent.kernels.dropout import dropping
-from gatewise.recurrent.kernels.emitter import FLOAT, Emitter
+from gatewise.recurrent.kernels.emitter import FLOAT, INT, LINE, Emitter
 from gatewise.recurrent.kernels.frames import Frame
 from gatewise.recurrent.kernels.places import Place, Row, Slice, Units, copy_row, over_panels, over_vectors
 from gatewise.recurrent.kernels.products import forward_product, in_tiles, most_rows
 from gatewise.recurrent.kernels.rows import Counting, Rows
 from gatewise.recurrent.kernels.steps import Phase, Steps
 from gatewise.recurrent.kernels.target import Shape
-from gatewise.recurrent.kernels.threads import Walk
+from gatewise.recurrent.kernels.threads import UNCACHED, Walk
 
 
 def forward(steps: Steps, shape: Shape, saving: bool) -> Walk:
@@ -44,6 +44,17 @@ class _Forward:
         self.emitter, self.frame, self.steps, self.shape, self.counting = emitter, frame, steps, shape, counting
         self.batch, self.units = frame.size("hidden_first", 0), frame.size("hidden_first", 1)
         self.features = frame.size("inputs", 2)
+        self.uncached = self._uncached()
+
+    def _uncached(self) -> Any:
+        """Return a bit: whether what is saved goes past the caches; only vectors at a multiple of their size may."""
+        if "saved" not in self.frame:
+            return None
+        emitter, builder = self.emitter, self.emitter.builder
+        place = builder.ptrtoint(self.frame.data("saved"), INT)
+        uneven = builder.or_(place, emitter.times(self.frame.size("saved", 2), 4))
+        even = builder.icmp_signed("==", builder.and_(uneven, emitter.number(4 * LINE - 1)), emitter.number(0))
+        return builder.and_(even, builder.icmp_signed("!=", self.frame.attribute(UNCACHED), emitter.number(0)))
 
     def step(self, t: Any, saving: bool) -> None:
         """Write one step for the rows that count, and for the others that their states stay."""
@@ -61,6 +72,8 @@ class _Forward:
             for name in self.steps.states:
                 last = Slice(self.frame.data(f"{name}_last"), self.units)
                 self._copy(row, self._before(name), last)
+        # What went past the caches is in memory before any other thread reads it.
+        emitter.builder.fence("seq_cst")
 
     def _copy(self, row: Any, source: Slice, target: Slice) -> None:
         offset = self.emitter.times(row, self.units)
@@ -92,13 +105,22 @@ class _Forward:
         if "saved" in frame:
             row = frame.size("saved", 2)
             start = self._place("saved", self.counting.done, builder.mul(self.batch, row))
-            slices["saved"] = Slice(start, row, self.steps.saves, exact=False)
+            slices["saved"] = Slice(start, row, self.steps.saves, exact=False, uncached=self.uncached)
         if "reset" in frame:
             slices["reset"] = Slice(frame.data("reset"), frame.size("reset", 1), exact=False)
         for name in ("dropped_inputs", "dropped_state"):
             if name in frame:
                 slices[name] = Slice(frame.data(name), frame.size(name, 1))
         return slices
+
+    def _ask_for(self, slices: dict[str, Slice], some: Units, numbers: Any, count: Any) -> None:
+        """Write that where a tile is going to write states comes from memory while it multiplies."""
+        emitter = self.emitter
+        with emitter.loop(emitter.number(0), count) as position:
+            number = emitter.index(numbers, position)
+            for one in (slices[name] for name in self.steps.states):
+                place = emitter.at(one.start, emitter.times(number, one.row), some.first)
+                emitter.ask_for(place, some.vectors * some.lanes, to_write=True)
 
     def _drop(self, phase: Phase, slices: dict[str, Slice]) -> None:
         """Write the dropout of what a phase multiplies, gate by gate."""
@@ -158,6 +180,8 @@ class _Forward:
 
         def tile(first: Any, count: Any) -> None:
             numbers = emitter.entry(self.counting.list, first)
+            if saving:
+                self._ask_for(slices, some, numbers, count)
             for factors, begin, result in zip(sums, begins, results, strict=False):
                 multiply = forward_product(emitter.module, self.shape, (width // lanes, lanes), len(factors), apart)
                 arguments = []

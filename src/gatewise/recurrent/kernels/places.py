@@ -1,6 +1,6 @@
 """Where a step finds its numbers, and how its units are cut into vectors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from gatewise.recurrent.kernels.emitter import Emitter, Vector
@@ -17,6 +17,7 @@ class Slice(NamedTuple):
         parts: How many gates it holds: for each vector of units, that vector of every gate side by side.
         exact: Whether nothing may be written behind the last unit.
         packed: Whether its rows are those that count at this step, without gaps, and not those of the batch.
+        uncached: A bit that says whether what `Place.keep` writes goes past the caches; None where nothing does.
     """
 
     start: Any
@@ -24,6 +25,7 @@ class Slice(NamedTuple):
     parts: int = 1
     exact: bool = True
     packed: bool = False
+    uncached: Any = None
 
 
 class Units(NamedTuple):
@@ -69,6 +71,17 @@ class Place:
         """See `steps.Place`."""
         address, mask = self._find(name, part)
         self._emitter.store(value, address, mask)
+
+    def keep(self, name: str, values: Sequence[Vector]) -> None:
+        """See `steps.Place`."""
+        uncached = self._slices[name].uncached
+        with self._emitter.builder.if_else(uncached) as (past, through):
+            with past:
+                for part, value in enumerate(values):
+                    self._emitter.store_uncached(value, self._find(name, part)[0])
+            with through:
+                for part, value in enumerate(values):
+                    self.write(name, value, part)
 
     def product(self, gate: int, which: int = 0) -> Vector:
         """See `steps.Place`."""

@@ -5,7 +5,7 @@ already, with their biases, and so is, on the way back, the part of the gradient
 step reads and writes through a `Place`, which knows where in memory the row and the units are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from gatewise.recurrent.kernels.activations import sigmoid, tanh
@@ -21,6 +21,10 @@ class Place(Protocol):
 
     def write(self, name: str, value: Vector, part: int = 0) -> None:
         """Write a vector of a buffer."""
+        ...
+
+    def keep(self, name: str, values: Sequence[Vector]) -> None:
+        """Write all parts of a buffer, which is not read before the walk back; past the caches where it is a large one."""
         ...
 
     def product(self, gate: int, which: int = 0) -> Vector:
@@ -118,8 +122,7 @@ class LSTM(_Cell):
         at.write("cell", c)
         at.write("hidden", o * tanh(c))
         if saving:
-            for part, gate in enumerate((i, f, g, o)):
-                at.write("saved", gate, part)
+            at.keep("saved", (i, f, g, o))
 
     def back(self, at: Place) -> None:
         """Write one step backward."""
@@ -163,8 +166,7 @@ class GRU(_Cell):
         n = tanh(at.product(2, 0) + r * u_n)
         at.write("hidden", z * at.read("hidden_before") + (1.0 - z) * n)
         if saving:
-            for part, value in enumerate((z, r, n, u_n)):
-                at.write("saved", value, part)
+            at.keep("saved", (z, r, n, u_n))
 
     def back(self, at: Place) -> None:
         """Write one step backward."""

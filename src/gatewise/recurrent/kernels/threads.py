@@ -15,8 +15,9 @@ from gatewise.recurrent.kernels.frames import Frame, answer_metadata, word
 from gatewise.recurrent.kernels.pages import ask_for_large_pages
 
 MOST_THREADS = 64
-# The attributes of a call: whether every step has to be done, and how many threads do it.
-EVERY, THREADS = 0, 1
+# The attributes of a call, in the order of their names: whether every step has to be done, how many threads do it, and
+# whether what a walk forward saves is written past the caches.
+EVERY, THREADS, UNCACHED = 0, 1, 2
 # What a thread is told: the call frame, and its number.
 _TASK_BYTES = 16
 

@@ -22,6 +22,11 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "classification.md"
 BEGIN, END = "<!-- classify:begin -->", "<!-- classify:end -->"
+BEFORE = "## What can be chosen"
+SECTION = """## What it is worth
+
+On the official movie reviews, by `benchmarks/classify.py`: the default classifier and its parts, and peers on the same
+texts."""
 RUN, HELD_OUT = 250, 2
 PEERS = ("TF-IDF + logistic regression", "fastText", "fastText, autotuned")
 ONE_TEXT = "Not a bad film, but the end is weak."
@@ -147,6 +152,8 @@ def publish(content):
     )
     block = f"{BEGIN}\n{as_markdown(list(HEADER), list(table(content)))}\n\n{text}\n{END}"
     page = PAGE.read_text(encoding="utf-8")
+    if BEGIN not in page:
+        page = page.replace(BEFORE, f"{SECTION}\n\n{BEGIN}\n{END}\n\n{BEFORE}", 1)
     before, _, rest = page.partition(BEGIN)
     PAGE.write_text(before + block + rest.partition(END)[2], encoding="utf-8")
 

@@ -44,7 +44,8 @@ class ChunkReader:
         self.network = ChunkNetwork(self.sizes, outputs, spec)
         shape = (None, self.chunking.chunks, spec.chunk)
         self.network.build({"words": shape, "texts": shape[:2], **({"pairs": shape} if spec.bigrams else {})})
-        self._vectors: Any = None
+        # Where embeddings begin, by all that it depends on; networks of several kinds may share them.
+        self.beginnings: dict[Any, Any] = {}
         self._compiled_for: tuple[Any, ...] = ()
 
     def train(self, lesson: Lesson) -> Trained:
@@ -128,9 +129,11 @@ class ChunkReader:
 
     def _begin(self, words: Sequences) -> None:
         """Put the vectors in that the embedding begins with."""
-        if self._vectors is None:
-            self._vectors = starting_vectors(self.spec, self.vocabulary, words, self.sizes[0])
-        self.network.words.embeddings.assign(self._vectors)
+        spec = self.spec
+        key = (spec.vectors, spec.embedding, spec.embedding_rate, self.sizes[0])
+        if key not in self.beginnings:
+            self.beginnings[key] = starting_vectors(spec, self.vocabulary, words, self.sizes[0])
+        self.network.words.embeddings.assign(self.beginnings[key])
         if self.network.pairs is not None:
             self.network.pairs.embeddings.assign(np.zeros(self.network.pairs.embeddings.shape, np.float32))
 

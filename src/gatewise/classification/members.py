@@ -72,9 +72,13 @@ class Members:
     def reader(self, kind: int) -> Reader:
         """Return the network of some kind, without weights of its own."""
         if kind not in self.readers:
-            given = self.kinds[kind]
+            given, others = self.kinds[kind], list(self.readers.values())
             make = ChunkReader if isinstance(given, Network) else RowReader
-            self.readers[kind] = make(given, self.vocabulary, self.outputs, self.longest)  # type: ignore[arg-type]
+            reader = make(given, self.vocabulary, self.outputs, self.longest)  # type: ignore[arg-type]
+            for other in others:
+                if isinstance(other, ChunkReader) and isinstance(reader, ChunkReader):
+                    reader.beginnings = other.beginnings
+            self.readers[kind] = reader
         return self.readers[kind]
 
 

@@ -9,7 +9,7 @@ import pytest
 import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.errors import UsageError
-from gatewise.training.initial import Initialiser
+from gatewise.training.initial import Initialiser, with_zeros
 from gatewise.training.state import model_variables, read_values
 from training.architectures import ARCHITECTURES, OPTIMIZERS
 
@@ -312,3 +312,20 @@ def test_a_layer_that_cannot_be_built_again_is_named():
         "New weights for layer 'obstinate' (Obstinate) cannot be drawn, because it cannot be built again from its "
         "configuration (no): give it a get_config that holds its constructor's arguments."
     )
+
+
+def test_a_model_built_without_values_has_zeros_and_then_the_values_of_its_seed():
+    def build():
+        layers = [keras.Input((3, 1)), keras.layers.LSTM(4, dropout=0.1), keras.layers.Dense(2)]
+        return keras.Sequential(layers, name="same")
+
+    usual, quick = build(), with_zeros(build)
+    assert not any(np.any(np.asarray(value)) for value in quick.get_weights())
+    for model in (usual, quick):
+        gw.initialize(model, 7)
+    for one, two in zip(usual.get_weights(), quick.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert np.any(quick.get_weights()[0])
+    # A scope of Keras's that comes later finds nothing left to be drawn.
+    with keras.StatelessScope():
+        pass

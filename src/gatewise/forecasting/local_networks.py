@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -340,6 +340,7 @@ def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
 def _built(networks: LocalNetworks, look_back: int, outputs: int) -> Any:
     from gatewise.backend import import_keras
     from gatewise.layers import GRU, LSTM
+    from gatewise.training.initial import with_zeros
 
     keras = import_keras()
     shape = networks._input_shape(look_back)
@@ -361,7 +362,8 @@ def _built(networks: LocalNetworks, look_back: int, outputs: int) -> Any:
         # It begins with the forecast that it is to correct.
         small = keras.initializers.VarianceScaling(0.01)
         head = keras.layers.Dense(outputs, kernel_initializer=small)
-        model = keras.Sequential([*layers, head], name="local_networks")
+        build = partial(keras.Sequential, [*layers, head], name="local_networks")
+        model = build() if networks.stateful else with_zeros(build)
     if not getattr(model, "compiled", False):
         model.compile(keras.optimizers.Adam(networks.learning_rate), networks.loss)
     return model

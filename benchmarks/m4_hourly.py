@@ -29,7 +29,10 @@ def main():
     for score in scores.values():
         yardstick = scores["Naive2"]
         score["owa"] = gw.metrics.owa(
-            score["smape_series"], score["mase"], yardstick["smape_series"], yardstick["mase"]
+            smape=score["smape_series"],
+            mase=score["mase"],
+            naive2_smape=yardstick["smape_series"],
+            naive2_mase=yardstick["mase"],
         )
     for name, score in scores.items():
         print(shown(name, score), f" OWA {score['owa']:.4f}")

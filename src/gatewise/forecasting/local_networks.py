@@ -18,6 +18,7 @@ Cell = Literal["lstm", "gru", "dense"]
 # A season longer than this is not looked back on whole.
 _LONGEST_LOOK = 24
 _SHORTEST_LOOK = 6
+_MOST_MEMBERS = 1024
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,15 @@ class LocalNetworks:
             seed: Where weights and order come from.
             progress: Told the share that is done.
         """
-        groups = by_length(panel.values) if self.stateful else [np.arange(len(panel))]
+        every = np.arange(len(panel))
+        groups = by_length(panel.values) if self.stateful else np.array_split(every, self._blocks(len(panel)))
         parts = []
         for place, rows in enumerate(groups):
             # A series without a value is forecast as NaN, and has networks to have some.
             own = (
                 panel.values[rows][:, -max(int(lengths_of(panel.values)[rows].max()), 2) :]
                 if self.stateful
-                else panel.values
+                else panel.values[rows]
             )
 
             def share(done: float, place: int = place) -> None:
@@ -140,6 +142,10 @@ class LocalNetworks:
         arrays = [np.asarray(array).reshape(len(panel), self.members, *array.shape[1:]) for array in values]
         losses = np.asarray(ensemble.history.history["loss"]).reshape(len(panel), self.members, -1)
         return TrainedLocalNetworks(self, horizon, look_back, seen, arrays, losses, ensemble.history.way)
+
+    def _blocks(self, series: int) -> int:
+        """Return in how many blocks so many series are trained: XLA takes the longer for a program the more members it has."""
+        return -(-series * self.members // _MOST_MEMBERS)
 
     def looks_back(self, season_length: int) -> int:
         """Return how many values there are in a window."""
@@ -327,8 +333,9 @@ def run_members(model: Any, weights: list[np.ndarray], x: np.ndarray) -> np.ndar
     if forward is None:
         states = [None for _ in recurrent_layers(model)]
         forward = model.__dict__["_gatewise_own_rows"] = Forward(model, states, members=True, member_data=True)
-    outputs, _ = forward.call(list(weights), [], x)
-    return np.asarray(outputs)
+    blocks = np.array_split(np.arange(len(x)), -(-len(x) // _MOST_MEMBERS))
+    outputs = [forward.call([array[rows] for array in weights], [], x[rows])[0] for rows in blocks]
+    return np.concatenate([np.asarray(block) for block in outputs])
 
 
 def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:

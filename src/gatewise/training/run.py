@@ -100,7 +100,7 @@ class CompiledProgram:
 
 
 class Pace:
-    """Chooses how many steps to dispatch so that a dispatch takes about half a second."""
+    """Chooses how many steps to dispatch so that a dispatch takes about half a second, the last one a little longer."""
 
     def __init__(self) -> None:
         self.steps = 1
@@ -111,6 +111,18 @@ class Pace:
             affordable = DISPATCH_SECONDS * steps / max(seconds, 1e-9)
             # From a first step of unknown cost the pace grows by 8, so that no early dispatch is far too long.
             self.steps = int(max(1, min(affordable, 8 * max(self.steps, steps), 2**30)))
+
+    def budget(self, left: int) -> int:
+        """Return how many steps to dispatch when so many are left: all, where the rest would be less than half a dispatch.
+
+        A dispatch begins with fresh memory, which costs as much for one step as for many.
+
+        >>> pace = Pace()
+        >>> pace.steps = 10
+        >>> pace.budget(30), pace.budget(15), pace.budget(4)
+        (10, 15, 10)
+        """
+        return left if self.steps < left <= self.steps * 1.5 else self.steps
 
 
 @dataclass
@@ -186,7 +198,7 @@ class Run:
             return
         while int(state.epoch) < self.last_epoch and not np.all(state.stopped):
             state = self.before_dispatch(state)
-            budget = pace.steps if self.limit is None else min(pace.steps, self.limit(state))
+            budget = pace.budget(self._left(state)) if self.limit is None else min(pace.steps, self.limit(state))
             started = time.perf_counter()
             done = self.compiled(state, self.data, self.validation, self.control(state, budget))
             steps = int(done.steps)
@@ -202,6 +214,12 @@ class Run:
             if interrupt.asked:
                 outcome.interrupted = True
                 return
+
+    def _left(self, state: RunState) -> int:
+        """Return how many steps there are still to be done, if nothing stops the run."""
+        plan = self.compiled.program.plan
+        epoch = plan.steps.total + (plan.validation.total if plan.validation else 0)
+        return (self.last_epoch - int(state.epoch)) * epoch - int(state.step)
 
     def _compiled_or_interrupted(self, state: RunState, interrupt: Interrupt) -> bool:
         """Compile the program where that is still to be done; say whether nobody pressed Ctrl-C meanwhile."""

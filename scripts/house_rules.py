@@ -48,9 +48,18 @@ def main() -> int:
         if path.suffix == ".py":
             faults += module_faults(path, used)
     faults += [f"scripts/house_rules.py: the exception for {name} is not needed" for name in set(MANY_ARGUMENTS) - used]
-    faults += version_faults()
+    faults += [*version_faults(), *test_name_faults()]
     print("\n".join(sorted(faults)) or "house rules: no fault")
     return 1 if faults else 0
+
+
+def test_name_faults() -> list[str]:
+    """Return the test modules whose name another has, too: pytest imports one of them and loses the other's tests."""
+    folders: dict[str, list[str]] = {}
+    for path in tracked_files():
+        if path.name.startswith("test_") and path.suffix == ".py":
+            folders.setdefault(path.name, []).append(str(path.parent.relative_to(ROOT)))
+    return [f"{name}: in {' and in '.join(found)}; rename one" for name, found in folders.items() if len(found) > 1]
 
 
 def tracked_files() -> list[Path]:

@@ -14,6 +14,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from gatewise.forecasting.alignment import AlignedSeries
 from gatewise.forecasting.global_networks import Progress
+from gatewise.forecasting.members_apart import in_blocks, weights_by_name, weights_of_members
 from gatewise.forecasting.origins import UNKNOWN
 from gatewise.forecasting.panel import Panel
 
@@ -106,12 +107,7 @@ class TrainedSeasonNetworks:
 
     def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         """Forecast the steps after a panel; see `TrainedNetworks.forecast`."""
-        blocks = -(-len(panel) // _ROWS_AT_ONCE)
-        size = -(-len(panel) // blocks)
-        # Blocks of one size need one program; the last is filled up with the first series.
-        rows = np.arange(blocks * size) % len(panel)
-        parts = [self._forecast_block(panel.select(rows[start : start + size])) for start in range(0, len(rows), size)]
-        return np.concatenate(parts, axis=1)[:, : len(panel)]
+        return in_blocks(self._forecast_block, panel, _ROWS_AT_ONCE)
 
     def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         from gatewise.training.predict import predict
@@ -142,21 +138,14 @@ class TrainedSeasonNetworks:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights of all members."""
-        return {
-            f"{member}/{place}": weight
-            for member, weights in enumerate(self.weights)
-            for place, weight in enumerate(weights)
-        }
+        return weights_by_name(self.weights)
 
     @classmethod
     def restore(cls, specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> "TrainedSeasonNetworks":
         """Return networks from their specification and arrays."""
         given = dict(specification["networks"])
         given["relative"] = tuple(given["relative"])
-        weights = [
-            [arrays[f"{member}/{place}"] for place in range(sum(name.startswith(f"{member}/") for name in arrays))]
-            for member in range(specification["members"])
-        ]
+        weights = weights_of_members(arrays, specification["members"])
         return cls(SeasonNetworks(**given), specification["horizon"], specification["season_length"], weights)
 
 

@@ -37,7 +37,7 @@ def airline():
 def backtest():
     """Backtest one monthly series: 24 windows, fresh weights at each, 16 members; a first time and a second one."""
     import gatewise as gw
-    from gatewise.forecasting.local_networks import LocalNetworks
+    from gatewise.forecasting.networks.local_networks import LocalNetworks
 
     frame = airline_frame()
     forecaster = gw.Forecaster(HORIZON, network=LocalNetworks(members=16))
@@ -58,7 +58,7 @@ def many(series):
     import pandas as pd
 
     import gatewise as gw
-    from gatewise.forecasting.local_networks import LocalNetworks
+    from gatewise.forecasting.networks.local_networks import LocalNetworks
 
     generator = np.random.default_rng(0)
     time_of = np.arange(36)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 import gatewise as gw
-from gatewise.forecasting.global_networks import middle
+from gatewise.forecasting.networks.global_networks import middle
+from gatewise.forecasting.networks.usual_pools import usual_networks
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.usual_pools import usual_networks
 from gatewise.recipes.speed.results import describe_machine, installed_versions, today
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from gatewise.forecasting.backtest import Backtest, backtest_of
+from gatewise.forecasting.choosing.judgement import judge
 from gatewise.forecasting.explanation import Explanation
-from gatewise.forecasting.judgement import judge
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, actual_after
 from gatewise.tables import SeriesTable, read_series

@@ -10,8 +10,8 @@ import pytest
 import gatewise as gw
 from forecasting.made_networks import Lines
 from forecasting.made_series import made_frame
+from gatewise.forecasting.choosing.scores import EVEN_LEVELS
 from gatewise.forecasting.frames import level_name
-from gatewise.forecasting.scores import EVEN_LEVELS
 
 QUICK = Lines()
 

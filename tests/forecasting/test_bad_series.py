@@ -6,7 +6,7 @@ import pytest
 
 import gatewise as gw
 from forecasting.made_networks import Lines
-from gatewise.forecasting.local_networks import LocalNetworks
+from gatewise.forecasting.networks.local_networks import LocalNetworks
 
 TINY = LocalNetworks(cell="dense", layout="flat", units=(2,), members=2, epochs=2, look_back=4)
 T = np.arange(48)

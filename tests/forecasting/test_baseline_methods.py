@@ -6,10 +6,11 @@ import pytest
 import gatewise as gw
 from forecasting.made_networks import Lines
 from forecasting.made_series import made_frame
-from gatewise.forecasting import baseline_methods, planning
+from gatewise.forecasting import planning
+from gatewise.forecasting.classical import baseline_methods
+from gatewise.forecasting.classical.slow_baselines import SlowBaselines
 from gatewise.forecasting.fitted import Plan
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.slow_baselines import SlowBaselines
 
 THETA, ETS = gw.baselines.DynamicOptimizedTheta(), gw.baselines.ETS()
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gatewise.forecasting.bands import half_widths, half_widths_of_movement
-from gatewise.forecasting.combination import combined, weights_from
+from gatewise.forecasting.choosing.bands import half_widths, half_widths_of_movement
+from gatewise.forecasting.choosing.combination import combined, weights_from
+from gatewise.forecasting.choosing.judgement import better_alone, series_scale, sizes_now, usual_weights
 from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
-from gatewise.forecasting.judgement import better_alone, series_scale, sizes_now, usual_weights
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, actual_after
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gatewise.forecasting.alignment import AlignedSeries
-from gatewise.forecasting.origins import slopes_so_far, smoothed
+from gatewise.forecasting.networks.alignment import AlignedSeries
+from gatewise.forecasting.networks.origins import slopes_so_far, smoothed
+from gatewise.forecasting.networks.seasonality import seasons_so_far
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.seasonality import seasons_so_far
 
 
 @pytest.fixture(scope="module")

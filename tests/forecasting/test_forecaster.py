@@ -6,8 +6,8 @@ import pytest
 
 import gatewise as gw
 from forecasting.made_series import made_frame
-from gatewise.forecasting.local_networks import LocalNetworks
-from gatewise.forecasting.network_methods import by_name
+from gatewise.forecasting.networks.local_networks import LocalNetworks
+from gatewise.forecasting.networks.network_methods import by_name
 from gatewise.forecasting.panel import Panel
 
 QUICK = LocalNetworks(members=2, epochs=3)

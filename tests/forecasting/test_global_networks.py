@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gatewise.forecasting import sequence_networks
-from gatewise.forecasting.alignment import AlignedSeries
-from gatewise.forecasting.global_networks import Pool, middle, restore
-from gatewise.forecasting.origins import UNKNOWN, View, origins_of, targets_of
+from gatewise.forecasting.networks import sequence_networks
+from gatewise.forecasting.networks.alignment import AlignedSeries
+from gatewise.forecasting.networks.global_networks import Pool, middle, restore
+from gatewise.forecasting.networks.origins import UNKNOWN, View, origins_of, targets_of
+from gatewise.forecasting.networks.seasonality import seasons_so_far
+from gatewise.forecasting.networks.sequence_networks import SequenceNetworks
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.seasonality import seasons_so_far
-from gatewise.forecasting.sequence_networks import SequenceNetworks
 
 VIEWS = [
     View(),

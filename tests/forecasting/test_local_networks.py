@@ -7,11 +7,11 @@ import pytest
 
 import gatewise as gw
 from forecasting.made_series import made_frame
-from gatewise.forecasting.local_networks import LocalNetworks
-from gatewise.forecasting.local_samples import samples_of
-from gatewise.forecasting.network_methods import stacked, training_cutoffs
+from gatewise.forecasting.networks.local_networks import LocalNetworks
+from gatewise.forecasting.networks.local_samples import samples_of
+from gatewise.forecasting.networks.network_methods import stacked, training_cutoffs
+from gatewise.forecasting.networks.views import Glasses, LocalView
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.views import Glasses, LocalView
 from gatewise.recipes import Recipe, recipes
 
 HORIZON = 3
@@ -48,7 +48,7 @@ def test_every_kind_of_recipe_forecasts_from_its_last_value_and_knows_its_own_se
 
 
 def test_a_stateful_network_is_keras_own_run_window_by_window():
-    from gatewise.forecasting.local_samples import last_windows
+    from gatewise.forecasting.networks.local_samples import last_windows
 
     recipe = next(one for one in RECIPES if one.name == "lstm-stacked-stateful")
     networks = replace(LocalNetworks.of_recipe(recipe, members=2), epochs=1, views=(LocalView(True, "removed"),))

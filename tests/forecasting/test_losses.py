@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gatewise.forecasting.losses import OriginLoss
-from gatewise.forecasting.origins import UNKNOWN
+from gatewise.forecasting.networks.losses import OriginLoss
+from gatewise.forecasting.networks.origins import UNKNOWN
 
 HORIZON = 3
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from gatewise.forecasting.alignment import AlignedSeries
-from gatewise.forecasting.global_networks import restore
-from gatewise.forecasting.origins import UNKNOWN
+from gatewise.forecasting.networks.alignment import AlignedSeries
+from gatewise.forecasting.networks.global_networks import restore
+from gatewise.forecasting.networks.origins import UNKNOWN
+from gatewise.forecasting.networks.season_networks import SeasonNetworks, origins_before, season_origins, training_rows
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.season_networks import SeasonNetworks, origins_before, season_origins, training_rows
 
 SMALL = SeasonNetworks("small", cycle=3, seasons=6, units=4, members=2, relative=(1.0, 0.0), steps=6, phases=2, batch=8)
 SEASON, HORIZON = 8, 10

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gatewise.forecasting.networks.usual_pools import usual_networks
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.usual_pools import usual_networks
 
 
 def configurations(panel, mode):

@@ -10,11 +10,12 @@ from jaxtyping import Bool
 
 from gatewise.errors import DataError
 from gatewise.evaluation.averages import read_levels, whole_number
+from gatewise.forecasting.choosing.judgement import Judged, errors_with, judge, widths_at
+from gatewise.forecasting.choosing.leaks import refuse_leaks
+from gatewise.forecasting.choosing.scores import EVEN_LEVELS, By, Scores
 from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
 from gatewise.forecasting.forecaster import Forecaster
 from gatewise.forecasting.frames import backtest_frame, level_name
-from gatewise.forecasting.judgement import Judged, errors_with, judge, widths_at
-from gatewise.forecasting.leaks import refuse_leaks
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import (
     baseline_methods,
@@ -24,7 +25,6 @@ from gatewise.forecasting.planning import (
     refuse_covariates,
 )
 from gatewise.forecasting.rolling import Method, Progress, Rolled, roll
-from gatewise.forecasting.scores import EVEN_LEVELS, By, Scores
 from gatewise.tables import SeriesTable, read_series
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64
 
-from gatewise.forecasting.judgement import Judged, series_scale
+from gatewise.forecasting.choosing.judgement import Judged, series_scale
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
 

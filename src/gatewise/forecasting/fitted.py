@@ -9,13 +9,13 @@ from jaxtyping import Float64, Int64
 from gatewise.errors import UsageError
 from gatewise.evaluation.averages import whole_number
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.bands import half_widths, half_widths_of_movement
-from gatewise.forecasting.baseline_methods import baseline_forecast
-from gatewise.forecasting.combination import combined
+from gatewise.forecasting.choosing.bands import half_widths, half_widths_of_movement
+from gatewise.forecasting.choosing.combination import combined
+from gatewise.forecasting.choosing.judgement import Judged
+from gatewise.forecasting.classical.baseline_methods import baseline_forecast
 from gatewise.forecasting.explanation import Explanation
-from gatewise.forecasting.global_networks import TrainedNetworks
-from gatewise.forecasting.judgement import Judged
-from gatewise.forecasting.network_methods import by_name
+from gatewise.forecasting.networks.global_networks import TrainedNetworks
+from gatewise.forecasting.networks.network_methods import by_name
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
 from gatewise.tables import SeriesTable

@@ -12,14 +12,14 @@ from jaxtyping import Float64
 from gatewise.errors import DataError, UsageError
 from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.baseline_methods import BY_NAME
-from gatewise.forecasting.combination import combined
+from gatewise.forecasting.choosing.combination import combined
+from gatewise.forecasting.choosing.judgement import errors_with, judge, series_scale, sizes_now
+from gatewise.forecasting.classical.baseline_methods import BY_NAME
 from gatewise.forecasting.cutoffs import validation_cutoffs
 from gatewise.forecasting.explanation import Explanation, explained
 from gatewise.forecasting.extension import extended, shortened
 from gatewise.forecasting.fitted import Fitted, Mode, Plan
 from gatewise.forecasting.frames import bounds_columns, forecast_frame
-from gatewise.forecasting.judgement import errors_with, judge, series_scale, sizes_now
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import (
     are_few,

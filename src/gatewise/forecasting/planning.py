@@ -7,22 +7,22 @@ import numpy as np
 
 from gatewise.errors import DataError, UsageError
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.baseline_methods import (
+from gatewise.forecasting.classical.baseline_methods import (
     BY_NAME,
     BaselineMethod,
     has_statsforecast,
     seconds_of,
     usual_baselines,
 )
+from gatewise.forecasting.classical.slow_baselines import SlowBaselines
 from gatewise.forecasting.cutoffs import MOST_CUTOFFS, MOST_CUTOFFS_OF_FEW
 from gatewise.forecasting.fitted import Mode, Plan
-from gatewise.forecasting.global_networks import Networks
-from gatewise.forecasting.local_networks import LocalNetworks
-from gatewise.forecasting.network_methods import NetworkMethod, training_cutoffs
+from gatewise.forecasting.networks.global_networks import Networks
+from gatewise.forecasting.networks.local_networks import LocalNetworks
+from gatewise.forecasting.networks.network_methods import NetworkMethod, training_cutoffs
+from gatewise.forecasting.networks.usual_pools import usual_networks
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Method
-from gatewise.forecasting.slow_baselines import SlowBaselines
-from gatewise.forecasting.usual_pools import usual_networks
 from gatewise.tables import SeriesTable
 from gatewise.tables.form import quoted
 

@@ -12,11 +12,11 @@ from gatewise.artifact import check_target, read_folder, write_folder
 from gatewise.artifact.folder import WEIGHTS
 from gatewise.artifact.manifest import NAME, refusal
 from gatewise.errors import UsageError
-from gatewise.forecasting.baseline_methods import BY_NAME
+from gatewise.forecasting.choosing.judgement import Judged
+from gatewise.forecasting.classical.baseline_methods import BY_NAME
 from gatewise.forecasting.explanation import Explanation
 from gatewise.forecasting.fitted import Fitted, Plan
-from gatewise.forecasting.global_networks import restore
-from gatewise.forecasting.judgement import Judged
+from gatewise.forecasting.networks.global_networks import restore
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
 from gatewise.tables import SeriesTable

@@ -12,7 +12,7 @@ from gatewise.errors import DataError, UsageError
 from gatewise.evaluation import diebold_mariano, friedman
 from gatewise.evaluation.point_errors import seasonal_scale
 from gatewise.evaluation.simple_baselines import Naive2
-from gatewise.forecasting.baseline_methods import baseline_forecast
+from gatewise.forecasting.classical.baseline_methods import baseline_forecast
 from gatewise.forecasting.frames import level_name
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import values_until

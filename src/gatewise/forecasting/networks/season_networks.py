@@ -12,10 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from gatewise.forecasting.alignment import AlignedSeries
-from gatewise.forecasting.global_networks import Progress
-from gatewise.forecasting.members_apart import in_blocks, weights_by_name, weights_of_members
-from gatewise.forecasting.origins import UNKNOWN
+from gatewise.forecasting.networks.alignment import AlignedSeries
+from gatewise.forecasting.networks.global_networks import Progress
+from gatewise.forecasting.networks.members_apart import in_blocks, weights_by_name, weights_of_members
+from gatewise.forecasting.networks.origins import UNKNOWN
 from gatewise.forecasting.panel import Panel
 
 _MOST = 6.0
@@ -270,7 +270,7 @@ def _built(
 ) -> Any:
     from gatewise import layers as recurrent
     from gatewise.backend import import_keras
-    from gatewise.forecasting.losses import OriginLoss, compiled
+    from gatewise.forecasting.networks.losses import OriginLoss, compiled
 
     keras = import_keras()
     cell, units, dropout = architecture

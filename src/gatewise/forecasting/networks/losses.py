@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatewise.backend import import_keras
-from gatewise.forecasting.origins import UNKNOWN
+from gatewise.forecasting.networks.origins import UNKNOWN
 
 keras = import_keras()
 ops = keras.ops

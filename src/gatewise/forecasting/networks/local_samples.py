@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from gatewise.forecasting.views import Glasses, filled
+from gatewise.forecasting.networks.views import Glasses, filled
 
 # Of a long series only the last windows are learned from.
 MOST_ROWS = 512

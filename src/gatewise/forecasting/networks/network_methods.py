@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from gatewise.forecasting.global_networks import Networks, TrainedNetworks
-from gatewise.forecasting.local_networks import LocalNetworks
+from gatewise.forecasting.networks.global_networks import Networks, TrainedNetworks
+from gatewise.forecasting.networks.local_networks import LocalNetworks
 from gatewise.forecasting.panel import Panel
 
 

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from gatewise.forecasting.alignment import AlignedSeries
-from gatewise.forecasting.seasonality import seasons_so_far
+from gatewise.forecasting.networks.alignment import AlignedSeries
+from gatewise.forecasting.networks.seasonality import seasons_so_far
 
 Base = Literal["last", "smooth", "theta", "repeat"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from gatewise.forecasting.seasonal_means import seasonal_means
+from gatewise.forecasting.networks.seasonal_means import seasonal_means
 
 Season = Literal["differences", "removed", "kept"]
 # A forecast may leave the range of its history by so many times the range.

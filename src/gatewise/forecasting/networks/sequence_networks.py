@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float64
 
-from gatewise.forecasting.alignment import AlignedSeries
-from gatewise.forecasting.global_networks import Progress
-from gatewise.forecasting.members_apart import in_blocks, weights_by_name, weights_of_members
-from gatewise.forecasting.origins import UNKNOWN, View, origins_of, targets_of, usual_movement
+from gatewise.forecasting.networks.alignment import AlignedSeries
+from gatewise.forecasting.networks.global_networks import Progress
+from gatewise.forecasting.networks.members_apart import in_blocks, weights_by_name, weights_of_members
+from gatewise.forecasting.networks.origins import UNKNOWN, View, origins_of, targets_of, usual_movement
 from gatewise.forecasting.panel import Panel
 
 # How many of a series' last values are read, how many steps of all series are trained on, and how many series are forecast
@@ -187,7 +187,7 @@ def _built(
 ) -> Any:
     from gatewise import layers as recurrent
     from gatewise.backend import import_keras
-    from gatewise.forecasting.losses import OriginLoss, compiled
+    from gatewise.forecasting.networks.losses import OriginLoss, compiled
 
     keras = import_keras()
     cell, layers, units, dropout = architecture

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.baseline_methods import seconds_of
-from gatewise.forecasting.baseline_workers import Task, Workers
+from gatewise.forecasting.classical.baseline_methods import seconds_of
+from gatewise.forecasting.classical.baseline_workers import Task, Workers
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import values_until
 

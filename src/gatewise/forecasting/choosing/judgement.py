@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from gatewise.evaluation.point_errors import seasonal_scale
-from gatewise.forecasting.bands import half_widths
-from gatewise.forecasting.combination import combined, weights_at
+from gatewise.forecasting.choosing.bands import half_widths
+from gatewise.forecasting.choosing.combination import combined, weights_at
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, values_until
 

@@ -4,11 +4,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gatewise.forecasting.global_networks import Networks, Pool
-from gatewise.forecasting.origins import View
+from gatewise.forecasting.networks.global_networks import Networks, Pool
+from gatewise.forecasting.networks.origins import View
+from gatewise.forecasting.networks.season_networks import SeasonNetworks
+from gatewise.forecasting.networks.sequence_networks import SequenceNetworks
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.season_networks import SeasonNetworks
-from gatewise.forecasting.sequence_networks import SequenceNetworks
 
 Mode = Literal["fast", "best"]
 

@@ -136,9 +136,9 @@ class TrainedPool:
 
 def restore(specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainedNetworks:
     """Return networks from what `TrainedNetworks.specification` and `TrainedNetworks.arrays` gave."""
-    from gatewise.forecasting.local_networks import TrainedLocalNetworks
-    from gatewise.forecasting.season_networks import TrainedSeasonNetworks
-    from gatewise.forecasting.sequence_networks import TrainedSequenceNetworks
+    from gatewise.forecasting.networks.local_networks import TrainedLocalNetworks
+    from gatewise.forecasting.networks.season_networks import TrainedSeasonNetworks
+    from gatewise.forecasting.networks.sequence_networks import TrainedSequenceNetworks
 
     if specification["family"] == "pool":
         parts = []

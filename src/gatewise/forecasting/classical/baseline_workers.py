@@ -19,7 +19,7 @@ from jaxtyping import Float64
 from gatewise.backend import cores
 from gatewise.errors import GatewiseError
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.baseline_methods import BY_NAME, baseline_forecast
+from gatewise.forecasting.classical.baseline_methods import BY_NAME, baseline_forecast
 
 # Seconds of work for each worker.
 _WORTH = 1.25
@@ -62,7 +62,7 @@ class Workers:
             given.write(_packed(tasks, [task.values[place::count] for task in tasks]))
             given.seek(0)
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gatewise.forecasting.baseline_workers"],
+                [sys.executable, "-P", "-m", "gatewise.forecasting.classical.baseline_workers"],
                 stdin=given,
                 stdout=output,
                 stderr=errors,

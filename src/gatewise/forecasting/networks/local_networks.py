@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from gatewise.datasets.windows import Layout
-from gatewise.forecasting.local_samples import last_windows, samples_of
+from gatewise.forecasting.networks.local_samples import last_windows, samples_of
+from gatewise.forecasting.networks.views import Glasses, LocalView
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.views import Glasses, LocalView
 from gatewise.recipes import Recipe
 
 Cell = Literal["lstm", "gru", "dense"]

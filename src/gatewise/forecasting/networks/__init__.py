@@ -1,0 +1,1 @@
+"""Networks that forecast: local ones, one for each series, and global ones, which learn from all series of a table."""

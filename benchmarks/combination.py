@@ -13,18 +13,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 import gatewise as gw
-from m_competitions import errors, read_panels, shown, totals, write
+from m_competitions import errors, long_frame, read_panels, shown, totals, write
 
 LEVELS = (80, 95)
-
-
-def long_frame(panel):
-    """Return the series of a panel as a long frame with steps for times."""
-    rows, columns = np.nonzero(np.isfinite(panel.values))
-    return pd.DataFrame({"unique_id": rows, "ds": columns, "y": panel.values[rows, columns]})
 
 
 def measured(panel, actual, mode, seed):

@@ -53,6 +53,12 @@ def side_by_side(rows):
     return values
 
 
+def long_frame(panel):
+    """Return the series of a panel as a long frame with steps for times."""
+    rows, columns = np.nonzero(np.isfinite(panel.values))
+    return pd.DataFrame({"unique_id": rows, "ds": columns, "y": panel.values[rows, columns]})
+
+
 def forecast_all(panels, mode, seed=0):
     """Train the usual networks for each frequency and return their forecasts, members apart, and the seconds of each.
 

@@ -22,6 +22,7 @@ from gatewise.forecasting.planning import (
     most_cutoffs,
     network_methods,
     networks_for,
+    panel_for,
     refuse_covariates,
 )
 from gatewise.forecasting.rolling import Method, Progress, Rolled, roll
@@ -97,8 +98,8 @@ def backtest(
     """
     plan = forecaster.plan
     table = series if isinstance(series, SeriesTable) else read_series(series)
-    panel = Panel.of(table, plan.season_length)
     back = backtest_cutoffs(plan.horizon, whole_number(n_windows, "n_windows"), whole_number(step_size, "step_size"))
+    panel, season_notes = panel_for(plan, table, back[0])
     most = int(table.lengths.max())
     if back[0] > most - 3:
         raise DataError(
@@ -122,7 +123,7 @@ def backtest(
     judged = judge(rolled, panel, plan.network_only)
     levels = tuple(read_levels(level).tolist())
     tested = backtest_of(table, panel, rolled, judged, np.isin(rolled.steps_back, back), levels)
-    return replace(tested, notes=notes)
+    return replace(tested, notes=(*season_notes, *notes))
 
 
 def _part(told: Progress, place: int, parts: int, share: float, what: str) -> None:

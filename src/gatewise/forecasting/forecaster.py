@@ -27,6 +27,7 @@ from gatewise.forecasting.planning import (
     most_cutoffs,
     network_methods,
     networks_for,
+    panel_for,
     refuse_covariates,
 )
 from gatewise.forecasting.rolling import Progress, roll
@@ -54,7 +55,8 @@ class Forecaster:
         network_only: Whether baselines have no part in the forecast.
         baselines: Those to weigh against, or their names. Default: naive, seasonal naive and drift, and where
             `statsforecast` is installed the dynamic optimised Theta method and ETS.
-        season_length: Steps in a season. Default: that of the frequency.
+        season_length: Steps in a season. Default: that of the frequency; of series without dates the one that their values
+            show, beyond chance.
         seed: Where all randomness comes from.
 
     Example:
@@ -141,7 +143,7 @@ class Forecaster:
         """
         started = time.perf_counter()
         table = series if isinstance(series, SeriesTable) else read_series(series)
-        panel = Panel.of(table, self.plan.season_length)
+        panel, season_notes = panel_for(self.plan, table)
         refuse_covariates(table)
         networks = networks_for(self.plan, panel)
         back = [*validation_cutoffs(panel, self.plan.horizon, most_cutoffs(self.plan, panel, networks)), 0]
@@ -150,7 +152,7 @@ class Forecaster:
         rolled = roll([*baselines, *trainers], panel, self.plan.horizon, back, progress or _silent)
         judged = judge(rolled, panel, self.plan.network_only)
         seconds = {"fit": time.perf_counter() - started}
-        explanation = explained(rolled, judged, panel, notes, seconds)
+        explanation = explained(rolled, judged, panel, (*season_notes, *notes), seconds)
         trained = tuple(trainer.trained for trainer in trainers if trainer.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
         sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1]), rolled, 0, panel)

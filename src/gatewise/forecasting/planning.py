@@ -1,6 +1,7 @@
 """Which networks and baselines forecast which series, and from how many past cutoffs: decided before anything runs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from gatewise.forecasting.networks.network_methods import NetworkMethod, trainin
 from gatewise.forecasting.networks.usual_pools import usual_networks
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Method
+from gatewise.forecasting.season_detection import detected_season
 from gatewise.tables import SeriesTable
 from gatewise.tables.form import quoted
 
@@ -33,6 +35,29 @@ _BASELINE_SECONDS = {"fast": 20.0, "best": 300.0}
 _BASELINE_SHARE = 0.4
 # Seconds that training takes in mode "best" for each value, roughly, on two cores: of all series together, or of each.
 _SECONDS_A_VALUE = 3e-3
+
+
+def panel_for(plan: Plan, table: SeriesTable, steps_back: int = 0) -> tuple[Panel, tuple[str, ...]]:
+    """Return the series side by side with the season that they are forecast with, and what is to be said of it.
+
+    Args:
+        plan: What is to be done.
+        table: The series.
+        steps_back: Where times are no dates, and no season was named, it is sought in the values before these last ones.
+    """
+    panel = Panel.of(table, plan.season_length)
+    dated = table.frequency is not None and table.frequency.kind != "integer"
+    if plan.season_length is not None or dated or steps_back >= panel.values.shape[1]:
+        return panel, ()
+    season = detected_season(panel.until(steps_back).values)
+    if season == 1:
+        return panel, ()
+    where = "in it" if len(panel) == 1 else "in most of them"
+    note = (
+        f"The series {'has' if len(panel) == 1 else 'have'} no dates, and a season of {season} steps was found {where}: name "
+        "season_length to decide yourself, 1 for none."
+    )
+    return replace(panel, season_length=season), (note,)
 
 
 def mode_for(plan: Plan, panel: Panel) -> Mode:

@@ -18,6 +18,7 @@ MODULES = [
     "gatewise.forecasting.choosing.bands",
     "gatewise.forecasting.choosing.combination",
     "gatewise.forecasting.choosing.judgement",
+    "gatewise.forecasting.choosing.paths",
     "gatewise.forecasting.networks.local_samples",
     "gatewise.forecasting.networks.origins",
     "gatewise.forecasting.panel",

@@ -73,6 +73,18 @@ class TestForecast:
         expected = gw.Forecaster(4, seed=3).fit(sales).predict(level=90)
         assert out == as_csv(expected)
 
+    def test_paths_are_those_that_python_draws_and_a_saved_model_draws_them_again(self, typed, sales, tmp_path):
+        paths = ["--paths", "7", "--paths-out"]
+        rest = ["--seed", "3", "--model", "model", "--out", "forecast.csv"]
+        _, _, err = typed("forecast", "sales.csv", "--horizon", "4", *paths, "paths.csv", *rest)
+        assert "paths: paths.csv" in err
+        text = (tmp_path / "paths.csv").read_text()
+        assert text == as_csv(gw.Forecaster(4, seed=3).fit(sales).simulate(7, seed=3))
+        assert len(frame_of(text)) == 3 * 7 * 4
+        typed("predict", "model", "--quiet", "--out", "again.csv", *paths, "paths-again.csv")
+        assert (tmp_path / "paths-again.csv").read_text() == text
+        assert typed("forecast", "sales.csv", "--horizon", "4", *paths, "paths.csv")[2].startswith("error: 'paths.csv' exists")
+
     def test_names_that_a_spreadsheet_would_run_are_quoted_and_numbers_are_not(self, typed, sales):
         _, out, _ = typed("forecast", "sales.csv", "--horizon", "1", "--quiet")
         assert [line.split(",")[0] for line in out.splitlines()[1:]] == ["'=1+1", "north", "-2"]

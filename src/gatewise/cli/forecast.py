@@ -17,10 +17,13 @@ from gatewise.cli.forecast_options import (
     Network,
     NetworkOnly,
     Out,
+    Paths,
+    PathsOut,
     Report,
     SeasonLength,
     Source,
     told,
+    write_paths,
 )
 from gatewise.cli.options import Debug, Force, Json, Quiet, Seed
 from gatewise.cli.table_options import (
@@ -50,6 +53,8 @@ def forecast(
     network_only: NetworkOnly = False,
     season_length: SeasonLength = None,
     out: Out = None,
+    paths: Paths = 100,
+    paths_out: PathsOut = None,
     report: Report = None,
     model: Annotated[
         Path | None,
@@ -78,10 +83,11 @@ def forecast(
       gatewise forecast sales.csv --horizon 12 --out forecast.csv --report forecast.html
       gatewise forecast sales.csv --horizon 28 --level 90 --target-col sold --model sales-model
       gatewise forecast sales.csv --horizon 12 --minutes 10 --json
+      gatewise forecast sales.csv --horizon 12 --paths 1000 --paths-out paths.csv
     """  # noqa: D301
     from gatewise.cli.outputs import check_files, say
 
-    check_files({"--out": out, "--report": report}, force, source)
+    check_files({"--out": out, "--paths-out": paths_out, "--report": report}, force, source)
     if model is not None:
         from gatewise.artifact import check_target
 
@@ -100,6 +106,9 @@ def forecast(
         # First of all, as it took longest to make.
         forecaster.save(model, overwrite=force)
         say(f"model: {model}", quiet)
+    write_paths(forecaster, None, paths, paths_out, force)
+    if paths_out is not None:
+        say(f"paths: {paths_out}", quiet)
     levels = level or [80.0, 95.0]
     standing = None
     if as_json or report is not None or not quiet:

@@ -12,6 +12,7 @@ import typer
 from gatewise.cli.interrupts import raise_if_pressed
 
 if TYPE_CHECKING:
+    from gatewise.forecasting.forecaster import Forecaster
     from gatewise.forecasting.rolling import Progress
 
 
@@ -57,6 +58,25 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write t
 Report = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with everything, and plots.")
 ]
+
+
+Paths = Annotated[
+    int, typer.Option("--paths", metavar="N", help="How many paths of each series --paths-out has.", min=1)
+]
+PathsOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--paths-out", metavar="FILE", help="Write paths that each series may take: unique_id, ds, path, gatewise."
+    ),
+]
+
+
+def write_paths(forecaster: "Forecaster", horizon: int | None, paths: int, out: Path | None, force: bool) -> None:
+    """Write paths into the future where they were asked for."""
+    if out is not None:
+        from gatewise.cli.outputs import write_csv
+
+        write_csv(forecaster.simulate(paths, horizon=horizon, seed=forecaster.plan.seed), out, force)
 
 
 @contextmanager

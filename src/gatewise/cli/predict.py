@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from gatewise.cli.forecast_options import Level, Out
+from gatewise.cli.forecast_options import Level, Out, Paths, PathsOut, write_paths
 from gatewise.cli.options import Debug, Force, Json, Quiet
 from gatewise.cli.table_options import Fixes, Formats, Freq, IdCol, TableTyped, TargetCol, TimeCol, read_typed
 from gatewise.cli.text_options import BadBytes, Bytes, TextColumn, TextsTyped
@@ -28,6 +28,7 @@ class Request(NamedTuple):
     table: TableTyped
     texts: TextsTyped
     out: Path | None
+    paths: tuple[int, Path | None]
     as_json: bool
     force: bool
     quiet: bool
@@ -49,6 +50,8 @@ def predict(
     ] = None,
     level: Level = None,
     out: Out = None,
+    paths: Paths = 100,
+    paths_out: PathsOut = None,
     id_col: IdCol = None,
     time_col: TimeCol = None,
     target_col: TargetCol = None,
@@ -82,9 +85,9 @@ def predict(
     typed = TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form)
     if source is None and any(typed):
         raise UsageError("Options about columns and format are about later values: give a FILE behind the model.")
-    check_files({"--out": out}, force, source)
+    check_files({"--out": out, "--paths-out": paths_out}, force, source)
     texts = TextsTyped(text, errors.value, explain, out, as_json, force, quiet)
-    _answering(model)(Request(model, source, horizon, level, typed, texts, out, as_json, force, quiet))
+    _answering(model)(Request(model, source, horizon, level, typed, texts, out, (paths, paths_out), as_json, force, quiet))
 
 
 def update(
@@ -162,6 +165,10 @@ def _forecaster(request: Request) -> None:
         write_csv(frame, request.out, request.force)
     if request.out is not None:
         say(f"forecast: {request.out}", request.quiet)
+    paths, paths_out = request.paths
+    write_paths(forecaster, request.horizon, paths, paths_out, request.force)
+    if paths_out is not None:
+        say(f"paths: {paths_out}", request.quiet)
     if request.as_json:
         about = {"model": str(request.model), "freq": forecaster.fitted.table.freq, "level": list(levels)}
         typer.echo(forecast_summary.as_json({**about, "forecast": records(frame)}))
@@ -173,7 +180,7 @@ def _classifier(request: Request) -> None:
         raise UsageError(
             f"{str(request.model)!r} is a classifier: give a FILE with texts behind it, or '-' for standard input."
         )
-    if request.horizon is not None or request.level is not None or any(request.table):
+    if request.horizon is not None or request.level is not None or request.paths[1] is not None or any(request.table):
         raise UsageError(
             f"{str(request.model)!r} is a classifier, and options about horizons and series are for forecasters."
         )

@@ -12,6 +12,7 @@ from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.choosing.bands import half_widths, half_widths_of_movement
 from gatewise.forecasting.choosing.combination import combined
 from gatewise.forecasting.choosing.judgement import Judged
+from gatewise.forecasting.choosing.paths import PATH_LEVELS, dependence, drawn_paths
 from gatewise.forecasting.classical.baseline_methods import baseline_forecast
 from gatewise.forecasting.explanation import Explanation
 from gatewise.forecasting.networks.global_networks import TrainedNetworks
@@ -47,9 +48,20 @@ class Plan:
             raise UsageError(f"minutes is {minutes!r}: give a number above 0, or None for what the mode takes.")
         if not isinstance(self.network_only, bool):
             raise UsageError(f"network_only is {self.network_only!r}: give True or False.")
-        # Training has this check, too, and brings Keras along: baselines are to begin before that is loaded.
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**63:
-            raise UsageError(f"seed={self.seed!r}: a whole number from 0 to 2**63 - 1 is needed.")
+        read_seed(self.seed)
+
+
+def read_seed(seed: Any) -> int:
+    """Return a seed.
+
+    Training has this check, too, and brings Keras along: baselines are to begin before that is loaded.
+
+    Raises:
+        UsageError: It cannot be meant.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise UsageError(f"seed={seed!r}: a whole number from 0 to 2**63 - 1 is needed.")
+    return int(seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +113,17 @@ class Fitted:
     ) -> Float64[np.ndarray, "series horizon"]:
         """Return what the networks alone forecast."""
         return combined(forecasts, self.judged.network_weights[-1])
+
+    def paths(
+        self, middle: Float64[np.ndarray, "series horizon"], count: int, seed: int
+    ) -> Float64[np.ndarray, "series paths horizon"]:
+        """Return so many paths around a forecast: each step as the intervals say, the steps together as past errors went."""
+        past = self.rolled.steps_back > 0
+        half = self.half_widths(PATH_LEVELS)
+        errors = self.rolled.actual - self.judged.forecasts
+        correlation = dependence(errors[past], self.rolled.steps_back[past])
+        normal = np.random.default_rng(seed).standard_normal((len(middle), count, middle.shape[1]))
+        return drawn_paths(middle, half, half, correlation, normal)
 
     def half_widths(self, levels: Float64[np.ndarray, " levels"]) -> Float64[np.ndarray, "series horizon levels"]:
         """Return how far intervals reach, from the errors of the validation.

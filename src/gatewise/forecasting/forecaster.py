@@ -18,8 +18,8 @@ from gatewise.forecasting.classical.baseline_methods import BY_NAME
 from gatewise.forecasting.cutoffs import validation_cutoffs
 from gatewise.forecasting.explanation import Explanation, explained
 from gatewise.forecasting.extension import extended, shortened
-from gatewise.forecasting.fitted import Fitted, Mode, Plan
-from gatewise.forecasting.frames import bounds_columns, forecast_frame
+from gatewise.forecasting.fitted import Fitted, Mode, Plan, read_seed
+from gatewise.forecasting.frames import bounds_columns, forecast_frame, paths_frame
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import (
     are_few,
@@ -175,12 +175,7 @@ class Forecaster:
             A frame with the columns ``unique_id, ds, gatewise, gatewise-lo-80, gatewise-hi-80, …``.
         """
         fitted = self.fitted
-        horizon = self.plan.horizon if horizon is None else whole_number(horizon, "horizon")
-        if horizon > self.plan.horizon:
-            raise UsageError(
-                f"horizon is {horizon}, and this forecaster was made for {self.plan.horizon}: fit one with "
-                f"horizon={horizon}."
-            )
+        horizon = self._steps(horizon)
         levels = read_levels(level) if np.size(level) else np.zeros(0)
         forecasts = self._at_end()
         middle = combined(forecasts, fitted.weights)[:, :horizon].ravel()
@@ -189,6 +184,26 @@ class Forecaster:
         if networks and fitted.rolled.networks.any():
             columns["gatewise-network"] = fitted.of_networks(forecasts)[:, :horizon].ravel()
         return forecast_frame(fitted.table, horizon, columns)
+
+    def simulate(self, paths: int = 100, *, horizon: int | None = None, seed: int = 0) -> "pd.DataFrame":
+        """Draw paths that the series may take after their last values.
+
+        At each step the paths spread as the intervals of `predict` say, and over the steps they go together as the errors of
+        past forecasts did: what is added up over the horizon, or is the highest of it, spreads as it should. Series are drawn
+        independently of each other.
+
+        Args:
+            paths: How many for each series.
+            horizon: Steps, at most those that it was made for. Default: all of them.
+            seed: The same one draws the same paths.
+
+        Returns:
+            A frame with the columns ``unique_id, ds, path, gatewise``; paths are numbered from 1.
+        """
+        fitted, steps = self.fitted, self._steps(horizon)
+        middle = combined(self._at_end(), fitted.weights)
+        drawn = fitted.paths(middle, whole_number(paths, "paths"), read_seed(seed))
+        return paths_frame(fitted.table, drawn[:, :, :steps])
 
     def update(self, rows: Any) -> Self:
         """Take in values that came after those known so far, without new training.
@@ -244,6 +259,15 @@ class Forecaster:
         forecaster = cls(plan.horizon)
         forecaster.plan, forecaster._fitted = plan, fitted
         return forecaster
+
+    def _steps(self, horizon: int | None) -> int:
+        """Return for how many steps is asked."""
+        steps = self.plan.horizon if horizon is None else whole_number(horizon, "horizon")
+        if steps > self.plan.horizon:
+            raise UsageError(
+                f"horizon is {steps}, and this forecaster was made for {self.plan.horizon}: fit one with horizon={steps}."
+            )
+        return steps
 
     def _at_end(self) -> Float64[np.ndarray, "methods series horizon"]:
         """Return the forecasts of all methods after the last values, computed once."""

@@ -50,6 +50,22 @@ def forecast_frame(table: SeriesTable, horizon: int, columns: Mapping[str, np.nd
     return pd.DataFrame({"unique_id": np.repeat(table.ids, horizon), "ds": times, **columns})
 
 
+def paths_frame(table: SeriesTable, paths: np.ndarray) -> "pd.DataFrame":
+    """Return paths after the end of each series, ordered by series, path and time.
+
+    Args:
+        table: The series.
+        paths: ``(series, paths, horizon)``.
+    """
+    import pandas as pd
+
+    _, count, horizon = paths.shape
+    times = table.on_clock(np.repeat(table.times_after(horizon)[:, None], count, axis=1).ravel())
+    number = np.tile(np.repeat(np.arange(1, count + 1), horizon), len(table))
+    ids = np.repeat(table.ids, count * horizon)
+    return pd.DataFrame({"unique_id": ids, "ds": times, "path": number, "gatewise": paths.ravel()})
+
+
 def backtest_frame(
     table: SeriesTable, steps_back: np.ndarray, horizon: int, columns: Mapping[str, np.ndarray]
 ) -> "pd.DataFrame":

@@ -83,7 +83,9 @@ class TestForecast:
         assert len(frame_of(text)) == 3 * 7 * 4
         typed("predict", "model", "--quiet", "--out", "again.csv", *paths, "paths-again.csv")
         assert (tmp_path / "paths-again.csv").read_text() == text
-        assert typed("forecast", "sales.csv", "--horizon", "4", *paths, "paths.csv")[2].startswith("error: 'paths.csv' exists")
+        assert typed("forecast", "sales.csv", "--horizon", "4", *paths, "paths.csv")[2].startswith(
+            "error: 'paths.csv' exists"
+        )
 
     def test_names_that_a_spreadsheet_would_run_are_quoted_and_numbers_are_not(self, typed, sales):
         _, out, _ = typed("forecast", "sales.csv", "--horizon", "1", "--quiet")

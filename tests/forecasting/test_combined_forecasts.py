@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gatewise.forecasting.choosing.bands import half_widths, half_widths_of_movement
+from gatewise.forecasting.choosing.bands import conformal_quantiles, half_widths, half_widths_of_movement
 from gatewise.forecasting.choosing.combination import combined, weights_from
-from gatewise.forecasting.choosing.judgement import better_alone, series_scale, sizes_now, usual_weights
+from gatewise.forecasting.choosing.judgement import better_alone, errors_with, series_scale, sizes_now, usual_weights
 from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, actual_after
@@ -88,10 +88,43 @@ def test_intervals_are_in_the_units_of_the_series():
 
 def test_few_errors_at_the_same_time_make_intervals_wider():
     errors = np.ones((2, 1, 4))
-    half = half_widths(errors, np.array([5, 4]), np.ones(1), np.array([80.0]))
-    # Two windows, a step apart of four: 1.25 independent ones, with three degrees of freedom each.
-    wider = stats.t.ppf(0.9, 3.75) / stats.norm.ppf(0.9)
-    np.testing.assert_allclose(half, np.full((1, 4, 1), wider))
+    half = half_widths(errors, np.array([5, 4]), np.ones(1), np.array([50.0, 80.0]))
+    # Two windows, a step apart of four: 1.25 independent ones that say as much as three errors each. Of 3.75 errors the largest
+    # is the quantile of the level 3.75 / 4.75.
+    wider = stats.t.ppf(0.9, 3.75) / stats.t.ppf((1 + 3.75 / 4.75) / 2, 3.75)
+    np.testing.assert_allclose(half, np.broadcast_to([half[0, 0, 0], wider], (1, 4, 2)))
+    assert half[0, 0, 0] == pytest.approx(1)
+    assert wider > 1
+
+
+def test_a_conformal_quantile_is_that_of_one_error_more():
+    ordered = np.arange(1.0, 20.0)
+    np.testing.assert_allclose(conformal_quantiles(ordered, 1e9, np.array([25.0, 80.0, 95.0])), [5.0, 16.0, 19.0])
+    # The fourth of four alone, at 80 per cent; from there on as Student's distribution goes.
+    few = conformal_quantiles(ordered, 4.0, np.array([60.0, 80.0, 95.0]))
+    np.testing.assert_allclose(few, [0.75 * 19, 19, 19 * stats.t.ppf(0.975, 4) / stats.t.ppf(0.9, 4)])
+
+
+def test_one_wild_forecast_does_not_make_all_intervals_wide():
+    errors = np.random.default_rng(0).standard_normal((6, 200, 4))
+    back, levels = np.arange(6) * 4, np.array([80.0, 95.0])
+    tame = half_widths(errors, back, np.ones(200), levels)
+    errors[2, 7, 3] = 1e6
+    wild = half_widths(errors, back, np.ones(200), levels)
+    others = np.delete(np.arange(200), 7)
+    np.testing.assert_allclose(wild[others], tame[others], rtol=0.02)
+    assert (wild[7] > tame[7]).all()
+
+
+def test_sizes_of_series_are_learned_from_few_windows():
+    """Coverage is as promised for series with small errors and for those with large ones, where there are windows for it."""
+    random = np.random.default_rng(0)
+    size = np.repeat([1.0, 6.0], 300)[:, None]
+    errors = random.standard_t(5, (13, 600, 3)) * size
+    half = half_widths(errors[:12], np.arange(12, 0, -1) * 3, np.ones(600), np.array([80.0]))
+    inside = (np.abs(errors[12]) <= half[..., 0]).reshape(2, -1).mean(axis=1)
+    np.testing.assert_allclose(inside, 0.8, atol=0.05)
+    assert half[300:].mean() > 4 * half[:300].mean()
 
 
 def test_without_errors_intervals_go_as_a_random_walk():
@@ -140,3 +173,16 @@ def test_cutoffs():
     assert validation_cutoffs(Panel(np.ones((1, 144)), 12), 12, 100)[0] == 48
     assert validation_cutoffs(Panel(np.ones((1, 10)), 12), 12, 4) == []
     assert validation_cutoffs(Panel(np.ones((1, 14)), 1), 6, 4) == [6]
+    # Whole days before the end, where there is room for them.
+    assert validation_cutoffs(Panel(np.ones((1, 912)), 24), 48, 6) == [288, 240, 192, 144, 96, 48]
+    assert validation_cutoffs(Panel(np.ones((1, 700)), 7), 10, 3) == [231, 126, 14]
+
+
+def test_errors_to_expect_are_midway_only_where_weights_were_learned_from_two_windows():
+    actual = np.zeros((4, 1, 2))
+    forecasts = np.stack([np.full((4, 1, 2), 1.0), np.full((4, 1, 2), 5.0)])
+    made, weights = np.full((4, 1, 2), 3.0), np.array([[1.0], [0.0]])
+    rolled = Rolled(("good", "bad"), np.array([False, True]), np.array([4, 3, 2, 0]), forecasts, actual)
+    np.testing.assert_allclose(errors_with(rolled, made, weights, 0), 2.0)
+    np.testing.assert_allclose(errors_with(rolled, made, weights, 2), 2.5)
+    np.testing.assert_allclose(errors_with(rolled, made, weights, 3), 3.0)

@@ -40,7 +40,9 @@ def test_the_same_seed_draws_the_same_paths(fitted):
     other = fitted.simulate(5, seed=4)["gatewise"].to_numpy()
     assert (other != paths["gatewise"].to_numpy()).all()
     shorter = fitted.simulate(5, horizon=2, seed=3)
-    pd.testing.assert_frame_equal(paths[paths.groupby(["unique_id", "path"]).cumcount() < 2].reset_index(drop=True), shorter)
+    pd.testing.assert_frame_equal(
+        paths[paths.groupby(["unique_id", "path"]).cumcount() < 2].reset_index(drop=True), shorter
+    )
     one = paths[(paths["unique_id"] == "s1") & (paths["path"] == 5)]
     assert one["ds"].astype(str).tolist() == ["2024-01-01", "2024-02-01", "2024-03-01"]
 
@@ -56,7 +58,9 @@ def test_sums_over_the_horizon_spread_as_actual_sums_do():
     low, high = np.quantile(sums, [0.1, 0.9], axis=1)
     # 60 sums: a share of 0.8 has a standard error of 0.05.
     assert abs(((actual >= low) & (actual <= high)).mean() - 0.8) < 0.11
-    independent = np.sqrt(np.var(forecaster.simulate(400)["gatewise"].to_numpy().reshape(60, 400, 10), axis=1).sum(axis=1))
+    independent = np.sqrt(
+        np.var(forecaster.simulate(400)["gatewise"].to_numpy().reshape(60, 400, 10), axis=1).sum(axis=1)
+    )
     assert (sums.std(axis=1) > 1.6 * independent).all()
 
 

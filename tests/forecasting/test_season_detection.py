@@ -10,7 +10,8 @@ from gatewise.forecasting.planning import panel_for
 from gatewise.forecasting.season_detection import detected_season
 
 SENTENCE = (
-    "The series has no dates, and a season of 12 steps was found in it: name season_length to decide yourself, 1 for none."
+    "The series has no dates, and a season of 12 steps was found in it: name season_length to decide yourself, "
+    "1 for none."
 )
 
 

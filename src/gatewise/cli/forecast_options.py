@@ -52,7 +52,11 @@ NetworkOnly = Annotated[
 ]
 SeasonLength = Annotated[
     int | None,
-    typer.Option("--season-length", metavar="N", help="Steps in a season, instead of what the frequency has, or what values without dates show."),
+    typer.Option(
+        "--season-length",
+        metavar="N",
+        help="Steps in a season, instead of what the frequency has, or what values without dates show.",
+    ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the CSV to a file.")]
 Report = Annotated[

@@ -87,7 +87,9 @@ def predict(
         raise UsageError("Options about columns and format are about later values: give a FILE behind the model.")
     check_files({"--out": out, "--paths-out": paths_out}, force, source)
     texts = TextsTyped(text, errors.value, explain, out, as_json, force, quiet)
-    _answering(model)(Request(model, source, horizon, level, typed, texts, out, (paths, paths_out), as_json, force, quiet))
+    _answering(model)(
+        Request(model, source, horizon, level, typed, texts, out, (paths, paths_out), as_json, force, quiet)
+    )
 
 
 def update(

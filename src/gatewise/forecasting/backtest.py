@@ -164,7 +164,9 @@ def backtest_of(
     }
     for name, weights in (("gatewise", judged.weights), ("gatewise-network", judged.network_weights)):
         if name == "gatewise" or (few and name in made):
-            errors = (errors_with(rolled, made[name], weight) for weight in weights[windows])
+            errors = (
+                errors_with(rolled, made[name], own, int(b)) for own, b in zip(weights[windows], back, strict=True)
+            )
             half[name] = np.stack(
                 [widths_at(error, rolled, int(b), panel, every) for error, b in zip(errors, back, strict=True)]
             )

@@ -13,7 +13,8 @@ def validation_cutoffs(panel: Panel, horizon: int, most: int) -> list[int]:
     """Return cutoffs, as steps before the end, the earliest first, whose forecasts all can be compared with what came.
 
     They are spread over as much of the end of the series as leaves the typical one two thirds of its values, or at least
-    two seasons and a horizon; none where that is not there.
+    two seasons and a horizon; none where that is not there. Where there is room for a season between them, they are whole
+    seasons before the end: what is forecast at noon is judged by what was forecast at noon.
 
     Args:
         panel: The series.
@@ -26,6 +27,10 @@ def validation_cutoffs(panel: Panel, horizon: int, most: int) -> list[int]:
     room = min(max(typical // 3, horizon), typical - least)
     if room < horizon:
         return []
+    season = panel.season_length
+    first, last = -(-horizon // season), room // season
+    if last - first >= most - 1:
+        return (season * np.linspace(last, first, most).round().astype(int)).tolist()
     chosen = np.unique(np.linspace(horizon, room, most).round().astype(int))
     return chosen[::-1].tolist()
 

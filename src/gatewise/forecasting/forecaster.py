@@ -155,7 +155,7 @@ class Forecaster:
         explanation = explained(rolled, judged, panel, (*season_notes, *notes), seconds)
         trained = tuple(trainer.trained for trainer in trainers if trainer.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
-        sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1]), rolled, 0, panel)
+        sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1], 0), rolled, 0, panel)
         fixed = scale, table.lengths, sizes
         self._fitted = Fitted(table, panel, rolled, judged, trained, named, explanation, *fixed)
         self._forecasts = rolled.forecasts[:, -1]

@@ -2,18 +2,28 @@
 
 Split conformal prediction with a scale (Lei and others 2018, "Distribution-free predictive inference for regression",
 section 5.2): an error is compared with the size that errors of its series and its step of the horizon have in *other* windows,
-and an interval is that size times the conformal quantile of these comparisons. Since the size is estimated without the
-error that it is compared with, and those made at the same time, few windows give wide intervals by themselves. All
-comparisons of all series share a quantile, as one series seldom has the 19 that a level of 95 per cent needs.
+and an interval is that size times the conformal quantile of these comparisons. All comparisons of all series share a quantile,
+as one series seldom has the 19 that a level of 95 per cent needs.
+
+A size has two parts: how errors grow over the steps of the horizon, which all series share, and how large those of a series
+are, of which a few windows say little. It is drawn to that of all series; so are the sizes that errors are compared with,
+which are estimated without the error and those made at the same time.
 """
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
-# The size of a series' errors is drawn to that of all series as if they were so many windows of its own.
-_SHARED_WINDOWS = 2.0
-# The errors at the steps of one window are much alike.
-_FREEDOM_OF_A_WINDOW = 3.0
+# The size of a series' errors is drawn to that of all series as if they were so many windows of its own; so many where that
+# cannot be estimated, and the bounds of an estimate from at least so many series.
+_SHARED_WINDOWS, _FEWEST_SHARED, _MOST_SHARED = 4.0, 0.5, 16.0
+_SERIES_TO_ESTIMATE = 20
+# An error counts as no more than so many times the usual of its step where sizes are estimated: one wild forecast must not
+# make all intervals wide.
+_FAR = 8.0
+# The errors at the steps of one window are much alike: they say as much as so many.
+_ERRORS_OF_A_WINDOW = 3.0
+# Student's distribution, beyond the largest of few errors, has at least so many degrees of freedom.
+_FEWEST_FREEDOM = 3.0
 
 
 def half_widths(
@@ -38,34 +48,82 @@ def half_widths(
     if not known.any():
         return np.full((*errors.shape[1:], len(levels)), np.nan)
     usual = _usual(sizes, known)
-    squares, counted = np.where(known, sizes, 0.0) ** 2, known.astype(np.float64)
-    horizon, windows = errors.shape[2], len(errors)
-    apart = (np.abs(steps_back[:, None] - steps_back) >= horizon).astype(np.float64)
+    relative = np.where(known, sizes / usual, 0.0)
+    count = known.sum(axis=2)
+    means = np.sum(np.minimum(relative, _FAR), axis=2) / np.maximum(count, 1)
+    there = (count > 0).astype(np.float64)
     # Windows that overlap count as one.
-    independent = min(float(np.ptp(steps_back)) / horizon + 1, windows)
-    share = independent / windows
-    others = _drawn(share * np.tensordot(apart, squares, 1), share * np.tensordot(apart, counted, 1), usual)
-    pooled = np.sort((sizes / others)[known])
-    at = np.ceil((len(pooled) + 1) * levels / 100 - 1e-9).astype(np.int64)
-    quantiles = pooled[np.minimum(at, len(pooled)) - 1]
-    if not apart.any():
-        quantiles = quantiles * _student(levels, _FREEDOM_OF_A_WINDOW * independent * known.any(axis=(0, 2)).sum())
-    own = _drawn(share * squares.sum(axis=0), share * counted.sum(axis=0), usual)
-    return own[..., None] * scale[:, None, None] * quantiles
+    windows = independent_windows(steps_back, errors.shape[2])
+    share = windows / len(errors)
+    apart = (np.abs(steps_back[:, None] - steps_back) >= errors.shape[2]).astype(np.float64)
+    series = int(known.any(axis=(0, 2)).sum())
+    # A single series has no others to be drawn to.
+    drawn = _shared_windows(np.where(count > 0, means, np.nan), apart) * (1 - 1 / series)
+    others = _drawn(share * apart @ means, share * apart @ there, drawn)
+    compared = known & ((apart @ there > 0) & (there > 0))[..., None]
+    if not compared.any():
+        compared = known
+    pooled = np.sort((relative / others[..., None])[compared])
+    quantiles = conformal_quantiles(pooled, _ERRORS_OF_A_WINDOW * windows * series, levels)
+    own = _drawn(share * means.sum(axis=0), share * there.sum(axis=0), drawn)
+    return (own * scale)[:, None, None] * usual[:, None] * quantiles
 
 
-def _student(levels: Float64[np.ndarray, " levels"], freedom: float) -> Float64[np.ndarray, " levels"]:
-    """Return how much wider intervals are for a size that was estimated from so few errors, these among them."""
+def independent_windows(steps_back: Int64[np.ndarray, " windows"], horizon: int) -> float:
+    """Return how many windows there are where those that overlap count as one."""
+    return min(float(np.ptp(steps_back)) / horizon + 1, float(len(steps_back)))
+
+
+def conformal_quantiles(
+    ordered: Float64[np.ndarray, " errors"], independent: float, levels: Float64[np.ndarray, " levels"]
+) -> Float64[np.ndarray, " levels"]:
+    """Return quantiles of sorted sizes of errors that hold the next one, too.
+
+    Of n errors that is the one at ``(n + 1) / n`` times the level. Where that is above 1, the largest grows as Student's
+    distribution does from the level at which it would be the quantile.
+
+    Args:
+        ordered: The sizes, the smallest first.
+        independent: How many of them say something of their own.
+        levels: In per cent.
+    """
     # scipy.stats, which has the same numbers, takes longer to load than a forecast of a series.
     from scipy import special
 
-    tails = (1 + levels / 100) / 2
-    return np.asarray(special.stdtrit(freedom, tails) / special.ndtri(tails))
+    count = min(max(independent, 1.0), float(len(ordered)))
+    at = np.minimum(levels / 100 * (count + 1) / count, 1.0)
+    found = np.interp(at * len(ordered), np.arange(len(ordered) + 1), np.concatenate([[0.0], ordered]))
+    largest, freedom = count / (count + 1), max(count, _FEWEST_FREEDOM)
+    tail = special.stdtrit(freedom, (1 + levels / 100) / 2) / special.stdtrit(freedom, (1 + largest) / 2)
+    return np.asarray(found * np.maximum(tail, 1.0))
 
 
-def _drawn(total: np.ndarray, count: np.ndarray, usual: Float64[np.ndarray, " horizon"]) -> np.ndarray:
-    """Return the root mean square of a series' errors at each step, drawn to the usual one; above 0."""
-    return np.sqrt((total + _SHARED_WINDOWS * usual**2) / (count + _SHARED_WINDOWS)) + np.finfo(np.float64).tiny
+def _shared_windows(
+    means: Float64[np.ndarray, "windows series"], apart: Float64[np.ndarray, "windows windows"]
+) -> float:
+    """Return how many windows of its own weigh as much, for the size of a series' errors, as all other series.
+
+    The variance within series over that between them (Bühlmann 1967, "Experience rating and credibility"). What windows that
+    do not overlap have in common, over the series, is what lasts: the variance between.
+    """
+    between, whole = [], []
+    for first, second in np.argwhere(np.triu(apart, 1) > 0).tolist():
+        both = np.isfinite(means[first]) & np.isfinite(means[second])
+        if both.sum() >= _SERIES_TO_ESTIMATE:
+            covariance = np.cov(means[first, both], means[second, both])
+            between.append(covariance[0, 1])
+            whole.append((covariance[0, 0] + covariance[1, 1]) / 2)
+    if not between:
+        return _SHARED_WINDOWS
+    lasting = max(float(np.mean(between)), np.finfo(np.float64).tiny)
+    return float(np.clip((np.mean(whole) - lasting) / lasting, _FEWEST_SHARED, _MOST_SHARED))
+
+
+def _drawn(total: np.ndarray, count: np.ndarray, windows: float) -> np.ndarray:
+    """Return the mean size of errors in some windows, drawn to 1, the usual one, as if that were so many windows; above 0."""
+    whole = count + windows
+    mean = np.divide(total + windows, whole, out=np.ones(whole.shape), where=whole > 0)
+    return np.maximum(mean, np.finfo(np.float64).tiny)
 
 
 def half_widths_of_movement(
@@ -91,10 +149,11 @@ def half_widths_of_movement(
     return (size[:, None] * np.sqrt(np.arange(1, horizon + 1)))[..., None] * quantiles[:, None]
 
 
-def _usual(sizes: Float64[np.ndarray, "windows series horizon"], known: np.ndarray) -> Float64[np.ndarray, " horizon"]:
-    """Return the size of an error at each step over all windows and series, never smaller at a later step."""
-    squares = np.sum(np.where(known, sizes, 0.0) ** 2, axis=(0, 1))
-    counts = known.sum(axis=(0, 1))
-    mean = np.sqrt(squares.sum() / counts.sum())
-    usual = np.sqrt((squares + mean**2) / (counts + 1))
-    return np.maximum.accumulate(usual)
+def _usual(
+    sizes: Float64[np.ndarray, "windows series horizon"], known: Bool[np.ndarray, "windows series horizon"]
+) -> Float64[np.ndarray, " horizon"]:
+    """Return the mean size of an error at each step over all windows and series, never smaller at a later step; above 0."""
+    bounded = np.where(known, np.minimum(sizes, _FAR * np.median(sizes[known])), 0.0)
+    total, count = bounded.sum(axis=(0, 1)), known.sum(axis=(0, 1))
+    usual = (total + total.sum() / count.sum()) / (count + 1)
+    return np.maximum.accumulate(usual) + np.finfo(np.float64).tiny

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from gatewise.evaluation.point_errors import seasonal_scale
-from gatewise.forecasting.choosing.bands import half_widths
+from gatewise.forecasting.choosing.bands import half_widths, independent_windows
 from gatewise.forecasting.choosing.combination import combined, weights_at
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, values_until
@@ -17,6 +17,7 @@ _NETWORKS, _CLASSICAL, _SIMPLE = 0.5, 0.45, 0.05
 # The best of several methods is often better by luck than one would be by chance: 2 would be 95 per cent for one alone.
 _BEYOND_NOISE = 2.5
 _FEWEST_WINDOWS = 8
+_MIDWAY = 0.5
 # No more is made of a level that has changed.
 _MOST_GROWTH = 4.0
 # A movement of less than this share of the values is rounding.
@@ -137,19 +138,24 @@ def errors_with(
     rolled: Rolled,
     made: Float64[np.ndarray, "windows series horizon"],
     weights: Float64[np.ndarray, "methods series"],
+    steps_back: int,
 ) -> Float64[np.ndarray, "windows series horizon"]:
     """Return the sizes of errors that a forecast with these weights is to expect.
 
-    Midway between two that are known. The errors that were made had weights from fewer errors than there are now, and are
-    larger; those that these weights would have had are smaller, as the weights were learned from them.
+    Between two that are known. The errors that were made had weights from fewer errors than there are now, and are larger;
+    those that these weights would have had are smaller, as the weights were learned from them. With two windows and more it is
+    midway; weights that were learned from a single one say nothing of the errors in it, and it is those that were made.
 
     Args:
         rolled: The forecasts of all methods.
         made: The forecasts that were made of them, each with the weights of then.
         weights: The weights of now.
+        steps_back: The cutoff.
     """
+    known = rolled.steps_back[rolled.steps_back > steps_back]
+    learned = _MIDWAY * min(independent_windows(known, rolled.horizon) - 1, 1.0) if len(known) else 0.0
     now = np.stack([combined(rolled.forecasts[:, window], weights) for window in range(len(rolled.steps_back))])
-    return (np.abs(rolled.actual - now) + np.abs(rolled.actual - made)) / 2
+    return learned * np.abs(rolled.actual - now) + (1 - learned) * np.abs(rolled.actual - made)
 
 
 def widths_at(

@@ -25,6 +25,8 @@ MODULES = [
     "gatewise.forecasting.networks.seasonal_means",
     "gatewise.forecasting.networks.seasonality",
     "gatewise.forecasting.networks.views",
+    "gatewise.inspection.attribution",
+    "gatewise.inspection.memory",
     "gatewise.recipes.airline.result",
     "gatewise.recipes.airline.samples",
     "gatewise.recipes.members",

@@ -30,6 +30,7 @@ PUBLIC = {
     "fit_ensemble",
     "from_keras",
     "initialize",
+    "inspect",
     "layers",
     "load",
     "losses",

@@ -1,6 +1,7 @@
 """gatewise: recurrent networks for forecasting and text, on the machine you have.
 
 The rooms, from the front door down: `gatewise.cli` (the command line), `gatewise.report` (results to HTML),
+`gatewise.inspection` (gates, memory and reasons of a network on one sequence),
 `gatewise.forecasting` and `gatewise.classification` (the two products), `gatewise.recipes` (the classic recipes by name),
 `gatewise.training` (the compiled training program and its doors),
 `gatewise.recurrent` (recurrent layers and their state; its layers as `gatewise.layers`), `gatewise.datasets` (data that
@@ -39,6 +40,7 @@ _DOORS = {
     "fit_ensemble": "gatewise.training.ensemble",
     "from_keras": "gatewise.training.saving",
     "initialize": "gatewise.training.initial",
+    "inspect": "gatewise.inspection",
     "layers": "gatewise.layers",
     "load": "gatewise.training.saving",
     "losses": "gatewise.losses",
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from gatewise.datasets.windows import windows as windows
     from gatewise.forecasting.backtest import backtest as backtest
     from gatewise.forecasting.forecaster import Forecaster as Forecaster
+    from gatewise.inspection import inspect as inspect
     from gatewise.recipes import recipe as recipe
     from gatewise.recurrent import accelerate as accelerate
     from gatewise.recurrent import reset_states as reset_states

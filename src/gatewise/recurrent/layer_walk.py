@@ -68,7 +68,7 @@ def walk_layer(layer: Any, sequences: Any, initial_state: Any, mask: Any, traini
         The last output ``(batch, units)``, all outputs ``(batch, time, units)`` (only the last one without
         ``return_sequences``), and the states after the last step.
     """
-    equation, inputs, weights = _pieces(layer, sequences, mask, training)
+    equation, inputs, weights = pieces(layer, sequences, mask, training)
     states = tuple(initial_state) if keras.tree.is_nested(initial_state) else (initial_state,)
     returns: Returns = "outputs" if layer.return_sequences else "last"
     beginning = beginning_of(layer, sequences, initial_state, mask, training)
@@ -111,7 +111,7 @@ def drops_gate_by_gate(cell: Any) -> bool:
     return bool(cell.dropout or cell.recurrent_dropout) and getattr(cell, "implementation", 2) == 1
 
 
-def _pieces(layer: Any, sequences: Any, mask: Any, training: bool) -> tuple[Any, Inputs, Weights]:
+def pieces(layer: Any, sequences: Any, mask: Any, training: bool) -> tuple[Any, Inputs, Weights]:
     """Return the equations of a layer, what its walk gets from outside, and the weights of the recurrence."""
     cell = layer.cell
     dropout, recurrent_dropout = _factors(cell, sequences) if training else (None, None)

@@ -1,0 +1,116 @@
+"""What each step of a sequence adds to a score, in three ways that start from the same baseline.
+
+*Gradient × input*: the derivative times the distance from the baseline, a straight line through the sequence (A. Shrikumar
+and others, Learning Important Features Through Propagating Activation Differences, 2017, section 2). *Integrated gradients*:
+the same, averaged along the straight way from the baseline (M. Sundararajan and others, Axiomatic Attribution for Deep
+Networks, 2017); what the steps add sums up to the score less that of the baseline, and how nearly is the completeness
+error. *Occlusion*: the score less that of the sequence with the step's vector replaced by the baseline's (M. D. Zeiler and
+R. Fergus, Visualizing and Understanding Convolutional Networks, 2014, section 4.1).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+# Points of the quadrature along the way, doubled until the sum is near enough.
+_FIRST_POINTS, _MOST_POINTS = 32, 512
+_ENOUGH = 0.005
+
+# (vectors of rows) -> scores and slopes of each row, and scores alone.
+Sloped = Callable[[np.ndarray], Any]
+Scored = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """What each step adds to the score.
+
+    Attributes:
+        gradient: By gradient × input, ``(time,)``.
+        integrated: By integrated gradients, ``(time,)``.
+        occlusion: By occlusion, ``(time,)``.
+        score: Of the sequence.
+        baseline: Of the baseline.
+        points: How many points of the way integrated gradients were taken at.
+    """
+
+    gradient: Float64[np.ndarray, " time"]
+    integrated: Float64[np.ndarray, " time"]
+    occlusion: Float64[np.ndarray, " time"]
+    score: float
+    baseline: float
+    points: int
+
+    @property
+    def completeness_error(self) -> float:
+        """How far the sum of the integrated gradients is from the difference of the scores, as a share of it."""
+        difference = self.score - self.baseline
+        gap = abs(float(self.integrated.sum()) - difference)
+        return gap / abs(difference) if difference else gap
+
+    def __str__(self) -> str:
+        return (
+            f"The score is {self.score:+.3f}, that of the baseline {self.baseline:+.3f}; integrated gradients at {self.points} "
+            f"points sum up to the difference within {self.completeness_error:.2%}."
+        )
+
+
+def attributed(
+    sloped: Sloped,
+    scored: Scored,
+    vectors: Float[np.ndarray, "time features"],
+    baseline: Float[np.ndarray, "time features"],
+    first: int,
+) -> Attribution:
+    """Find what each step adds.
+
+    Args:
+        sloped: Runs the network on rows of vectors, and differentiates.
+        scored: Only runs it.
+        vectors: Of the sequence.
+        baseline: What stands for nothing, step by step.
+        first: Steps before this one are left alone: they are padding.
+
+    Returns:
+        The attribution of the steps from `first` on.
+    """
+    away = vectors - baseline
+    ends = sloped(np.stack([baseline, vectors]))
+    low, high = ends.scores.astype(np.float64).tolist()
+    gradient = (ends.slopes[1] * away).sum(axis=-1, dtype=np.float64)
+    points = _FIRST_POINTS
+    while True:
+        integrated = _integrated(sloped, baseline, away, points)
+        if abs(integrated.sum() - (high - low)) <= _ENOUGH * abs(high - low) or points >= _MOST_POINTS:
+            break
+        points *= 2
+    occlusion = high - _occluded(scored, vectors, baseline, first)
+    return Attribution(gradient[first:], integrated[first:], occlusion, high, low, points)
+
+
+def _integrated(
+    sloped: Sloped, baseline: Float[np.ndarray, "time features"], away: Float[np.ndarray, "time features"], points: int
+) -> Float64[np.ndarray, " time"]:
+    """Integrate by Gauss's quadrature, which needs few points where the network is smooth."""
+    places, weights = np.polynomial.legendre.leggauss(points)
+    shares = ((places + 1) / 2).astype(baseline.dtype)
+    rows = baseline[None] + shares[:, None, None] * away[None]
+    slopes = sloped(rows).slopes.astype(np.float64)
+    mean = np.einsum("p,ptf->tf", weights / 2, slopes)
+    return np.asarray((mean * away).sum(axis=-1))
+
+
+def _occluded(
+    scored: Scored,
+    vectors: Float[np.ndarray, "time features"],
+    baseline: Float[np.ndarray, "time features"],
+    first: int,
+) -> Float64[np.ndarray, " steps"]:
+    """Return the score without each step from `first` on."""
+    steps = np.arange(first, len(vectors))
+    rows = np.repeat(vectors[None], len(steps), axis=0)
+    rows[np.arange(len(steps)), steps] = baseline[steps]
+    return scored(rows).astype(np.float64)

@@ -74,19 +74,19 @@ def test_the_scores_are_those_of_the_metrics(tested):
             y, f = actual[window], forecast[window]
             scaled["mase"].append(gw.metrics.mase(y, f, history, 12))
             scaled["rmsse"].append(gw.metrics.rmsse(y, f, history, 12) ** 2)
-            half = scores.half[name][window]
-            if not np.isfinite(half).all():
+            below, above = scores.reach[name][:, window]
+            if not np.isfinite(above).all():
                 continue
-            low, high = f - half[..., 0], f + half[..., 0]
+            low, high = f - below[..., 0], f + above[..., 0]
             scaled["msis-80"].append(gw.metrics.msis(y, low, high, history, 12, 80))
             scaled["width-80"].append(gw.metrics.width(y, low, high))
-            scaled["coverage-95"].append(gw.metrics.coverage(y, f - half[..., 1], f + half[..., 1]))
-            bounds = {(1 - level / 100) / 2: f - half[..., k] for k, level in enumerate((80, 95))}
-            bounds |= {(1 + level / 100) / 2: f + half[..., k] for k, level in enumerate((80, 95))}
+            scaled["coverage-95"].append(gw.metrics.coverage(y, f - below[..., 1], f + above[..., 1]))
+            bounds = {(1 - level / 100) / 2: f - below[..., k] for k, level in enumerate((80, 95))}
+            bounds |= {(1 + level / 100) / 2: f + above[..., k] for k, level in enumerate((80, 95))}
             quantiles = np.stack([*bounds.values(), f], axis=-1)
             scaled["pinball"].append(gw.metrics.pinball(y, quantiles, [*bounds, 0.5]).mean(axis=1))
             even = [(sign * level / 100 + 1) / 2 for sign in (-1, 1) for level in EVEN_LEVELS]
-            reach = [f + sign * half[..., 2 + k] for sign in (-1, 1) for k in range(len(EVEN_LEVELS))]
+            reach = [f + sign * side[..., 2 + k] for sign, side in ((-1, below), (1, above)) for k in range(len(EVEN_LEVELS))]
             scaled["crps"].append(gw.metrics.crps_from_quantiles(y, np.stack(reach, axis=-1), even))
         for score, values in scaled.items():
             expected = np.mean(values) ** (0.5 if score == "rmsse" else 1)

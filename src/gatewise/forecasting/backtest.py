@@ -10,7 +10,7 @@ from jaxtyping import Bool
 
 from gatewise.errors import DataError
 from gatewise.evaluation.averages import read_levels, whole_number
-from gatewise.forecasting.choosing.judgement import Judged, errors_with, judge, widths_at
+from gatewise.forecasting.choosing.judgement import Judged, errors_with, judge, reach_at, reach_of_networks
 from gatewise.forecasting.choosing.leaks import refuse_leaks
 from gatewise.forecasting.choosing.scores import EVEN_LEVELS, By, Scores
 from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
@@ -157,30 +157,38 @@ def backtest_of(
     # Of every method, so that they can be compared; where that would be too much, of the forecast alone.
     few = rolled.forecasts.size <= _MOST_COMPARED
     every = np.array([*levels, *EVEN_LEVELS])
-    half = {
-        name: np.stack([widths_at(rolled.actual - forecast, rolled, int(b), panel, every) for b in back])
-        for name, forecast in made.items()
-        if few and name in rolled.names
-    }
-    for name, weights in (("gatewise", judged.weights), ("gatewise-network", judged.network_weights)):
-        if name == "gatewise" or (few and name in made):
-            errors = (
-                errors_with(rolled, made[name], own, int(b)) for own, b in zip(weights[windows], back, strict=True)
-            )
-            half[name] = np.stack(
-                [widths_at(error, rolled, int(b), panel, every) for error, b in zip(errors, back, strict=True)]
+    weights_of = {"gatewise": judged.weights, "gatewise-network": judged.network_weights}
+    reach = {}
+    for name, forecast in made.items():
+        if name == "gatewise" or few:
+            heads = rolled.names if name in weights_of else (name,)
+            own = reach_of_networks(rolled, judged.network_weights, heads)
+            weights = weights_of.get(name)
+            reach[name] = np.stack(
+                [
+                    reach_at(rolled, panel, forecast, _sizes(rolled, forecast, weights, window), own, int(b), every)
+                    for window, b in zip(np.flatnonzero(windows).tolist(), back, strict=True)
+                ],
+                axis=1,
             )
     counted = {name: forecast[windows] for name, forecast in made.items()}
     columns = {"y": rolled.actual[windows], "gatewise": counted["gatewise"]}
     for place, level in enumerate(levels):
-        reach = half["gatewise"][..., place]
-        columns[f"gatewise-lo-{level_name(level)}"] = counted["gatewise"] - reach
-        columns[f"gatewise-hi-{level_name(level)}"] = counted["gatewise"] + reach
+        below, above = reach["gatewise"][..., place]
+        columns[f"gatewise-lo-{level_name(level)}"] = counted["gatewise"] - below
+        columns[f"gatewise-hi-{level_name(level)}"] = counted["gatewise"] + above
     frame = backtest_frame(table, back, rolled.horizon, {**columns, **counted})
     labels = {"series": table.ids, "cutoff": _cutoff_labels(table, back)}
-    scores = Scores(panel, back, rolled.actual[windows], counted, half, levels, labels)
+    scores = Scores(panel, back, rolled.actual[windows], counted, reach, levels, labels)
     networks = tuple(name for name, own in zip(rolled.names, rolled.networks, strict=True) if own)
     return Backtest(frame, scores, levels, networks=networks)
+
+
+def _sizes(rolled: Rolled, made: np.ndarray, weights: np.ndarray | None, window: int) -> np.ndarray:
+    """Return the sizes of errors to expect at a cutoff: of a method those it made, of a combination by its weights there."""
+    if weights is None:
+        return np.abs(rolled.actual - made)
+    return errors_with(rolled, made, weights[window], int(rolled.steps_back[window]))
 
 
 def _cutoff_labels(table: SeriesTable, back: np.ndarray) -> Any:

@@ -1,7 +1,8 @@
 """What a forecaster is to do, and what it knows once it has been fitted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -11,12 +12,13 @@ from gatewise.evaluation.averages import whole_number
 from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.choosing.bands import half_widths, half_widths_of_movement
 from gatewise.forecasting.choosing.combination import combined
-from gatewise.forecasting.choosing.judgement import Judged
+from gatewise.forecasting.choosing.judgement import Judged, reach_of_networks
 from gatewise.forecasting.choosing.paths import PATH_LEVELS, dependence, drawn_paths
+from gatewise.forecasting.choosing.quantile_bands import conformal_reach, own_reach
 from gatewise.forecasting.classical.baseline_methods import baseline_forecast
 from gatewise.forecasting.explanation import Explanation
 from gatewise.forecasting.networks.global_networks import TrainedNetworks
-from gatewise.forecasting.networks.network_methods import by_name
+from gatewise.forecasting.networks.network_methods import by_name, forecasts_and_quantiles
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
 from gatewise.tables import SeriesTable
@@ -64,6 +66,18 @@ def read_seed(seed: Any) -> int:
     return int(seed)
 
 
+class Ahead(NamedTuple):
+    """What methods say of the steps after the last values.
+
+    Attributes:
+        forecasts: Of each method, ``(methods, series, horizon)``.
+        quantiles: By name, of the networks that give any, ``(series, horizon, levels)``.
+    """
+
+    forecasts: Float64[np.ndarray, "methods series horizon"]
+    quantiles: Mapping[str, Float64[np.ndarray, "series horizon levels"]]
+
+
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """What a fitted forecaster knows.
@@ -97,16 +111,19 @@ class Fitted:
         """What each method weighs in the forecast of each series."""
         return self.judged.weights[-1]
 
-    def forecasts(self) -> Float64[np.ndarray, "methods series horizon"]:
+    def forecasts(self) -> Ahead:
         """Return the forecasts of all methods after the last values there are.
 
         The networks are run on from the weights that they have; baselines are estimated from all values.
         """
         panel, horizon = self.panel, self.rolled.horizon
         found = {one.name: baseline_forecast(one, panel.values, panel.season_length, horizon) for one in self.baselines}
+        quantiles: dict[str, np.ndarray] = {}
         for trained in self.trained:
-            found |= by_name(trained.names, trained.forecast(panel))
-        return np.stack([found[name] for name in self.rolled.names])
+            members, given = forecasts_and_quantiles(trained, panel)
+            found |= by_name(trained.names, members)
+            quantiles |= given
+        return Ahead(np.stack([found[name] for name in self.rolled.names]), quantiles)
 
     def of_networks(
         self, forecasts: Float64[np.ndarray, "methods series horizon"]
@@ -115,22 +132,33 @@ class Fitted:
         return combined(forecasts, self.judged.network_weights[-1])
 
     def paths(
-        self, middle: Float64[np.ndarray, "series horizon"], count: int, seed: int
+        self, ahead: Ahead, count: int, seed: int
     ) -> Float64[np.ndarray, "series paths horizon"]:
         """Return so many paths around a forecast: each step as the intervals say, the steps together as past errors went."""
         past = self.rolled.steps_back > 0
-        half = self.half_widths(PATH_LEVELS)
+        middle = combined(ahead.forecasts, self.weights)
+        below, above = self.reach(ahead, PATH_LEVELS)
         errors = self.rolled.actual - self.judged.forecasts
         correlation = dependence(errors[past], self.rolled.steps_back[past])
         normal = np.random.default_rng(seed).standard_normal((len(middle), count, middle.shape[1]))
-        return drawn_paths(middle, half, half, correlation, normal)
+        return drawn_paths(middle, below, above, correlation, normal)
 
-    def half_widths(self, levels: Float64[np.ndarray, " levels"]) -> Float64[np.ndarray, "series horizon levels"]:
-        """Return how far intervals reach, from the errors of the validation.
+    def reach(self, ahead: Ahead, levels: Float64[np.ndarray, " levels"]) -> Float64[np.ndarray, "2 series horizon levels"]:
+        """Return how far intervals reach below and above a forecast, from the errors of the validation.
 
-        Where no series is long enough for one, from how far series go in a step; NaN for series of a single value.
+        Where networks give quantiles, from these. Where no series is long enough for a validation, from how far series go in a
+        step; NaN for series of a single value.
         """
-        past = self.rolled.steps_back > 0
+        past, rolled = self.rolled.steps_back > 0, self.rolled
+        if ahead.quantiles:
+            before = reach_of_networks(rolled, self.judged.network_weights, rolled.names)
+            assert before is not None
+            weights = dict(zip(rolled.names, self.judged.network_weights[-1], strict=True))
+            now = own_reach(ahead.quantiles, {name: weights[name] for name in ahead.quantiles})
+            errors = (rolled.actual - self.judged.forecasts)[past]
+            return conformal_reach(errors, rolled.steps_back[past], before[past], now, self.scale, levels)
         if np.isfinite(self.sizes).any():
-            return half_widths(self.sizes[past], self.rolled.steps_back[past], self.scale, levels)
-        return half_widths_of_movement(self.panel.values, self.rolled.horizon, levels)
+            half = half_widths(self.sizes[past], rolled.steps_back[past], self.scale, levels)
+        else:
+            half = half_widths_of_movement(self.panel.values, rolled.horizon, levels)
+        return np.stack([half, half])

@@ -18,7 +18,7 @@ from gatewise.forecasting.classical.baseline_methods import BY_NAME
 from gatewise.forecasting.cutoffs import validation_cutoffs
 from gatewise.forecasting.explanation import Explanation, explained
 from gatewise.forecasting.extension import extended, shortened
-from gatewise.forecasting.fitted import Fitted, Mode, Plan, read_seed
+from gatewise.forecasting.fitted import Ahead, Fitted, Mode, Plan, read_seed
 from gatewise.forecasting.frames import bounds_columns, forecast_frame, paths_frame
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import (
@@ -81,7 +81,7 @@ class Forecaster:
         chosen = None if baselines is None else tuple(_baseline(one) for one in baselines)
         self.plan = Plan(horizon, mode, minutes, network, network_only, chosen, season_length, seed)
         self._fitted: Fitted | None = None
-        self._forecasts: np.ndarray | None = None
+        self._ahead: Ahead | None = None
 
     @property
     def fitted(self) -> Fitted:
@@ -158,7 +158,7 @@ class Forecaster:
         sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1], 0), rolled, 0, panel)
         fixed = scale, table.lengths, sizes
         self._fitted = Fitted(table, panel, rolled, judged, trained, named, explanation, *fixed)
-        self._forecasts = rolled.forecasts[:, -1]
+        self._ahead = Ahead(rolled.forecasts[:, -1], {name: own[-1] for name, own in rolled.quantiles.items()})
         return self
 
     def predict(
@@ -177,12 +177,12 @@ class Forecaster:
         fitted = self.fitted
         horizon = self._steps(horizon)
         levels = read_levels(level) if np.size(level) else np.zeros(0)
-        forecasts = self._at_end()
-        middle = combined(forecasts, fitted.weights)[:, :horizon].ravel()
-        half = fitted.half_widths(levels)[:, :horizon].reshape(-1, len(levels))
-        columns = bounds_columns("gatewise", levels.tolist(), middle, half)
+        ahead = self._at_end()
+        middle = combined(ahead.forecasts, fitted.weights)[:, :horizon].ravel()
+        reach = fitted.reach(ahead, levels)[:, :, :horizon].reshape(2, -1, len(levels))
+        columns = bounds_columns("gatewise", levels.tolist(), middle, reach)
         if networks and fitted.rolled.networks.any():
-            columns["gatewise-network"] = fitted.of_networks(forecasts)[:, :horizon].ravel()
+            columns["gatewise-network"] = fitted.of_networks(ahead.forecasts)[:, :horizon].ravel()
         return forecast_frame(fitted.table, horizon, columns)
 
     def simulate(self, paths: int = 100, *, horizon: int | None = None, seed: int = 0) -> "pd.DataFrame":
@@ -201,8 +201,7 @@ class Forecaster:
             A frame with the columns ``unique_id, ds, path, gatewise``; paths are numbered from 1.
         """
         fitted, steps = self.fitted, self._steps(horizon)
-        middle = combined(self._at_end(), fitted.weights)
-        drawn = fitted.paths(middle, whole_number(paths, "paths"), read_seed(seed))
+        drawn = fitted.paths(self._at_end(), whole_number(paths, "paths"), read_seed(seed))
         return paths_frame(fitted.table, drawn[:, :, :steps])
 
     def update(self, rows: Any) -> Self:
@@ -225,7 +224,7 @@ class Forecaster:
         table = extended(self.fitted.table, rows)
         panel = Panel.of(table, self.fitted.panel.season_length)
         self._fitted = replace(self.fitted, table=table, panel=panel)
-        self._forecasts = None
+        self._ahead = None
         return self
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
@@ -269,11 +268,11 @@ class Forecaster:
             )
         return steps
 
-    def _at_end(self) -> Float64[np.ndarray, "methods series horizon"]:
-        """Return the forecasts of all methods after the last values, computed once."""
-        if self._forecasts is None:
-            self._forecasts = self.fitted.forecasts()
-        return self._forecasts
+    def _at_end(self) -> Ahead:
+        """Return what all methods say of the steps after the last values, computed once."""
+        if self._ahead is None:
+            self._ahead = self.fitted.forecasts()
+        return self._ahead
 
 
 def _baseline(given: Baseline | str) -> Baseline:

@@ -20,19 +20,19 @@ def level_name(level: float) -> str:
     return f"{level:g}"
 
 
-def bounds_columns(name: str, levels: Sequence[float], middle: Any, half: Any) -> dict[str, np.ndarray]:
+def bounds_columns(name: str, levels: Sequence[float], middle: Any, reach: Any) -> dict[str, np.ndarray]:
     """Return the columns of a forecast and its intervals, the narrowest inside.
 
     Args:
         name: Of the forecast.
         levels: In per cent.
         middle: The forecasts, ``(rows,)``.
-        half: How far the intervals reach, ``(rows, levels)``.
+        reach: How far the intervals reach below and above, ``(2, rows, levels)``.
     """
     columns = {name: middle}
     for place, level in enumerate(levels):
-        columns[f"{name}-lo-{level_name(level)}"] = middle - half[:, place]
-        columns[f"{name}-hi-{level_name(level)}"] = middle + half[:, place]
+        columns[f"{name}-lo-{level_name(level)}"] = middle - reach[0, :, place]
+        columns[f"{name}-hi-{level_name(level)}"] = middle + reach[1, :, place]
     return columns
 
 

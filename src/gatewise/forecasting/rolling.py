@@ -1,7 +1,7 @@
 """Forecasts of several methods from the same past cutoffs, each from what was known there and nothing later."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,9 @@ from gatewise.forecasting.panel import Panel
 Progress = Callable[[float, str], None]
 # A series that has fewer values before a cutoff is not forecast from there: no method has anything to go by.
 LEAST_VALUES = 3
+# The probabilities of the quantiles that a method may give beside its forecast, which is the median among them.
+QUANTILE_LEVELS = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
+MEDIAN = len(QUANTILE_LEVELS) // 2
 # So much longer than baselines, for the share of the work that is told.
 _NETWORKS_TAKE = 10.0
 
@@ -65,6 +68,7 @@ class Rolled:
         steps_back: How many columns come after each cutoff, the earliest cutoff first, ``(windows,)``.
         forecasts: NaN where a series had too few values, ``(methods, windows, series, horizon)``.
         actual: NaN where it is missing or still to come, ``(windows, series, horizon)``.
+        quantiles: Those of `QUANTILE_LEVELS` by name, of the methods that give any, ``(windows, series, horizon, levels)``.
     """
 
     names: tuple[str, ...]
@@ -72,6 +76,7 @@ class Rolled:
     steps_back: np.ndarray
     forecasts: Float64[np.ndarray, "methods windows series horizon"]
     actual: Float64[np.ndarray, "windows series horizon"]
+    quantiles: Mapping[str, Float64[np.ndarray, "windows series horizon levels"]] = field(default_factory=dict)
 
     @property
     def horizon(self) -> int:
@@ -119,7 +124,10 @@ def roll(
     # From the cutoff at the end even the shortest series is forecast, as well as it can be.
     short[back == 0] = False
     stacked[:, short] = np.nan
-    return Rolled(tuple(forecasts), np.array(networks), back, stacked, actual_after(panel, horizon, back))
+    quantiles = {name: own for method in methods for name, own in getattr(method, "quantiles", {}).items()}
+    for own in quantiles.values():
+        own[short] = np.nan
+    return Rolled(tuple(forecasts), np.array(networks), back, stacked, actual_after(panel, horizon, back), quantiles)
 
 
 def _rolled(

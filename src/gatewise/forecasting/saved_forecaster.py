@@ -50,6 +50,7 @@ def save(plan: Plan, fitted: Fitted, path: str | os.PathLike[str], overwrite: bo
         },
         "season_length": fitted.panel.season_length,
         "methods": list(fitted.rolled.names),
+        "quantiles": list(fitted.rolled.quantiles),
         "baselines": [one.name for one in fitted.baselines],
         "networks": [one.specification() for one in fitted.trained],
         "table": {
@@ -65,6 +66,7 @@ def save(plan: Plan, fitted: Fitted, path: str | os.PathLike[str], overwrite: bo
     arrays["table/starts"] = table.starts.view(np.int64)
     arrays["table/ids"] = np.frombuffer(json.dumps([_plain(name) for name in table.ids.tolist()]).encode(), np.uint8)
     arrays |= {f"rolled/{name}": getattr(fitted.rolled, name) for name in _ROLLED}
+    arrays |= {f"quantiles/{place}": own for place, own in enumerate(fitted.rolled.quantiles.values())}
     arrays |= {f"judged/{name}": getattr(fitted.judged, name) for name in _JUDGED}
     arrays |= {"explanation/errors": explanation.errors, **{name: getattr(fitted, name) for name in _FIXED}}
     for place, trained in enumerate(fitted.trained):
@@ -104,7 +106,8 @@ def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[P
         ahead_offsets=np.zeros(len(ids) + 1, np.int64),
     )
     panel = Panel.of(table, entries["season_length"])
-    rolled = Rolled(tuple(entries["methods"]), *(arrays[f"rolled/{name}"] for name in _ROLLED))
+    quantiles = {name: arrays[f"quantiles/{place}"] for place, name in enumerate(entries["quantiles"])}
+    rolled = Rolled(tuple(entries["methods"]), *(arrays[f"rolled/{name}"] for name in _ROLLED), quantiles)
     judged = Judged(*(arrays[f"judged/{name}"] for name in _JUDGED))
     trained = []
     for place, specification in enumerate(entries["networks"]):

@@ -1,5 +1,6 @@
 """From the forecasts of several methods to one, cutoff by cutoff, each judged by what was known there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 from gatewise.evaluation.point_errors import seasonal_scale
 from gatewise.forecasting.choosing.bands import half_widths, independent_windows
 from gatewise.forecasting.choosing.combination import combined, weights_at
+from gatewise.forecasting.choosing.quantile_bands import conformal_reach, own_reach
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, values_until
 
@@ -158,17 +160,50 @@ def errors_with(
     return learned * np.abs(rolled.actual - now) + (1 - learned) * np.abs(rolled.actual - made)
 
 
-def widths_at(
-    errors: Float64[np.ndarray, "windows series horizon"],
+def reach_at(
     rolled: Rolled,
-    steps_back: int,
     panel: Panel,
+    made: Float64[np.ndarray, "windows series horizon"],
+    sizes: Float64[np.ndarray, "windows series horizon"],
+    own: Float64[np.ndarray, "windows series horizon quantiles"] | None,
+    steps_back: int,
     levels: Float64[np.ndarray, " levels"],
-) -> Float64[np.ndarray, "series horizon levels"]:
-    """Return how far the intervals of a cutoff reach, from the errors that were known there."""
-    sizes = sizes_now(errors, rolled, steps_back, panel)
+) -> Float64[np.ndarray, "2 series horizon levels"]:
+    """Return how far the intervals of a cutoff reach below and above, from the errors that were known there.
+
+    Args:
+        rolled: The forecasts of all methods.
+        panel: The series.
+        made: The forecasts that the intervals are around, from all cutoffs.
+        sizes: The sizes of errors that they are to expect.
+        own: How far quantiles of networks reach around them, as `own_reach` has it; None where there are none.
+        steps_back: The cutoff.
+        levels: In per cent.
+    """
     scale = series_scale(values_until(panel, steps_back), panel.season_length)
-    return half_widths(sizes, rolled.steps_back, scale, levels)
+    if own is None:
+        half = half_widths(sizes_now(sizes, rolled, steps_back, panel), rolled.steps_back, scale, levels)
+        return np.stack([half, half])
+    errors = np.where(rolled.known_at(steps_back), rolled.actual - made, np.nan)
+    now = own[int(np.flatnonzero(rolled.steps_back == steps_back)[0])]
+    return conformal_reach(errors, rolled.steps_back, own, now, scale, levels)
+
+
+def reach_of_networks(
+    rolled: Rolled, weights: Float64[np.ndarray, "windows methods series"], names: Sequence[str]
+) -> Float64[np.ndarray, "windows series horizon quantiles"] | None:
+    """Return how far the quantiles of some methods reach around their forecasts, in their mean; None where none gives any.
+
+    Args:
+        rolled: The forecasts of all methods.
+        weights: What networks weigh at each cutoff.
+        names: The methods.
+    """
+    giving = [name for name in names if name in rolled.quantiles]
+    if not giving:
+        return None
+    each = {name: weights[:, rolled.names.index(name)] for name in giving}
+    return own_reach({name: rolled.quantiles[name] for name in giving}, each)
 
 
 def sizes_now(

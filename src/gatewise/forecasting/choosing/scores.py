@@ -35,8 +35,8 @@ class Scores:
         steps_back: The cutoffs, as steps before the end, ``(windows,)``.
         actual: ``(windows, series, horizon)``.
         forecasts: Of each method, ``gatewise`` first, each ``(windows, series, horizon)``.
-        half: How far the intervals of a method reach, where it has any, ``(windows, series, horizon, levels)``; the levels
-            are `levels` and then `EVEN_LEVELS`.
+        reach: How far the intervals of a method reach below and above, where it has any, ``(2, windows, series, horizon,
+            levels)``; the levels are `levels` and then `EVEN_LEVELS`.
         levels: Of the intervals, in per cent.
         labels: What the groups are called, by ``"series"`` and ``"cutoff"``.
     """
@@ -45,7 +45,7 @@ class Scores:
     steps_back: np.ndarray
     actual: Float64[np.ndarray, "windows series horizon"]
     forecasts: Mapping[str, Float64[np.ndarray, "windows series horizon"]]
-    half: Mapping[str, Float64[np.ndarray, "windows series horizon levels"]]
+    reach: Mapping[str, Float64[np.ndarray, "2 windows series horizon levels"]]
     levels: tuple[float, ...]
     labels: Mapping[str, Any]
 
@@ -77,7 +77,7 @@ class Scores:
             scores = self._points(forecast, by)
             with np.errstate(divide="ignore", invalid="ignore"):
                 scores["owa"] = (scores["smape"] / naive["smape"] + scores["mase"] / naive["mase"]) / 2
-            if self.half:
+            if self.reach:
                 scores |= self._bands(name, by)
             group: dict[str, Any] = {} if by is None else {by: self._group(by)}
             frames.append(pd.DataFrame({"method": name, **group, **{k: np.atleast_1d(v) for k, v in scores.items()}}))
@@ -148,33 +148,36 @@ class Scores:
 
     def _bands(self, name: str, by: By | None) -> dict[str, Any]:
         columns = [f"{score}-{level_name(level)}" for level in self.levels for score in ("coverage", "width", "msis")]
-        half = self.half.get(name)
-        if half is None:
+        reach = self.reach.get(name)
+        if reach is None:
             return dict.fromkeys(["pinball", "crps", *columns], np.nan)
-        distance = np.abs(self.forecasts[name] - self.actual)
+        error = self.actual - self.forecasts[name]
+        distance = np.abs(error)
         found: dict[str, Any] = {}
-        promised = [self._quantile_loss(name, half, place, level) for place, level in enumerate(self.levels)]
+        promised = [_quantile_loss(error, reach[..., place], level) for place, level in enumerate(self.levels)]
         # The median's pinball loss is half the absolute error.
         found["pinball"] = _mean((sum(promised) + distance / 2) / (2 * len(self.levels) + 1), by)
-        even = [self._quantile_loss(name, half, len(self.levels) + k, lv) for k, lv in enumerate(EVEN_LEVELS)]
+        even = [_quantile_loss(error, reach[..., len(self.levels) + k], level) for k, level in enumerate(EVEN_LEVELS)]
         found["crps"] = _mean(np.mean(even, axis=0), by)
         for place, level in enumerate(self.levels):
-            reach, share = half[..., place], 1 - level / 100
-            fine = np.maximum(distance - reach, 0.0) * 2 / share
-            known = np.isfinite(distance) & np.isfinite(reach)
-            inside = np.where(known, (distance <= reach).astype(np.float64), np.nan)
-            scores = (inside, np.where(known, 2 * reach, np.nan), (2 * reach + fine) / self._scales[0])
+            below, above = reach[..., place]
+            share, side = 1 - level / 100, np.where(error > 0, above, below)
+            fine = np.maximum(distance - side, 0.0) * 2 / share
+            known = np.isfinite(distance) & np.isfinite(side)
+            inside = np.where(known, (distance <= side).astype(np.float64), np.nan)
+            width = np.where(known, below + above, np.nan)
+            scores = (inside, width, (width + fine) / self._scales[0])
             found |= dict(zip(columns[3 * place : 3 * place + 3], (_mean(one, by) for one in scores), strict=True))
         return found
 
-    def _quantile_loss(self, name: str, half: np.ndarray, place: int, level: float) -> np.ndarray:
-        """Return the pinball losses of both bounds of an interval together, ``(windows, series, horizon)``."""
-        error = self.actual - self.forecasts[name]
-        tail = (1 - level / 100) / 2
-        low, high = error + half[..., place], error - half[..., place]
-        lower = np.maximum(tail * low, (tail - 1) * low)
-        upper = np.maximum((1 - tail) * high, -tail * high)
-        return lower + upper
+
+def _quantile_loss(error: np.ndarray, reach: np.ndarray, level: float) -> np.ndarray:
+    """Return the pinball losses of both bounds of an interval together, ``(windows, series, horizon)``."""
+    tail = (1 - level / 100) / 2
+    low, high = error + reach[0], error - reach[1]
+    lower = np.maximum(tail * low, (tail - 1) * low)
+    upper = np.maximum((1 - tail) * high, -tail * high)
+    return lower + upper
 
 
 def _mean(terms: np.ndarray, by: By | None) -> np.ndarray:

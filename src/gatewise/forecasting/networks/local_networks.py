@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from gatewise.datasets.windows import Layout
+from gatewise.errors import UsageError
+from gatewise.forecasting.networks.heads import Head, check_head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.local_samples import last_windows, samples_of
 from gatewise.forecasting.networks.views import Glasses, LocalView
 from gatewise.forecasting.panel import Panel
@@ -38,7 +40,9 @@ class LocalNetworks:
         epochs: Passes over the windows.
         batch_size: Windows in a step of training.
         learning_rate: Adam's.
-        loss: ``"mae"`` or ``"mse"``.
+        loss: ``"mae"`` or ``"mse"``, for a head of points.
+        head: What a network says of each step: ``"point"``; ``"quantile"``, several quantiles, by the pinball loss; or a
+            distribution, ``"normal"`` or ``"student-t"``, by its likelihood. The forecast is the median.
         stateful: Whether the state is carried from window to window, in the order of time, and set to zero before each epoch
             and each forecast; one window is then a step of training.
         build: Instead of cell and units: ``(input_shape, outputs) -> keras.Model``, compiled or not.
@@ -56,8 +60,15 @@ class LocalNetworks:
     batch_size: int = 16
     learning_rate: float = 0.002
     loss: Literal["mae", "mse"] = "mae"
+    head: Head = "point"
     stateful: bool = False
     build: Callable[[tuple[int, ...], int], Any] | None = None
+
+    def __post_init__(self) -> None:
+        check_head(self.head)
+        for given, what in ((self.recursive, "recursive networks"), (self.build is not None, "a function of your own")):
+            if self.head != "point" and given:
+                raise UsageError(f"head is {self.head!r} and {what} can forecast points only: leave one of the two out.")
 
     @classmethod
     def of_recipe(cls, recipe: Recipe, members: int = 8) -> "LocalNetworks":
@@ -122,7 +133,7 @@ class LocalNetworks:
         x, y, weights = (
             np.stack([_with_rows(part[place], rows) for part in parts], axis=1)[:, member_view] for place in range(3)
         )
-        model = self.model(look_back, outputs)
+        model = self.model(look_back, outputs * outputs_of(self.head))
         flat = len(panel) * self.members
         with shares_told_to(progress):
             ensemble = fit_ensemble(
@@ -201,30 +212,35 @@ class TrainedLocalNetworks:
     def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         """Forecast the steps after the last column of a panel with the same series, longer ones too."""
         if not self.networks.recursive:
-            return self._ahead(panel.values, self.horizon)
+            each = self.quantiles(panel)
+            return each[..., each.shape[-1] // 2]
         # Each member goes on with its own forecasts.
         members, series = self.networks.members, len(panel)
         values = np.repeat(panel.values[None], members, axis=0)
         for _ in range(self.horizon):
-            step = np.stack([self._ahead(values[member], 1)[member] for member in range(members)])
+            step = np.stack([self._ahead(values[member], 1)[member, ..., 0] for member in range(members)])
             values = np.concatenate([values, step], axis=2)
         return values[:, :, -self.horizon :].reshape(members, series, self.horizon)
 
+    def quantiles(self, panel: Panel) -> Float64[np.ndarray, "members series horizon levels"]:
+        """Return the quantiles of `rolling.QUANTILE_LEVELS`; of a head of points the forecast alone."""
+        return self._ahead(panel.values, self.horizon)
+
     def _ahead(
         self, values: Float64[np.ndarray, "series time"], outputs: int
-    ) -> Float64[np.ndarray, "members series outputs"]:
+    ) -> Float64[np.ndarray, "members series outputs levels"]:
         if not self.networks.stateful:
             return self._ahead_of(values, outputs, 1)
-        forecast = np.empty((self.networks.members, len(values), outputs))
-        for rows in by_length(values):
+        groups, forecasts = by_length(values), []
+        for rows in groups:
             own = values[rows][:, -max(int(lengths_of(values)[rows].max()), 2) :]
             count = own.shape[1] - min(self.look_back, own.shape[1]) + 1
-            forecast[:, rows] = self.select(rows)._ahead_of(own, outputs, count)
-        return forecast
+            forecasts.append(self.select(rows)._ahead_of(own, outputs, count))
+        return np.concatenate(forecasts, axis=1)[:, np.argsort(np.concatenate(groups))]
 
     def _ahead_of(
         self, values: Float64[np.ndarray, "series time"], outputs: int, count: int
-    ) -> Float64[np.ndarray, "members series outputs"]:
+    ) -> Float64[np.ndarray, "members series outputs levels"]:
         """Forecast from the last window, or with the state that so many windows, one after the other, have left."""
         members, views = self.networks.members, len(self.networks.views)
         windows = [last_windows(glasses, values, self.look_back, count) for glasses in self.glasses]
@@ -233,18 +249,22 @@ class TrainedLocalNetworks:
         flat = len(values) * members
         # A network that carries its state over windows reads them as one sequence.
         shape = self.networks._input_shape(self.look_back * count)
-        model = self.networks.model(self.look_back * count, outputs, stateful=False)
-        seen = run_members(
+        head = self.networks.head
+        model = self.networks.model(self.look_back * count, outputs * outputs_of(head), stateful=False)
+        said = run_members(
             model, [array.reshape(flat, *array.shape[2:]) for array in self.weights], x.reshape(flat, 1, *shape)
         )
-        seen = np.moveaxis(seen.reshape(len(values), members, outputs).astype(np.float64), 1, 0)
+        each = quantiles_of(head, said.reshape(len(values), members, -1))
+        seen = np.moveaxis(each, (1, 3), (0, 1))
         forecast = np.empty(seen.shape)
         for place, (glasses, (_, base)) in enumerate(zip(self.glasses, windows, strict=True)):
             moves = np.where(glasses.scale > 0, 1.0, 0.0)[:, None]
-            forecast[place::views] = glasses.back(values, seen[place::views] * moves + base[:, None])
+            for level in range(seen.shape[1]):
+                own = seen[place::views, level] * moves + base[:, None]
+                forecast[place::views, level] = glasses.back(values, own)
         empty = ~np.isfinite(values).any(axis=1)
-        forecast[:, empty] = np.nan
-        return forecast
+        forecast[:, :, empty] = np.nan
+        return np.moveaxis(forecast, 1, 3)
 
     def specification(self) -> dict[str, Any]:
         """Return what the networks are made again from, as JSON has it."""
@@ -372,5 +392,10 @@ def _built(networks: LocalNetworks, look_back: int, outputs: int) -> Any:
         build = partial(keras.Sequential, [*layers, head], name="local_networks")
         model = build() if networks.stateful else with_zeros(build)
     if not getattr(model, "compiled", False):
-        model.compile(keras.optimizers.Adam(networks.learning_rate), networks.loss)
+        loss: Any = networks.loss
+        if networks.head != "point":
+            from gatewise.forecasting.networks.head_losses import HeadLoss
+
+            loss = HeadLoss(networks.head)
+        model.compile(keras.optimizers.Adam(networks.learning_rate), loss)
     return model

@@ -29,14 +29,19 @@ class OriginLoss(keras.losses.Loss):  # type: ignore[name-defined]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each origin."""
-        width = y_true.shape[-1]
-        targets, scaled, logs, relative = ops.split(y_true, [self.horizon, width - 2, width - 1], axis=-1)
-        known = targets < float(UNKNOWN) / 2
+        targets, known, scaled, logs, relative = read_origins(y_true, self.horizon)
         error = ops.where(known, ops.abs(y_pred - targets), 0.0)
         smape = 2 * ops.tanh(ops.minimum(error * logs, _WORST) / 2)
         loss = relative * smape + (1 - relative) * error * scaled
         share = ops.mean(ops.cast(known, y_pred.dtype))
         return 10 * ops.mean(ops.where(known, loss, 0.0), axis=-1) / ops.maximum(share, 1e-6)
+
+
+def read_origins(y_true: Any, horizon: int) -> tuple[Any, Any, Any, Any, Any]:
+    """Return the parts of the targets of `OriginLoss`: corrections, which of them are known, and the other three."""
+    width = y_true.shape[-1]
+    targets, scaled, logs, relative = ops.split(y_true, [horizon, width - 2, width - 1], axis=-1)
+    return targets, targets < float(UNKNOWN) / 2, scaled, logs, relative
 
 
 def compiled(model: Any, loss: Any, training: tuple[int, float, float]) -> Any:

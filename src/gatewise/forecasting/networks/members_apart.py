@@ -29,8 +29,8 @@ def weights_of_members(arrays: Mapping[str, np.ndarray], members: int) -> list[l
 
 
 def in_blocks(
-    forecast: Callable[[Panel], Float64[np.ndarray, "members series horizon"]], panel: Panel, most: int
-) -> Float64[np.ndarray, "members series horizon"]:
+    forecast: Callable[[Panel], Float64[np.ndarray, "members series *axes"]], panel: Panel, most: int
+) -> Float64[np.ndarray, "members series *axes"]:
     """Forecast a panel in blocks of at most so many series.
 
     Blocks of one size need one program; the last is filled up with the first series.

@@ -10,6 +10,7 @@ from jaxtyping import Float64, Int64
 from gatewise.forecasting.networks.global_networks import Networks, TrainedNetworks
 from gatewise.forecasting.networks.local_networks import LocalNetworks
 from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.rolling import MEDIAN
 
 
 def training_cutoffs(steps_back: Sequence[int], refit: bool | int) -> Int64[np.ndarray, " windows"]:
@@ -35,6 +36,22 @@ def by_name(
     return {name: np.median(members[chosen], axis=0) for name, chosen in own.items()}
 
 
+def forecasts_and_quantiles(
+    trained: TrainedNetworks, panel: Panel
+) -> tuple[Float64[np.ndarray, "members series horizon"], dict[str, Float64[np.ndarray, "series horizon levels"]]]:
+    """Return the forecasts of all members, and by name the quantiles of those configurations whose networks give any."""
+    parts = getattr(trained, "parts", None)
+    if parts is not None:
+        each = [forecasts_and_quantiles(part, panel) for part in parts]
+        return np.concatenate([members for members, _ in each]), {
+            name: own for _, quantiles in each for name, own in quantiles.items()
+        }
+    if getattr(getattr(trained, "networks", None), "head", "point") == "point":
+        return trained.forecast(panel), {}
+    quantiles = trained.quantiles(panel)  # type: ignore[attr-defined]
+    return quantiles[..., MEDIAN], by_name(trained.names, quantiles)
+
+
 @dataclass(eq=False)
 class NetworkMethod:
     """A family of networks.
@@ -44,12 +61,15 @@ class NetworkMethod:
         seed: Where their weights come from.
         trained_at: For each cutoff, at which they are trained.
         trained: The networks of the last cutoff, once they have been trained.
+        quantiles: By name, of the networks that give any, once they have been rolled, ``(windows, series, horizon,
+            levels)``.
     """
 
     networks: Networks
     seed: int
     trained_at: Callable[[Sequence[int]], Int64[np.ndarray, " windows"]]
     trained: TrainedNetworks | None = field(default=None, init=False)
+    quantiles: dict[str, np.ndarray] = field(default_factory=dict, init=False)
     is_network: bool = field(default=True, init=False)
 
     @property
@@ -69,15 +89,15 @@ class NetworkMethod:
         """Train where it is to be done, and forecast from each cutoff; see `rolling.Method`."""
         at = self.trained_at(steps_back)
         if isinstance(self.networks, LocalNetworks):
-            trained, members = _local(self.networks, panel, horizon, (steps_back, at), (self.seed, progress))
+            found = _local(self.networks, panel, horizon, (steps_back, at), (self.seed, progress))
         else:
-            trained, members = self._one_by_one(panel, horizon, (steps_back, at), progress)
-        self.trained = trained
-        return by_name(trained.names, np.moveaxis(members, 1, 0))
+            found = self._one_by_one(panel, horizon, (steps_back, at), progress)
+        self.trained, members, self.quantiles = found
+        return by_name(self.trained.names, np.moveaxis(members, 1, 0))
 
     def _one_by_one(
         self, panel: Panel, horizon: int, cutoffs: tuple[Sequence[int], Any], progress: Callable[[float], None]
-    ) -> tuple[TrainedNetworks, np.ndarray]:
+    ) -> tuple[TrainedNetworks, np.ndarray, dict[str, np.ndarray]]:
         back, at = cutoffs
         trainings = list(dict.fromkeys(at.tolist()))
         forecasts = []
@@ -89,14 +109,17 @@ class NetworkMethod:
 
             trained = self.networks.train(panel.until(training), horizon, seed=self.seed, progress=share)
             forecasts += [
-                trained.forecast(panel.until(b)) for b, when in zip(back, at, strict=True) if when == training
+                forecasts_and_quantiles(trained, panel.until(b))
+                for b, when in zip(back, at, strict=True)
+                if when == training
             ]
-        return trained, np.stack(forecasts)
+        quantiles = {name: np.stack([own[name] for _, own in forecasts]) for name in forecasts[0][1]}
+        return trained, np.stack([members for members, _ in forecasts]), quantiles
 
 
 def _local(
     networks: LocalNetworks, panel: Panel, horizon: int, cutoffs: tuple[Sequence[int], Any], run: tuple[int, Any]
-) -> tuple[TrainedNetworks, np.ndarray]:
+) -> tuple[TrainedNetworks, np.ndarray, dict[str, np.ndarray]]:
     """Train local networks for all series at all cutoffs in one program: each cutoff is a panel of series of its own."""
     back, at = cutoffs
     seed, progress = run
@@ -104,10 +127,11 @@ def _local(
     trained = networks.train(stacked(panel, trainings), horizon, seed=seed, progress=progress)
     series = np.arange(len(panel))
     places = np.concatenate([trainings.index(when) * len(panel) + series for when in at])
-    members = trained.select(places).forecast(stacked(panel, back))
+    members, quantiles = forecasts_and_quantiles(trained.select(places), stacked(panel, back))
     windows = members.reshape(networks.members, len(back), len(panel), horizon)
     last = trained.select(trainings.index(at[-1]) * len(panel) + series)
-    return last, np.moveaxis(windows, 1, 0)
+    apart = {name: own.reshape(len(back), len(panel), *own.shape[1:]) for name, own in quantiles.items()}
+    return last, np.moveaxis(windows, 1, 0), apart
 
 
 def stacked(panel: Panel, steps_back: Sequence[int]) -> Panel:

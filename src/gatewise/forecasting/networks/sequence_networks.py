@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from gatewise.forecasting.networks.alignment import AlignedSeries
+from gatewise.errors import UsageError
 from gatewise.forecasting.networks.global_networks import Progress
+from gatewise.forecasting.networks.heads import Head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.members_apart import in_blocks, weights_by_name, weights_of_members
 from gatewise.forecasting.networks.origins import UNKNOWN, View, origins_of, targets_of, usual_movement
 from gatewise.forecasting.panel import Panel
@@ -40,6 +42,8 @@ class SequenceNetworks:
         batch: Series in a step.
         share: How much of its corrections is believed: what a network has learnt from one past is too much for the next.
         settled: Seasons of a series after which its origins count in the loss.
+        head: ``"point"``, or ``"quantile"`` for several quantiles of each step, by the pinball loss; the forecast is the
+            median.
     """
 
     name: str
@@ -56,6 +60,11 @@ class SequenceNetworks:
     batch: int = 128
     share: float = 1.0
     settled: float = 2.5
+    head: Literal["point", "quantile"] = "point"
+
+    def __post_init__(self) -> None:
+        if self.head not in ("point", "quantile"):
+            raise UsageError(f"head is {self.head!r}: networks that read whole series have 'point' or 'quantile'.")
 
     def train(
         self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None
@@ -116,9 +125,14 @@ class TrainedSequenceNetworks:
 
     def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         """Forecast the steps after a panel; see `TrainedNetworks.forecast`."""
+        each = self.quantiles(panel)
+        return each[..., each.shape[-1] // 2]
+
+    def quantiles(self, panel: Panel) -> Float64[np.ndarray, "members series horizon levels"]:
+        """Return the quantiles of `rolling.QUANTILE_LEVELS`; of a head of points the forecast alone."""
         return in_blocks(self._forecast_block, panel, _ROWS_AT_ONCE)
 
-    def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
+    def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon levels"]:
         from gatewise.training.predict import predict
 
         aligned = AlignedSeries.of(panel, _LONGEST)
@@ -130,9 +144,13 @@ class TrainedSequenceNetworks:
         forecasts = []
         for weights in self.weights:
             model.set_weights(weights)
-            outputs = predict(model, origins.inputs, batch_size=len(panel), verbose=0)[rows, last].astype(np.float64)
-            forecasts.append(aligned.back(base + np.where(still, 0.0, scale[:, None] * self.networks.share * outputs)))
-        return np.stack(forecasts)
+            outputs = predict(model, origins.inputs, batch_size=len(panel), verbose=0)[rows, last]
+            each = quantiles_of(self.networks.head, outputs)
+            middle = each[..., each.shape[-1] // 2, None]
+            # The median is corrected by a share; what is around it keeps its distance.
+            believed = np.moveaxis(self.networks.share * middle + (each - middle), -1, 0)
+            forecasts.append(aligned.back(base + np.where(still, 0.0, scale[:, None] * believed)))
+        return np.moveaxis(np.stack(forecasts), 1, 3)
 
     def specification(self) -> dict[str, Any]:
         """Return what the networks are made again from."""
@@ -177,29 +195,34 @@ def _whole_batches(series: int, wanted: int) -> tuple[np.ndarray, int]:
 
 def _model(networks: SequenceNetworks, features: int, horizon: int, steps: int) -> Any:
     """Return a compiled model of an architecture, always the same one, so that its programs are compiled once."""
-    architecture = (networks.cell, networks.layers, networks.units, networks.dropout)
+    architecture = (networks.cell, networks.layers, networks.units, networks.dropout, networks.head)
     return _built(architecture, features, horizon, (steps, networks.rate, networks.decay))
 
 
 @lru_cache(maxsize=64)
 def _built(
-    architecture: tuple[str, int, int, float], features: int, horizon: int, training: tuple[int, float, float]
+    architecture: tuple[str, int, int, float, Head], features: int, horizon: int, training: tuple[int, float, float]
 ) -> Any:
     from gatewise import layers as recurrent
     from gatewise.backend import import_keras
     from gatewise.forecasting.networks.losses import OriginLoss, compiled
 
     keras = import_keras()
-    cell, layers, units, dropout = architecture
+    cell, layers, units, dropout, head = architecture
     inputs = keras.Input((None, features))
     hidden = inputs
     for place in range(layers):
-        outputs = getattr(recurrent, cell)(units, return_sequences=True)(hidden)
-        hidden = outputs if place == 0 else keras.layers.Add()([hidden, outputs])
+        walked = getattr(recurrent, cell)(units, return_sequences=True)(hidden)
+        hidden = walked if place == 0 else keras.layers.Add()([hidden, walked])
         if dropout:
             hidden = keras.layers.Dropout(dropout, noise_shape=(None, 1, None))(hidden)
     small = keras.initializers.VarianceScaling(0.01, "fan_in")
-    correction = keras.layers.Dense(horizon, kernel_initializer=small)(hidden)
-    direct = keras.layers.Dense(horizon, use_bias=False, kernel_initializer="zeros")(inputs)
+    outputs = horizon * outputs_of(head)
+    correction = keras.layers.Dense(outputs, kernel_initializer=small)(hidden)
+    direct = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros")(inputs)
     model = keras.Model(inputs, keras.layers.Add()([correction, direct]))
-    return compiled(model, OriginLoss(horizon), training)
+    if head == "point":
+        return compiled(model, OriginLoss(horizon), training)
+    from gatewise.forecasting.networks.head_losses import OriginQuantileLoss
+
+    return compiled(model, OriginQuantileLoss(horizon), training)

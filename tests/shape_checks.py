@@ -21,6 +21,7 @@ MODULES = [
     "gatewise.forecasting.choosing.paths",
     "gatewise.forecasting.networks.local_samples",
     "gatewise.forecasting.networks.origins",
+    "gatewise.forecasting.networks.power",
     "gatewise.forecasting.panel",
     "gatewise.forecasting.networks.seasonal_means",
     "gatewise.forecasting.networks.seasonality",

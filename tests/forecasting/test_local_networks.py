@@ -16,7 +16,7 @@ from gatewise.recipes import Recipe, recipes
 
 HORIZON = 3
 RECIPES = [recipe for recipe in recipes() if isinstance(recipe, Recipe)]
-VIEWS = [LocalView(log, season) for log in (True, False) for season in ("differences", "removed", "kept")]
+VIEWS = [LocalView(scale, season) for scale in ("log", "box-cox", "plain") for season in ("differences", "removed", "kept")]
 
 
 def made_panel(time=40):
@@ -51,7 +51,7 @@ def test_a_stateful_network_is_keras_own_run_window_by_window():
     from gatewise.forecasting.networks.local_samples import last_windows
 
     recipe = next(one for one in RECIPES if one.name == "lstm-stacked-stateful")
-    networks = replace(LocalNetworks.of_recipe(recipe, members=2), epochs=1, views=(LocalView(True, "removed"),))
+    networks = replace(LocalNetworks.of_recipe(recipe, members=2), epochs=1, views=(LocalView("log", "removed"),))
     panel = made_panel()
     trained = networks.train(panel, HORIZON)
     model = networks.model(3, HORIZON)

@@ -54,7 +54,7 @@ class LocalNetworks:
     look_back: int | None = None
     units: tuple[int, ...] = (8,)
     members: int = 8
-    views: tuple[LocalView, ...] = (LocalView(True, "differences"), LocalView(True, "removed"))
+    views: tuple[LocalView, ...] = (LocalView("log", "differences"), LocalView("log", "removed"))
     recursive: bool = False
     epochs: int = 60
     batch_size: int = 16
@@ -332,7 +332,7 @@ def merged(parts: Sequence["TrainedLocalNetworks"], order: Int64[np.ndarray, " s
     return replace(first, glasses=glasses, weights=weights, losses=losses).select(order)
 
 
-_GLASSES = ("log", "differences", "season", "scale")
+_GLASSES = ("power", "differences", "season", "scale")
 
 
 def run_members(model: Any, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:

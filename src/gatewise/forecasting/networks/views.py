@@ -1,13 +1,16 @@
-"""How a local network sees its series: in logarithms or not, without its season, in units of its own movement."""
+"""How a local network sees its series: on which scale, without its season, in units of its own movement."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from gatewise.errors import UsageError
+from gatewise.forecasting.networks.power import from_scale, guerrero, to_scale
 from gatewise.forecasting.networks.seasonal_means import seasonal_means
 
+Scale = Literal["log", "box-cox", "plain"]
 Season = Literal["differences", "removed", "kept"]
 # A forecast may leave the range of its history by so many times the range.
 _RANGES_BEYOND = 2.0
@@ -19,19 +22,27 @@ class LocalView:
     """A way to see series.
 
     Attributes:
-        log: Logarithms, where every value of a series is positive.
+        scale: ``"log"``: logarithms; ``"box-cox"``: the power between them and the values on whose scale movements are most
+            alike; ``"plain"``: values as they are. So is any series with a value of 0 or below.
         season: ``"differences"``: changes since the season before; ``"removed"``: without the mean of each place in the
             season; ``"kept"``: as it is. A series of less than two seasons is seen as it is.
     """
 
-    log: bool = True
+    scale: Scale = "log"
     season: Season = "differences"
+
+    def __post_init__(self) -> None:
+        for name, kinds in (("scale", Scale), ("season", Season)):
+            if getattr(self, name) not in get_args(kinds):
+                raise UsageError(
+                    f"{name} is {getattr(self, name)!r}: choose among {', '.join(map(repr, get_args(kinds)))}."
+                )
 
     @property
     def name(self) -> str:
         """The view in words."""
         words = {"differences": "seasonal differences", "removed": "season removed", "kept": "as it is"}[self.season]
-        return f"{'log, ' if self.log else ''}{words}"
+        return f"{'' if self.scale == 'plain' else f'{self.scale}, '}{words}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +50,7 @@ class Glasses:
     """A view fitted to series: what is needed to see them in this way, longer ones too, and to see back.
 
     Attributes:
-        log: Which series are in logarithms, ``(series,)``.
+        power: Of each series' scale, as in `power.to_scale`: 0 for logarithms, NaN for as it is, ``(series,)``.
         differences: Which are changes since the season before, ``(series,)``.
         season: The mean of each place in the season, 0 where none is removed; place 0 is that of the series' first value,
             ``(series, places)``.
@@ -47,7 +58,7 @@ class Glasses:
             ``(series,)``.
     """
 
-    log: Bool[np.ndarray, " series"]
+    power: Float64[np.ndarray, " series"]
     differences: Bool[np.ndarray, " series"]
     season: Float64[np.ndarray, "series places"]
     scale: Float64[np.ndarray, " series"]
@@ -57,11 +68,15 @@ class Glasses:
         """Fit a view to series that end at the last column."""
         observed = np.isfinite(values)
         series = len(values)
-        log = np.logical_and(view.log, (np.where(observed, values, 1.0) > 0).all(axis=1))
+        if view.scale == "box-cox":
+            power = guerrero(values, season_length)
+        else:
+            logs = np.logical_and(view.scale == "log", (np.where(observed, values, 1.0) > 0).all(axis=1))
+            power = np.where(logs, 0.0, np.nan)
         long = observed.sum(axis=1) >= 2 * season_length + 2
         differences = (view.season == "differences") & (season_length > 1) & long
         season = np.zeros((series, season_length))
-        blank = cls(log, differences, season, np.ones(series))
+        blank = cls(power, differences, season, np.ones(series))
         removed = (
             (view.season != "kept") & (season_length > 1) & ~differences & (observed.sum(axis=1) > season_length + 1)
         )
@@ -73,7 +88,7 @@ class Glasses:
 
     def select(self, rows: np.ndarray) -> "Glasses":
         """Return the glasses of some of the series."""
-        return Glasses(self.log[rows], self.differences[rows], self.season[rows], self.scale[rows])
+        return Glasses(self.power[rows], self.differences[rows], self.season[rows], self.scale[rows])
 
     @property
     def units(self) -> Float64[np.ndarray, " series"]:
@@ -110,14 +125,12 @@ class Glasses:
             chained[:, :, step] = before + moved[:, :, step]
         forecast = np.where(self.differences[:, None], chained, plain)
         low, high = levels.min(axis=1), levels.max(axis=1)
-        room = _RANGES_BEYOND * np.maximum(high - low, np.where(self.log, 0.1, 0.0))
+        room = _RANGES_BEYOND * np.maximum(high - low, np.where(self.power == 0, 0.1, 0.0))
         forecast = np.clip(forecast, (low - room)[:, None], (high + room)[:, None])
-        with np.errstate(over="ignore"):
-            return np.where(self.log[:, None], np.exp(np.minimum(forecast, 700.0)), forecast)
+        return from_scale(forecast, self.power)
 
     def _levels(self, values: Float64[np.ndarray, "series time"]) -> Float64[np.ndarray, "series time"]:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.log[:, None], np.log(values), values)
+        return to_scale(values, self.power)
 
 
 def _places(values: Float64[np.ndarray, "series time"], season_length: int) -> Int64[np.ndarray, "series time"]:

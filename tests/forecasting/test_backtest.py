@@ -86,7 +86,9 @@ def test_the_scores_are_those_of_the_metrics(tested):
             quantiles = np.stack([*bounds.values(), f], axis=-1)
             scaled["pinball"].append(gw.metrics.pinball(y, quantiles, [*bounds, 0.5]).mean(axis=1))
             even = [(sign * level / 100 + 1) / 2 for sign in (-1, 1) for level in EVEN_LEVELS]
-            reach = [f + sign * side[..., 2 + k] for sign, side in ((-1, below), (1, above)) for k in range(len(EVEN_LEVELS))]
+            reach = [
+                f + sign * side[..., 2 + k] for sign, side in ((-1, below), (1, above)) for k in range(len(EVEN_LEVELS))
+            ]
             scaled["crps"].append(gw.metrics.crps_from_quantiles(y, np.stack(reach, axis=-1), even))
         for score, values in scaled.items():
             expected = np.mean(values) ** (0.5 if score == "rmsse" else 1)

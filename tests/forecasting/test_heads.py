@@ -119,11 +119,17 @@ class TestLearning:
         assert abs(spread / (0.4 * stats.norm.ppf(0.9)) - 1) < 0.3
 
     def test_what_cannot_have_a_head_is_refused(self):
-        with pytest.raises(gw.errors.UsageError, match="head is 'gamma': choose among 'point', 'quantile', 'normal', 'student-t'"):
+        with pytest.raises(
+            gw.errors.UsageError, match="head is 'gamma': choose among 'point', 'quantile', 'normal', 'student-t'"
+        ):
             LocalNetworks(head="gamma")
-        with pytest.raises(gw.errors.UsageError, match="head is 'normal' and recursive networks can forecast points only"):
+        with pytest.raises(
+            gw.errors.UsageError, match="head is 'normal' and recursive networks can forecast points only"
+        ):
             LocalNetworks(head="normal", recursive=True)
-        with pytest.raises(gw.errors.UsageError, match="head is 'normal': networks that read whole series have 'point' or"):
+        with pytest.raises(
+            gw.errors.UsageError, match="head is 'normal': networks that read whole series have 'point' or"
+        ):
             SequenceNetworks("one", head="normal")
 
 
@@ -174,7 +180,13 @@ def tested():
 def test_quantiles_reach_the_backtest(tested):
     _, backtest, _ = tested
     table = backtest.metrics().set_index("method")
-    assert set(table.index) == {"gatewise", "gatewise-network", "Naive", "local (log, seasonal differences)", "local (log, season removed)"}
+    assert set(table.index) == {
+        "gatewise",
+        "gatewise-network",
+        "Naive",
+        "local (log, seasonal differences)",
+        "local (log, season removed)",
+    }
     assert np.isfinite(table[["pinball", "crps", "coverage-80", "msis-95"]].to_numpy()).all()
     frame = backtest.frame
     above = (frame["gatewise-hi-80"] - frame["gatewise"]).to_numpy()
@@ -189,11 +201,15 @@ def test_quantiles_reach_the_forecast_its_paths_and_what_is_saved(tested, tmp_pa
     forecaster, _, values = tested
     fitted = gw.Forecaster(2, network=forecaster.plan.network, baselines=["Naive"], season_length=1).fit(values)
     forecast = fitted.predict(level=[50, 80, 95])
-    assert (np.diff(forecast[["gatewise-lo-95", "gatewise-lo-80", "gatewise-lo-50", "gatewise"]].to_numpy(), axis=1) > 0).all()
+    assert (
+        np.diff(forecast[["gatewise-lo-95", "gatewise-lo-80", "gatewise-lo-50", "gatewise"]].to_numpy(), axis=1) > 0
+    ).all()
     up, down = forecast["gatewise-hi-80"] - forecast["gatewise"], forecast["gatewise"] - forecast["gatewise-lo-80"]
     assert (up != down).all()
     paths = fitted.simulate(4000)["gatewise"].to_numpy().reshape(4000, 2)
-    inside = ((paths >= forecast["gatewise-lo-80"].to_numpy()) & (paths <= forecast["gatewise-hi-80"].to_numpy())).mean(axis=0)
+    inside = ((paths >= forecast["gatewise-lo-80"].to_numpy()) & (paths <= forecast["gatewise-hi-80"].to_numpy())).mean(
+        axis=0
+    )
     np.testing.assert_allclose(inside, 0.8, atol=0.026)
     fitted.save(tmp_path / "model")
     loaded = gw.Forecaster.load(tmp_path / "model")

@@ -16,7 +16,9 @@ from gatewise.recipes import Recipe, recipes
 
 HORIZON = 3
 RECIPES = [recipe for recipe in recipes() if isinstance(recipe, Recipe)]
-VIEWS = [LocalView(scale, season) for scale in ("log", "box-cox", "plain") for season in ("differences", "removed", "kept")]
+VIEWS = [
+    LocalView(scale, season) for scale in ("log", "box-cox", "plain") for season in ("differences", "removed", "kept")
+]
 
 
 def made_panel(time=40):

@@ -24,7 +24,9 @@ def test_the_scale_is_scipys_and_the_way_back_is_exact():
 
 def test_no_forecast_leaves_what_values_can_be():
     below = np.array([[-1e9, -3.0], [-1e9, 0.0], [-1e9, 1e9]])
-    np.testing.assert_allclose(from_scale(below, np.array([0.5, 1.0, 0.0])), [[0, 0], [0, 1], [0, np.exp(700.0)]], atol=1e-300)
+    np.testing.assert_allclose(
+        from_scale(below, np.array([0.5, 1.0, 0.0])), [[0, 0], [0, 1], [0, np.exp(700.0)]], atol=1e-300
+    )
 
 
 def grown(power, random, seasons=30, season=12):
@@ -48,7 +50,11 @@ def test_the_power_is_that_of_coreforecast():
     scalers = pytest.importorskip("coreforecast.scalers")
     random = np.random.default_rng(0)
     airline = gw.datasets.load_airline()
-    for values, season in ((airline, 12), (grown(0.4, random), 12), (np.exp(random.standard_normal(80).cumsum() / 9), 4)):
+    for values, season in (
+        (airline, 12),
+        (grown(0.4, random), 12),
+        (np.exp(random.standard_normal(80).cumsum() / 9), 4),
+    ):
         expected = scalers.boxcox_lambda(values, "guerrero", season, 0.0, 1.0)
         assert guerrero(values[None], season)[0] == pytest.approx(expected, abs=0.011)
 
@@ -66,9 +72,11 @@ def test_a_series_that_is_not_positive_is_seen_as_it_is():
 def test_a_view_is_named_forecasts_and_is_saved(tmp_path):
     view = LocalView("box-cox", "differences")
     assert view.name == "box-cox, seasonal differences"
-    with pytest.raises(gw.errors.UsageError, match="scale is 'root': choose among 'log', 'box-cox', 'plain'."):
+    with pytest.raises(gw.errors.UsageError, match="scale is 'root': choose among 'log', 'box-cox', 'plain'"):
         LocalView("root")
-    networks = LocalNetworks(cell="dense", layout="flat", members=2, epochs=5, views=(view, LocalView("log", "removed")))
+    networks = LocalNetworks(
+        cell="dense", layout="flat", members=2, epochs=5, views=(view, LocalView("log", "removed"))
+    )
     panel = Panel(gw.datasets.load_airline()[None], 12)
     trained = networks.train(panel, 12)
     forecast = trained.forecast(panel)

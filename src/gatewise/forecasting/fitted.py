@@ -131,9 +131,7 @@ class Fitted:
         """Return what the networks alone forecast."""
         return combined(forecasts, self.judged.network_weights[-1])
 
-    def paths(
-        self, ahead: Ahead, count: int, seed: int
-    ) -> Float64[np.ndarray, "series paths horizon"]:
+    def paths(self, ahead: Ahead, count: int, seed: int) -> Float64[np.ndarray, "series paths horizon"]:
         """Return so many paths around a forecast: each step as the intervals say, the steps together as past errors went."""
         past = self.rolled.steps_back > 0
         middle = combined(ahead.forecasts, self.weights)
@@ -143,7 +141,9 @@ class Fitted:
         normal = np.random.default_rng(seed).standard_normal((len(middle), count, middle.shape[1]))
         return drawn_paths(middle, below, above, correlation, normal)
 
-    def reach(self, ahead: Ahead, levels: Float64[np.ndarray, " levels"]) -> Float64[np.ndarray, "2 series horizon levels"]:
+    def reach(
+        self, ahead: Ahead, levels: Float64[np.ndarray, " levels"]
+    ) -> Float64[np.ndarray, "2 series horizon levels"]:
         """Return how far intervals reach below and above a forecast, from the errors of the validation.
 
         Where networks give quantiles, from these. Where no series is long enough for a validation, from how far series go in a

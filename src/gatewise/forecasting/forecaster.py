@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from jaxtyping import Float64
 
 from gatewise.errors import DataError, UsageError
 from gatewise.evaluation.averages import read_levels, whole_number

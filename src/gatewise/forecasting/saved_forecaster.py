@@ -107,7 +107,8 @@ def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[P
     )
     panel = Panel.of(table, entries["season_length"])
     quantiles = {name: arrays[f"quantiles/{place}"] for place, name in enumerate(entries["quantiles"])}
-    rolled = Rolled(tuple(entries["methods"]), *(arrays[f"rolled/{name}"] for name in _ROLLED), quantiles)
+    whole: dict[str, Any] = {name: arrays[f"rolled/{name}"] for name in _ROLLED}
+    rolled = Rolled(tuple(entries["methods"]), **whole, quantiles=quantiles)
     judged = Judged(*(arrays[f"judged/{name}"] for name in _JUDGED))
     trained = []
     for place, specification in enumerate(entries["networks"]):

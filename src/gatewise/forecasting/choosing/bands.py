@@ -20,10 +20,8 @@ _SERIES_TO_ESTIMATE = 20
 # An error counts as no more than so many times the usual of its step where sizes are estimated: one wild forecast must not
 # make all intervals wide.
 _FAR = 8.0
-# The errors at the steps of one window are much alike: they say as much as so many.
-_ERRORS_OF_A_WINDOW = 3.0
-# Student's distribution, beyond the largest of few errors, has at least so many degrees of freedom.
-_FEWEST_FREEDOM = 3.0
+# Student's distribution has at least so many degrees of freedom.
+_FEWEST_FREEDOM = 2.0
 
 
 def half_widths(
@@ -64,7 +62,7 @@ def half_widths(
     if not compared.any():
         compared = known
     pooled = np.sort((relative / others[..., None])[compared])
-    quantiles = conformal_quantiles(pooled, _ERRORS_OF_A_WINDOW * windows * series, levels)
+    quantiles = conformal_quantiles(pooled, windows * series, levels)
     own = _drawn(share * means.sum(axis=0), share * there.sum(axis=0), drawn)
     return (own * scale)[:, None, None] * usual[:, None] * quantiles
 
@@ -79,23 +77,21 @@ def conformal_quantiles(
 ) -> Float64[np.ndarray, " levels"]:
     """Return quantiles of sorted sizes of errors that hold the next one, too.
 
-    Of n errors that is the one at ``(n + 1) / n`` times the level. Where that is above 1, the largest grows as Student's
-    distribution does from the level at which it would be the quantile.
+    Of n errors that is the one at ``(n + 1) / n`` times the level. It is as much larger as Student's distribution is wider than
+    the normal one, with a degree of freedom for each window of each series, as the errors of a window are much alike.
 
     Args:
         ordered: The sizes, the smallest first.
-        independent: How many of them say something of their own.
+        independent: How many windows they are from.
         levels: In per cent.
     """
     # scipy.stats, which has the same numbers, takes longer to load than a forecast of a series.
     from scipy import special
 
-    count = min(max(independent, 1.0), float(len(ordered)))
-    at = np.minimum(levels / 100 * (count + 1) / count, 1.0)
-    found = np.interp(at * len(ordered), np.arange(len(ordered) + 1), np.concatenate([[0.0], ordered]))
-    largest, freedom = count / (count + 1), max(count, _FEWEST_FREEDOM)
-    tail = special.stdtrit(freedom, (1 + levels / 100) / 2) / special.stdtrit(freedom, (1 + largest) / 2)
-    return np.asarray(found * np.maximum(tail, 1.0))
+    at = np.minimum(levels / 100 * (len(ordered) + 1), len(ordered))
+    found = np.interp(at, np.arange(len(ordered) + 1), np.concatenate([[0.0], ordered]))
+    tails = (1 + levels / 100) / 2
+    return np.asarray(found * special.stdtrit(max(independent, _FEWEST_FREEDOM), tails) / special.ndtri(tails))
 
 
 def _shared_windows(

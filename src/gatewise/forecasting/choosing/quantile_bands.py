@@ -20,7 +20,6 @@ _NARROWEST, _WIDEST = 100 * (2 * QUANTILE_LEVELS[[MEDIAN + 1, -1]] - 1)
 _NESTED = np.arange(50.5, 99.0)
 # A network's interval reaches at least this share of the series' scale to either side.
 _LEAST_REACH = 1e-3
-_ERRORS_OF_A_WINDOW = 3.0
 
 
 def own_reach(
@@ -68,8 +67,7 @@ def conformal_reach(
     sides, now_sides = _sides(reach, scale, own), _sides(now, scale, own)
     known = np.isfinite(errors) & np.isfinite(sides).all(axis=(0, -1))
     if known.any():
-        windows = independent_windows(steps_back, errors.shape[2])
-        independent = _ERRORS_OF_A_WINDOW * windows * int(known.any(axis=(0, 2)).sum())
+        independent = independent_windows(steps_back, errors.shape[2]) * int(known.any(axis=(0, 2)).sum())
         ratio = np.abs(errors)[..., None] / np.where((errors > 0)[..., None], sides[1], sides[0])
         ordered = np.sort(ratio[known], axis=0)
         grown = [

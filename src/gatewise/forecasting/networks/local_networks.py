@@ -68,7 +68,9 @@ class LocalNetworks:
         check_head(self.head)
         for given, what in ((self.recursive, "recursive networks"), (self.build is not None, "a function of your own")):
             if self.head != "point" and given:
-                raise UsageError(f"head is {self.head!r} and {what} can forecast points only: leave one of the two out.")
+                raise UsageError(
+                    f"head is {self.head!r} and {what} can forecast points only: leave one of the two out."
+                )
 
     @classmethod
     def of_recipe(cls, recipe: Recipe, members: int = 8) -> "LocalNetworks":

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float64
 
-from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.errors import UsageError
+from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.forecasting.networks.global_networks import Progress
 from gatewise.forecasting.networks.heads import Head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.members_apart import in_blocks, weights_by_name, weights_of_members

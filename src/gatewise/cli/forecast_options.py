@@ -41,7 +41,12 @@ Level = Annotated[
 ]
 Modes = Annotated[Mode, typer.Option("--mode", help="Whether to train more networks and choose by more cutoffs.")]
 Minutes = Annotated[
-    float | None, typer.Option("--minutes", metavar="N", help="A budget of wall time, instead of a mode.")
+    float | None,
+    typer.Option(
+        "--minutes",
+        metavar="N",
+        help="How long a fit may take, instead of a mode: networks not done by then are left out.",
+    ),
 ]
 Network = Annotated[
     str | None,

@@ -30,6 +30,7 @@ from gatewise.forecasting.planning import (
     refuse_covariates,
 )
 from gatewise.forecasting.rolling import Progress, roll
+from gatewise.forecasting.time_budget import Budget, WithinBudget, refuse_nothing
 from gatewise.tables import SeriesTable, read_series
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Forecaster:
     Args:
         horizon: Steps to forecast.
         mode: ``"fast"``, or ``"best"`` with more networks and more cutoffs to choose by.
-        minutes: A budget of wall time instead.
+        minutes: How long `fit` may take, instead of a mode: it decides the mode, and networks that are not done when it is
+            over are left out. The same call gives the same numbers wherever the time suffices.
         network: None chooses; a recipe's name; networks such as `LocalNetworks`; or a function
             ``(input_shape, outputs) -> keras.Model``.
         network_only: Whether baselines have no part in the forecast.
@@ -140,7 +142,7 @@ class Forecaster:
         Returns:
             The forecaster itself.
         """
-        started = time.perf_counter()
+        budget = Budget(self.plan.minutes)
         table = series if isinstance(series, SeriesTable) else read_series(series)
         panel, season_notes = panel_for(self.plan, table)
         refuse_covariates(table)
@@ -148,10 +150,12 @@ class Forecaster:
         back = [*validation_cutoffs(panel, self.plan.horizon, most_cutoffs(self.plan, panel, networks)), 0]
         trainers = network_methods(self.plan, networks, refit=are_few(panel, networks), last=0)
         baselines, named, notes = baseline_methods(self.plan, panel, len(back), least=min(len(back), 2))
-        rolled = roll([*baselines, *trainers], panel, self.plan.horizon, back, progress or _silent)
+        timed = [WithinBudget(trainer, budget) for trainer in trainers]
+        rolled = roll([*baselines, *timed], panel, self.plan.horizon, back, progress or _silent)
+        refuse_nothing(budget, rolled, self.plan.network_only)
         judged = judge(rolled, panel, self.plan.network_only)
-        seconds = {"fit": time.perf_counter() - started}
-        explanation = explained(rolled, judged, panel, (*season_notes, *notes), seconds)
+        seconds = {"fit": time.perf_counter() - budget.started}
+        explanation = explained(rolled, judged, panel, (*season_notes, *notes, *budget.notes()), seconds)
         trained = tuple(trainer.trained for trainer in trainers if trainer.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
         sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1], 0), rolled, 0, panel)

@@ -18,7 +18,7 @@ from gatewise.forecasting.classical.baseline_methods import (
 from gatewise.forecasting.classical.slow_baselines import SlowBaselines
 from gatewise.forecasting.cutoffs import MOST_CUTOFFS, MOST_CUTOFFS_OF_FEW
 from gatewise.forecasting.fitted import Mode, Plan
-from gatewise.forecasting.networks.global_networks import Networks
+from gatewise.forecasting.networks.global_networks import Networks, Pool
 from gatewise.forecasting.networks.local_networks import LocalNetworks
 from gatewise.forecasting.networks.network_methods import NetworkMethod, training_cutoffs
 from gatewise.forecasting.networks.usual_pools import usual_networks
@@ -113,7 +113,7 @@ def most_cutoffs(plan: Plan, panel: Panel, networks: Sequence[Networks]) -> int:
 def network_methods(
     plan: Plan, networks: Sequence[Networks], refit: bool | int, last: int | None = None
 ) -> list[NetworkMethod]:
-    """Return networks as methods.
+    """Return networks as methods, each configuration of a pool one of its own.
 
     Args:
         plan: What is to be done.
@@ -126,7 +126,11 @@ def network_methods(
         at = training_cutoffs(steps_back, refit)
         return at if last is None else np.where(np.asarray(steps_back) == last, last, at)
 
-    return [NetworkMethod(one, plan.seed + place, trained_at) for place, one in enumerate(networks)]
+    return [
+        NetworkMethod(part, plan.seed + place + inner, trained_at)
+        for place, one in enumerate(networks)
+        for inner, part in enumerate(one.networks if isinstance(one, Pool) else (one,))
+    ]
 
 
 def baseline_methods(

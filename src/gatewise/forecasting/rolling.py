@@ -117,7 +117,7 @@ def roll(
     finally:
         for method in methods:
             method.stop()
-    stacked = np.stack(list(forecasts.values()))
+    stacked = np.array([*forecasts.values()]).reshape(len(forecasts), len(back), len(panel), horizon)
     short = np.stack(
         [np.isfinite(panel.values[:, : panel.values.shape[1] - b]).sum(axis=1) < LEAST_VALUES for b in back]
     )
@@ -127,7 +127,9 @@ def roll(
     quantiles = {name: own for method in methods for name, own in getattr(method, "quantiles", {}).items()}
     for own in quantiles.values():
         own[short] = np.nan
-    return Rolled(tuple(forecasts), np.array(networks), back, stacked, actual_after(panel, horizon, back), quantiles)
+    return Rolled(
+        tuple(forecasts), np.array(networks, bool), back, stacked, actual_after(panel, horizon, back), quantiles
+    )
 
 
 def _rolled(

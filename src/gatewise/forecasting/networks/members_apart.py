@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float64
 
+from gatewise.forecasting.networks.global_networks import Progress
 from gatewise.forecasting.panel import Panel
 
 
@@ -26,6 +27,16 @@ def weights_of_members(arrays: Mapping[str, np.ndarray], members: int) -> list[l
     """
     places = [sum(name.startswith(f"{member}/") for name in arrays) for member in range(members)]
     return [[arrays[f"{member}/{place}"] for place in range(count)] for member, count in enumerate(places)]
+
+
+def part_of_progress(progress: Progress | None, place: int, parts: int) -> Progress:
+    """Return what tells how far the whole is by how far one of its parts is."""
+
+    def told(share: float) -> None:
+        if progress is not None:
+            progress((place + share) / parts)
+
+    return told
 
 
 def in_blocks(

@@ -14,7 +14,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.forecasting.networks.global_networks import Progress
-from gatewise.forecasting.networks.members_apart import in_blocks, weights_by_name, weights_of_members
+from gatewise.forecasting.networks.members_apart import in_blocks, part_of_progress, weights_by_name, weights_of_members
 from gatewise.forecasting.networks.origins import UNKNOWN
 from gatewise.forecasting.panel import Panel
 
@@ -65,6 +65,7 @@ class SeasonNetworks:
         """Train the members; see `Networks.train`."""
         from gatewise.training.fit import fit
         from gatewise.training.initial import initialize, member_seed
+        from gatewise.training.progress import shares_told_to
 
         inputs, y = training_rows(self, panel, horizon, seed)
         batch = min(self.batch, len(inputs))
@@ -77,10 +78,9 @@ class SeasonNetworks:
             y[..., -1] = self.relative[member % len(self.relative)]
             own = member_seed(seed, member)
             initialize(model, own)
-            fit(model, inputs, y, batch_size=batch, epochs=epochs, verbose=0, seed=own)
+            with shares_told_to(part_of_progress(progress, member, self.members)):
+                fit(model, inputs, y, batch_size=batch, epochs=epochs, verbose=0, seed=own)
             weights.append([np.asarray(weight) for weight in model.get_weights()])
-            if progress is not None:
-                progress((member + 1) / self.members)
         return TrainedSeasonNetworks(self, horizon, panel.season_length, weights)
 
 

@@ -11,7 +11,7 @@ from gatewise.errors import UsageError
 from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.forecasting.networks.global_networks import Progress
 from gatewise.forecasting.networks.heads import Head, outputs_of, quantiles_of
-from gatewise.forecasting.networks.members_apart import in_blocks, weights_by_name, weights_of_members
+from gatewise.forecasting.networks.members_apart import in_blocks, part_of_progress, weights_by_name, weights_of_members
 from gatewise.forecasting.networks.origins import UNKNOWN, View, origins_of, targets_of, usual_movement
 from gatewise.forecasting.panel import Panel
 
@@ -72,6 +72,7 @@ class SequenceNetworks:
         """Train the members; see `Networks.train`."""
         from gatewise.training.fit import fit
         from gatewise.training.initial import initialize, member_seed
+        from gatewise.training.progress import shares_told_to
 
         panel = part_of(panel, seed)
         aligned = AlignedSeries.of(panel, _LONGEST)
@@ -93,10 +94,9 @@ class SequenceNetworks:
             y[len(panel) :, :, :horizon] = UNKNOWN
             own = member_seed(seed, member)
             initialize(model, own)
-            fit(model, inputs, y, batch_size=batch, epochs=epochs, verbose=0, seed=own)
+            with shares_told_to(part_of_progress(progress, member, self.members)):
+                fit(model, inputs, y, batch_size=batch, epochs=epochs, verbose=0, seed=own)
             weights.append([np.asarray(weight) for weight in model.get_weights()])
-            if progress is not None:
-                progress((member + 1) / self.members)
         return TrainedSequenceNetworks(self, horizon, panel.season_length, usual, weights)
 
 

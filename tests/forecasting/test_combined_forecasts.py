@@ -94,6 +94,14 @@ def test_few_errors_at_the_same_time_make_intervals_wider():
     np.testing.assert_allclose(half, np.broadcast_to(wider, (1, 4, 2)))
 
 
+def test_windows_of_which_nothing_is_known_yet_do_not_count():
+    errors = np.random.default_rng(0).standard_normal((8, 3, 2))
+    back, levels = np.arange(16, 0, -2), np.array([80.0])
+    later = np.where(np.arange(8)[:, None, None] < 3, errors, np.nan)
+    expected = half_widths(errors[:3], back[:3], np.ones(3), levels)
+    np.testing.assert_array_equal(half_widths(later, back, np.ones(3), levels), expected)
+
+
 def test_a_conformal_quantile_is_that_of_one_error_more():
     ordered = np.arange(1.0, 20.0)
     levels = np.array([25.0, 80.0, 95.0, 99.0])

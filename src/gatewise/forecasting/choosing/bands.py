@@ -41,10 +41,12 @@ def half_widths(
     Returns:
         NaN where there is no error at all.
     """
+    seen = np.isfinite(errors).any(axis=(1, 2))
+    if not seen.any():
+        return np.full((*errors.shape[1:], len(levels)), np.nan)
+    errors, steps_back = errors[seen], steps_back[seen]
     sizes = np.abs(errors) / scale[:, None]
     known = np.isfinite(sizes)
-    if not known.any():
-        return np.full((*errors.shape[1:], len(levels)), np.nan)
     usual = _usual(sizes, known)
     relative = np.where(known, sizes / usual, 0.0)
     count = known.sum(axis=2)

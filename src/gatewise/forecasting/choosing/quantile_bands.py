@@ -67,7 +67,8 @@ def conformal_reach(
     sides, now_sides = _sides(reach, scale, own), _sides(now, scale, own)
     known = np.isfinite(errors) & np.isfinite(sides).all(axis=(0, -1))
     if known.any():
-        independent = independent_windows(steps_back, errors.shape[2]) * int(known.any(axis=(0, 2)).sum())
+        windows = independent_windows(steps_back[known.any(axis=(1, 2))], errors.shape[2])
+        independent = windows * int(known.any(axis=(0, 2)).sum())
         ratio = np.abs(errors)[..., None] / np.where((errors > 0)[..., None], sides[1], sides[0])
         ordered = np.sort(ratio[known], axis=0)
         grown = [

@@ -9,7 +9,7 @@ import pytest
 import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.errors import UsageError
-from gatewise.training.initial import Initialiser, with_zeros
+from gatewise.training.initial import Initialiser, build_optimizer, with_zeros
 from gatewise.training.state import model_variables, read_values
 from training.architectures import ARCHITECTURES, OPTIMIZERS
 
@@ -329,3 +329,21 @@ def test_a_model_built_without_values_has_zeros_and_then_the_values_of_its_seed(
     # A scope of Keras's that comes later finds nothing left to be drawn.
     with keras.StatelessScope():
         pass
+
+
+@pytest.mark.parametrize(
+    "make", [keras.optimizers.Adam, keras.optimizers.RMSprop, keras.optimizers.Nadam, keras.optimizers.Ftrl]
+)
+@pytest.mark.parametrize("use_ema", [False, True])
+def test_an_optimizer_begins_as_keras_begins_it(make, use_ema):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(1)])
+    plain, ours = make(use_ema=use_ema), make(use_ema=use_ema)
+    model.compile(plain, "mse")
+    plain.build(model.trainable_variables)
+    model.compile(ours, "mse")
+    build_optimizer(model)
+    assert len(ours.variables) == len(plain.variables)
+    for found, expected in zip(ours.variables, plain.variables, strict=True):
+        assert found.path.partition("/")[2] == expected.path.partition("/")[2]
+        assert found.dtype == expected.dtype
+        assert np.array_equal(found.value, expected.value)

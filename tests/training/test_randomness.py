@@ -11,6 +11,7 @@ import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.training import program as program_module
 from gatewise.training import run as run_module
+from gatewise.training.order import run_key, run_keys
 from gatewise.training.state import model_variables, read_values, write_values
 
 keras = import_keras()
@@ -270,3 +271,9 @@ def test_nobody_elses_generator_is_touched():
     ensemble.predict(x)
     ensemble.member(1)
     assert global_states() == before
+
+
+@pytest.mark.parametrize("seeds", [[0, 1, 2**31, 2**32 - 1], [3, 2**40 + 7]], ids=["32 bits", "more"])
+def test_keys_of_many_runs_are_the_keys_of_each(seeds):
+    together = jax.random.key_data(run_keys(seeds))
+    assert np.array_equal(together, [jax.random.key_data(run_key(seed)) for seed in seeds])

@@ -28,7 +28,7 @@ def print_table(
 
     # A title may be broken between its words; a cell may not.
     widths = [
-        max(*map(cell_len, title.split()), *(cell_len(row[place]) for row in rows))
+        max([0, *map(cell_len, title.split()), *(cell_len(row[place]) for row in rows)])
         for place, title in enumerate(titles)
     ]
     file = sys.stdout if file is None else file

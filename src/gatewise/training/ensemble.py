@@ -25,7 +25,7 @@ from gatewise.training.initial import Initialiser, member_seed
 from gatewise.training.interrupts import answering_interrupts
 from gatewise.training.members import Ensemble
 from gatewise.training.memory import members_that_fit
-from gatewise.training.order import run_key
+from gatewise.training.order import run_keys
 from gatewise.training.preparation import Wishes, build_metrics, prepare
 from gatewise.training.program import Program, RunState
 from gatewise.training.progress import Progress
@@ -314,10 +314,12 @@ class _Block:
         interrupt: Any,
     ) -> tuple[Outcome, ModelValues]:
         program = self.compiled.program
-        values = jax.tree.map(lambda array: array[self.chosen], start)
-        if program.plan.member_data:
+        # All members in their order are what there is: no program gathers them.
+        some = self.chosen != list(range(len(seeds)))
+        values = jax.tree.map(lambda array: array[self.chosen], start) if some else start
+        if program.plan.member_data and some:
             data, validation = jax.tree.map(lambda array: array[self.chosen], (data, validation))
-        keys = jax.numpy.stack([run_key(seeds[member]) for member in self.chosen])
+        keys = run_keys([seeds[member] for member in self.chosen])
         state = _start(program, values, keys, len(self.chosen))
         if self.chosen[0] == 0:
             warn_of_absent(self.watchers, program.names or program.log_names(state))

@@ -9,7 +9,9 @@ than the calls, keep their arrays.
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gatewise.backend import import_keras
 from gatewise.training.state import ModelValues
@@ -83,7 +85,7 @@ def flat_optimizer(model: Any) -> FlatOptimizer | None:
     if not alike or size > MOST_WEIGHTS:
         return None
     twin = type(optimizer).from_config(optimizer.get_config())
-    twin.build([keras.Variable(jnp.zeros(size, weights[0].dtype), name="flat")])
+    twin.build([keras.Variable(jax.device_put(np.zeros(size, jnp.dtype(weights[0].dtype))), name="flat")])
     layout = _layout(optimizer, twin, len(weights))
     return None if layout is None else FlatOptimizer(model, twin, layout)
 

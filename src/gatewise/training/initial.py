@@ -65,8 +65,29 @@ def with_zeros(build: Callable[[], Any]) -> Any:
         model = build()
         for variable in model.variables:
             if variable._value is None:
-                variable._initializer = np.zeros
+                variable._initializer = _zeros
     return model
+
+
+def build_optimizer(model: Any) -> None:
+    """Let a model's optimizer make its variables, without a program for the zeros of every shape."""
+    optimizer = model.optimizer
+    if type(optimizer) not in _MADE_OF_SLOTS:
+        optimizer.build(model.trainable_variables)
+        return
+    with keras.StatelessScope():
+        optimizer.build(model.trainable_variables)
+        for variable in optimizer.variables:
+            if variable._value is None and isinstance(variable._initializer, keras.initializers.Zeros):
+                variable._initializer = _zeros
+
+
+# Others may make a variable from a value, which cannot be put off.
+_MADE_OF_SLOTS = {getattr(keras.optimizers, name) for name in ("SGD", "Adam", "AdamW", "RMSprop")}
+
+
+def _zeros(shape: tuple[int, ...], dtype: Any) -> Any:
+    return jax.device_put(np.zeros(shape, jax.numpy.dtype(dtype)))
 
 
 def initialize(model: Any, seed: int) -> None:
@@ -148,7 +169,7 @@ def _draws_of(layer: Any) -> dict[int, Draw]:
         plain = twin.add_weight
 
         def add_weight(shape: Any = None, initializer: Any = None, dtype: Any = None, **options: Any) -> Any:
-            variable = plain(shape=shape, initializer="zeros", dtype=dtype, **options)
+            variable = plain(shape=shape, initializer=_zeros, dtype=dtype, **options)
             asked[id(variable)] = initializer
             return variable
 

@@ -4,10 +4,12 @@ Keys are JAX's, one for each purpose, derived from the run's seed; a run that re
 the same order and the same dropout again.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Int, Key, UInt32
 
 _ORDER, _DROPOUT, _BATCHES = 0, 1, 2
@@ -49,6 +51,14 @@ def run_key(seed: int) -> Key[Array, ""]:
     key = jax.random.key(seed & 0xFFFFFFFF)
     # JAX reads 32 bits of a seed; the others count as well.
     return jax.random.fold_in(key, seed >> 32) if seed >> 32 else key
+
+
+def run_keys(seeds: Sequence[int]) -> Key[Array, " members"]:
+    """Return what `run_key` returns for each of many seeds, without a program for every number of them."""
+    if jax.config.values["jax_default_prng_impl"] == "threefry2x32" and not any(seed >> 32 for seed in seeds):
+        # A threefry key is the seed in 64 bits.
+        return jax.random.wrap_key_data(jax.device_put(np.array([[0, seed] for seed in seeds], np.uint32)))
+    return jnp.stack([run_key(seed) for seed in seeds])
 
 
 def epoch_order(key: Key[Array, ""], epoch: Int[Array, ""], rows: int) -> Int[Array, "rows"]:

@@ -28,6 +28,7 @@ from gatewise.training.data import (
     class_weights_as_sample_weights,
     split_rows,
 )
+from gatewise.training.initial import build_optimizer
 from gatewise.training.inputs import UNFIT, check_indices, check_inputs, embeddings, unfit
 from gatewise.training.lengths import Lengths, as_spec, by_length, measured, window_rows
 from gatewise.training.rows import padded_rows
@@ -303,9 +304,9 @@ def build_metrics(model: Any, data: Data, batch_size: int, leading: int = 0) -> 
     """Let Keras make the variables of its losses, metrics and optimizer, which it does when it first sees data."""
     index = (0,) * leading
     batch = jax.tree.map(lambda array: array[index][:batch_size], data)
+    if not model.optimizer.built:
+        build_optimizer(model)
     try:
         model._symbolic_build(data_batch=(batch.x, batch.y, batch.weight))
     except UNFIT as error:
         raise unfit(model, error, x=data.x, y=data.y, sample_weight=data.weight) from error
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)

@@ -196,7 +196,7 @@ class Run:
         if not self._compiled_or_interrupted(state, interrupt):
             outcome.interrupted = True
             return
-        while int(state.epoch) < self.last_epoch and not np.all(state.stopped):
+        while int(state.epoch) < self.last_epoch and not np.asarray(state.stopped).all():
             state = self.before_dispatch(state)
             budget = pace.budget(self._left(state)) if self.limit is None else min(pace.steps, self.limit(state))
             started = time.perf_counter()
@@ -237,7 +237,7 @@ class Run:
     def _after(self, before: RunState, done: Dispatch, outcome: Outcome) -> RunState:
         finished = int(done.finished)
         if finished:
-            self.on_epochs(int(before.epoch), np.asarray(done.logs[:finished]))
+            self.on_epochs(int(before.epoch), np.asarray(done.logs)[:finished])
         outcome.state = done.state
         outcome.state = self.on_dispatch(done.state)
         return outcome.state
@@ -252,7 +252,7 @@ class Run:
             again = self._last_finite(before, int(bad[member]), member)
             if again is not None:
                 if np.ndim(before.stopped) == 0 and int(again.finished):
-                    self.on_epochs(int(before.epoch), np.asarray(again.logs[: int(again.finished)]))
+                    self.on_epochs(int(before.epoch), np.asarray(again.logs)[: int(again.finished)])
                 state = again.state
             epoch, step = int(state.epoch), int(state.step)
             outcome.bad[member] = (epoch, min(step, total - 1))

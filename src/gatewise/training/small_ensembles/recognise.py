@@ -16,7 +16,7 @@ keras = import_keras()
 
 MOST_UNITS = 32
 # What `keras.Model(inputs, outputs)` makes.
-_FUNCTIONAL = type(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])._functional)
+_FUNCTIONAL = type(keras.Sequential([keras.Input((1,)), keras.layers.Flatten()])._functional)
 _SLOPES = {keras.activations.sigmoid: None, hard_sigmoid_keras2: 0.2}
 _CELLS = {keras.layers.LSTM: "lstm", keras.layers.GRU: "gru", keras.layers.SimpleRNN: "simple"}
 _CELLS |= {OURS[kind]: name for kind, name in _CELLS.items()}

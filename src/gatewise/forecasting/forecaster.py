@@ -12,25 +12,17 @@ from gatewise.errors import DataError, UsageError
 from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.choosing.combination import combined
-from gatewise.forecasting.choosing.judgement import errors_with, judge, series_scale, sizes_now
+from gatewise.forecasting.choosing.judgement import errors_with, series_scale, sizes_now
 from gatewise.forecasting.classical.baseline_methods import BY_NAME
-from gatewise.forecasting.cutoffs import validation_cutoffs
 from gatewise.forecasting.explanation import Explanation, explained
 from gatewise.forecasting.extension import extended, shortened
 from gatewise.forecasting.fitted import Ahead, Fitted, Mode, Plan, read_seed
 from gatewise.forecasting.frames import bounds_columns, forecast_frame, paths_frame
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.planning import (
-    are_few,
-    baseline_methods,
-    most_cutoffs,
-    network_methods,
-    networks_for,
-    panel_for,
-    refuse_covariates,
-)
-from gatewise.forecasting.rolling import Progress, roll
-from gatewise.forecasting.time_budget import Budget, WithinBudget, refuse_nothing
+from gatewise.forecasting.planning import panel_for, refuse_covariates
+from gatewise.forecasting.rolling import Progress
+from gatewise.forecasting.time_budget import Budget
+from gatewise.forecasting.validation import validated
 from gatewise.tables import SeriesTable, read_series
 
 if TYPE_CHECKING:
@@ -146,21 +138,15 @@ class Forecaster:
         table = series if isinstance(series, SeriesTable) else read_series(series)
         panel, season_notes = panel_for(self.plan, table)
         refuse_covariates(table)
-        networks = networks_for(self.plan, panel)
-        back = [*validation_cutoffs(panel, self.plan.horizon, most_cutoffs(self.plan, panel, networks)), 0]
-        trainers = network_methods(self.plan, networks, refit=are_few(panel, networks), last=0)
-        baselines, named, notes = baseline_methods(self.plan, panel, len(back), least=min(len(back), 2))
-        timed = [WithinBudget(trainer, budget) for trainer in trainers]
-        rolled = roll([*baselines, *timed], panel, self.plan.horizon, back, progress or _silent)
-        refuse_nothing(budget, rolled, self.plan.network_only)
-        judged = judge(rolled, panel, self.plan.network_only)
+        made = validated(self.plan, panel, budget, progress or _silent)
+        rolled, judged = made.rolled, made.judged
         seconds = {"fit": time.perf_counter() - budget.started}
-        explanation = explained(rolled, judged, panel, (*season_notes, *notes, *budget.notes()), seconds)
-        trained = tuple(trainer.trained for trainer in trainers if trainer.trained is not None)
+        explanation = explained(rolled, judged, panel, (*season_notes, *made.notes), seconds)
+        trained = tuple(method.trained for method in made.networks if method.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
         sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1], 0), rolled, 0, panel)
         fixed = scale, table.lengths, sizes
-        self._fitted = Fitted(table, panel, rolled, judged, trained, named, explanation, *fixed)
+        self._fitted = Fitted(table, panel, rolled, judged, trained, made.baselines, explanation, *fixed)
         self._ahead = Ahead(rolled.forecasts[:, -1], {name: own[-1] for name, own in rolled.quantiles.items()})
         return self
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64, Int
+from jaxtyping import Float64, Int, Int64
 
 from gatewise.errors import UsageError
 from gatewise.evaluation.averages import whole_number
@@ -24,11 +24,14 @@ class Panel:
         season_length: Steps in a season, 1 for none.
         room: How many columns the panel had before `until` left some out: programs compiled for so many serve both.
             Default: as many as there are.
+        keys: A whole number for each series, from 0 to 2**63 - 1, that networks of its own are seeded by instead of by its
+            place, ``(series,)``; None for none.
     """
 
     values: Float64[np.ndarray, "series time"]
     season_length: int
     room: int = 0
+    keys: Int64[np.ndarray, " series"] | None = None
 
     def __post_init__(self) -> None:
         whole_number(self.season_length, "season_length")
@@ -69,7 +72,8 @@ class Panel:
 
     def select(self, places: Sequence[int] | Int[np.ndarray, " chosen"]) -> "Panel":
         """Return some of the series, by number, in the order asked for."""
-        return replace(self, values=self.values[np.asarray(places, np.int64)])
+        chosen = np.asarray(places, np.int64)
+        return replace(self, values=self.values[chosen], keys=None if self.keys is None else self.keys[chosen])
 
 
 def usual_season(frequency: Frequency | None) -> int:

@@ -63,6 +63,7 @@ def fit_ensemble(
     max_memory: int | None = None,
     devices: int | None = None,
     lengths: Any = None,
+    member_seeds: Sequence[int] | None = None,
 ) -> Ensemble:
     """Train many members of a model at once, each with initial weights, order and dropout of its own.
 
@@ -94,6 +95,7 @@ def fit_ensemble(
         max_memory: Bytes that training may take; members run in blocks that fit. Default: half of what is free.
         devices: Spread the members over so many devices. Default: all.
         lengths: As in `fit`; with `member_data` ``(members, rows)``.
+        member_seeds: The seed of each member, instead of those that come from `seed`.
 
     Returns:
         The trained ensemble.
@@ -136,7 +138,7 @@ def fit_ensemble(
     data, validation, options = prepare(model, given, validation_data, validation_split, class_weight, wishes, own)
     build_metrics(model, data, options.batch_size, leading=1 if member_data else 0)
     watchers = _watchers(model, callbacks)
-    seeds = tuple(member_seed(seed, member) for member in range(members))
+    seeds = _seeds(seed, members, member_seeds)
     start = Initialiser(model).members(seeds)
     if learning_rates is not None:
         if watchers.schedule is not None:
@@ -154,6 +156,19 @@ def fit_ensemble(
     trainer = _Trainer(model, plan, watchers, _even(min(block, members), members, count), count, verbose)
     trainer.way = way.words
     return trainer.train(seeds, start, data, validation, options.epochs)
+
+
+def _seeds(seed: int, members: int, given: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the seed of each member."""
+    if given is None:
+        return tuple(member_seed(seed, member) for member in range(members))
+    if len(given) != members:
+        raise UsageError(
+            f"member_seeds has {counted(len(given), 'value')} for {counted(members, 'member')}: give one for each."
+        )
+    for own in given:
+        check_seed(own)
+    return tuple(given)
 
 
 def _check_bytes(max_memory: Any) -> None:

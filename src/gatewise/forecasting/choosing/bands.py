@@ -10,6 +10,8 @@ are, of which a few windows say little. It is drawn to that of all series; so ar
 which are estimated without the error and those made at the same time.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
@@ -22,6 +24,20 @@ _SERIES_TO_ESTIMATE = 20
 _FAR = 8.0
 # Student's distribution has at least so many degrees of freedom.
 _FEWEST_FREEDOM = 2.0
+
+
+class UsualSizes(NamedTuple):
+    """What intervals of all series have alike.
+
+    Attributes:
+        steps: The size of an error at each step of the horizon; NaN where no error is known, ``(horizon,)``.
+        quantiles: Of the comparisons of errors with sizes, ``(levels,)``.
+        windows: The size of a series' errors is drawn to that of all as if they were so many windows of its own.
+    """
+
+    steps: Float64[np.ndarray, " horizon"]
+    quantiles: Float64[np.ndarray, " levels"]
+    windows: float
 
 
 def half_widths(
@@ -41,32 +57,77 @@ def half_widths(
     Returns:
         NaN where there is no error at all.
     """
-    seen = np.isfinite(errors).any(axis=(1, 2))
+    return half_widths_among(errors, steps_back, scale, usual_sizes(errors, steps_back, scale, levels))
+
+
+def half_widths_among(
+    errors: Float64[np.ndarray, "windows series horizon"],
+    steps_back: Int64[np.ndarray, " windows"],
+    scale: Float64[np.ndarray, " series"],
+    usual: UsualSizes,
+) -> Float64[np.ndarray, "series horizon levels"]:
+    """Return how far intervals reach by what all series have alike, of which these are some; see `half_widths`."""
+    seen = _seen(errors)
+    if np.isnan(usual.steps).any() or not seen.any():
+        return np.full((*errors.shape[1:], len(usual.quantiles)), np.nan)
+    errors, steps_back = errors[seen], steps_back[seen]
+    _, means, there = _means(errors, scale, usual.steps)
+    share = independent_windows(steps_back, errors.shape[2]) / len(errors)
+    own = _drawn(share * means.sum(axis=0), share * there.sum(axis=0), usual.windows)
+    return (own * scale)[:, None, None] * usual.steps[:, None] * usual.quantiles
+
+
+def usual_sizes(
+    errors: Float64[np.ndarray, "windows series horizon"],
+    steps_back: Int64[np.ndarray, " windows"],
+    scale: Float64[np.ndarray, " series"],
+    levels: Float64[np.ndarray, " levels"],
+) -> UsualSizes:
+    """Return what intervals of all series have alike; see `half_widths`."""
+    seen = _seen(errors)
     if not seen.any():
-        return np.full((*errors.shape[1:], len(levels)), np.nan)
+        return UsualSizes(np.full(errors.shape[2], np.nan), np.full(len(levels), np.nan), 0.0)
     errors, steps_back = errors[seen], steps_back[seen]
     sizes = np.abs(errors) / scale[:, None]
     known = np.isfinite(sizes)
     usual = _usual(sizes, known)
-    relative = np.where(known, sizes / usual, 0.0)
-    count = known.sum(axis=2)
-    means = np.sum(np.minimum(relative, _FAR), axis=2) / np.maximum(count, 1)
-    there = (count > 0).astype(np.float64)
+    relative, means, there = _means(errors, scale, usual)
     # Windows that overlap count as one.
     windows = independent_windows(steps_back, errors.shape[2])
     share = windows / len(errors)
     apart = (np.abs(steps_back[:, None] - steps_back) >= errors.shape[2]).astype(np.float64)
     series = int(known.any(axis=(0, 2)).sum())
     # A single series has no others to be drawn to.
-    drawn = _shared_windows(np.where(count > 0, means, np.nan), apart) * (1 - 1 / series)
+    drawn = _shared_windows(np.where(there > 0, means, np.nan), apart) * (1 - 1 / series)
     others = _drawn(share * apart @ means, share * apart @ there, drawn)
     compared = known & ((apart @ there > 0) & (there > 0))[..., None]
     if not compared.any():
         compared = known
     pooled = np.sort((relative / others[..., None])[compared])
-    quantiles = conformal_quantiles(pooled, windows * series, levels)
-    own = _drawn(share * means.sum(axis=0), share * there.sum(axis=0), drawn)
-    return (own * scale)[:, None, None] * usual[:, None] * quantiles
+    return UsualSizes(usual, conformal_quantiles(pooled, windows * series, levels), drawn)
+
+
+def _seen(errors: Float64[np.ndarray, "windows series horizon"]) -> Bool[np.ndarray, " windows"]:
+    """Return of which windows anything is known."""
+    return np.isfinite(errors).any(axis=(1, 2))
+
+
+def _means(
+    errors: Float64[np.ndarray, "windows series horizon"],
+    scale: Float64[np.ndarray, " series"],
+    usual: Float64[np.ndarray, " horizon"],
+) -> tuple[
+    Float64[np.ndarray, "windows series horizon"],
+    Float64[np.ndarray, "windows series"],
+    Float64[np.ndarray, "windows series"],
+]:
+    """Return sizes relative to the usual one of their step, their means in each window, and 1 where there is any, else 0."""
+    sizes = np.abs(errors) / scale[:, None]
+    known = np.isfinite(sizes)
+    relative = np.where(known, sizes / usual, 0.0)
+    count = known.sum(axis=2)
+    means = np.sum(np.minimum(relative, _FAR), axis=2) / np.maximum(count, 1)
+    return relative, means, (count > 0).astype(np.float64)
 
 
 def independent_windows(steps_back: Int64[np.ndarray, " windows"], horizon: int) -> float:

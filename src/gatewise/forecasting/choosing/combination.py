@@ -1,7 +1,7 @@
 """One forecast from several: weights learned from past errors, never far from equal ones where there are few errors."""
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int
 
 from gatewise.forecasting.rolling import Rolled
 
@@ -21,6 +21,7 @@ def weights_at(
     steps_back: int,
     scale: Float64[np.ndarray, " series"],
     prior: Float64[np.ndarray, " methods"],
+    usual: Float64[np.ndarray, " methods"] | None = None,
 ) -> Float64[np.ndarray, "methods series"]:
     """Return the weights of the methods at a cutoff, from errors that were known there.
 
@@ -29,20 +30,45 @@ def weights_at(
         steps_back: The cutoff.
         scale: In units of which errors of different series are compared.
         prior: Weights for where nothing is known, ``(methods,)``.
+        usual: How large the errors of each method are for series like these, as `usual_errors` gives it, which only some
+            of them may be at hand to tell. Default: from these series.
 
     Returns:
         They sum to 1 for each series.
     """
-    known = rolled.known_at(steps_back)
-    scaled = np.abs(rolled.errors) / scale[:, None]
+    return weights_from(_scaled_at(rolled, steps_back, scale), prior, _overlap(rolled), usual)
+
+
+def usual_errors_at(
+    rolled: Rolled,
+    steps_back: int,
+    scale: Float64[np.ndarray, " series"],
+    prior: Float64[np.ndarray, " methods"],
+) -> Float64[np.ndarray, " methods"]:
+    """Return how large the errors of each method are that were known at a cutoff; see `usual_errors` and `weights_at`."""
+    usual = np.full(len(prior), np.nan)
+    allowed = prior > 0
+    usual[allowed] = usual_errors(_scaled_at(rolled, steps_back, scale)[allowed], _overlap(rolled))
+    return usual
+
+
+def _scaled_at(
+    rolled: Rolled, steps_back: int, scale: Float64[np.ndarray, " series"]
+) -> Float64[np.ndarray, "methods windows series horizon"]:
+    return np.where(rolled.known_at(steps_back), np.abs(rolled.errors) / scale[:, None], np.nan)
+
+
+def _overlap(rolled: Rolled) -> float:
+    """Return how many windows forecast the same step."""
     step = float(np.median(-np.diff(rolled.steps_back))) if len(rolled.steps_back) > 1 else np.inf
-    return weights_from(np.where(known, scaled, np.nan), prior, max(rolled.horizon / step, 1.0))
+    return max(rolled.horizon / step, 1.0)
 
 
 def weights_from(
     scaled: Float64[np.ndarray, "methods windows series horizon"],
     prior: Float64[np.ndarray, " methods"],
     overlap: float = 1.0,
+    usual: Float64[np.ndarray, " methods"] | None = None,
 ) -> Float64[np.ndarray, "methods series"]:
     """Return weights from the sizes of errors; NaN is not known.
 
@@ -53,32 +79,59 @@ def weights_from(
         scaled: Absolute errors, in units of which series are compared.
         prior: Weights for where nothing is known.
         overlap: How many windows forecast the same step: their errors count as one.
+        usual: What the means are drawn to, as `usual_errors` gives it for all series, of which these are some. Default: these
+            are all of them.
     """
+    series = scaled.shape[2]
     if not (prior > 0).all():
         # Methods that may have no weight are nobody's measure.
-        weights = np.zeros((len(prior), scaled.shape[2]))
-        weights[prior > 0] = weights_from(scaled[prior > 0], prior[prior > 0], overlap)
+        weights, allowed = np.zeros((len(prior), series)), prior > 0
+        drawn_to = None if usual is None else usual[allowed]
+        weights[allowed] = weights_from(scaled[allowed], prior[allowed], overlap, drawn_to)
         return weights
-    series = scaled.shape[2]
-    both: Bool[np.ndarray, ...] = np.isfinite(scaled).all(axis=0)
-    count = both.sum(axis=(0, 2))
-    total = np.sum(scaled, axis=(1, 3), where=both)
-    if not count.any():
+    alone = usual is None and series == 1
+    usual = usual_errors(scaled, overlap) if usual is None else usual
+    if not np.isfinite(usual).all():
         return np.repeat((prior / prior.sum())[:, None], series, axis=1)
-    own = total / np.maximum(count, 1)
-    level = own.mean(axis=0)
-    # Relative to the methods' mean on the series, so that no series has more to say than others.
-    there = (count > 0) & (level > 0)
-    shares = np.divide(own, level, out=np.ones(own.shape), where=there)
-    pooled = shares[:, there].mean(axis=1) if there.any() else np.ones(len(own))
-    steps, every = count / overlap, count.sum() / overlap
-    pooled = (every * pooled + _EQUAL_STEPS) / (every + _EQUAL_STEPS)
-    drawn = (
-        (steps * shares + _POOLED_STEPS * pooled[:, None]) / (steps + _POOLED_STEPS) if series > 1 else pooled[:, None]
-    )
+    shares, count, _ = _shares(scaled)
+    steps = count / overlap
+    drawn = usual[:, None] if alone else (steps * shares + _POOLED_STEPS * usual[:, None]) / (steps + _POOLED_STEPS)
     relative = (drawn + _EXACT) / (drawn.min(axis=0) + _EXACT)
     weights = np.where(relative <= _MOST_ERROR, prior[:, None] * relative**-_SHARPNESS, 0.0)
     return weights / weights.sum(axis=0)
+
+
+def usual_errors(
+    scaled: Float64[np.ndarray, "methods windows series horizon"], overlap: float = 1.0
+) -> Float64[np.ndarray, " methods"]:
+    """Return the mean error of each method relative to that of all, drawn to 1; NaN where no error is known.
+
+    Args:
+        scaled: Absolute errors, in units of which series are compared; NaN is not known.
+        overlap: How many windows forecast the same step: their errors count as one.
+    """
+    shares, count, there = _shares(scaled)
+    if not count.any():
+        return np.full(len(scaled), np.nan)
+    pooled = shares[:, there].mean(axis=1) if there.any() else np.ones(len(shares))
+    every = count.sum() / overlap
+    drawn: np.ndarray = (every * pooled + _EQUAL_STEPS) / (every + _EQUAL_STEPS)
+    return drawn
+
+
+def _shares(
+    scaled: Float64[np.ndarray, "methods windows series horizon"],
+) -> tuple[Float64[np.ndarray, "methods series"], Int[np.ndarray, " series"], Bool[np.ndarray, " series"]]:
+    """Return each method's mean error relative to that of all of them, from how many steps, and where there is one, else 1.
+
+    Relative to the methods' mean on the series, so that no series has more to say than others.
+    """
+    both: Bool[np.ndarray, ...] = np.isfinite(scaled).all(axis=0)
+    count = both.sum(axis=(0, 2))
+    own = np.sum(scaled, axis=(1, 3), where=both) / np.maximum(count, 1)
+    level = own.mean(axis=0)
+    there = (count > 0) & (level > 0)
+    return np.divide(own, level, out=np.ones(own.shape), where=there), count, there
 
 
 def combined(

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from gatewise.evaluation.point_errors import seasonal_scale
 from gatewise.forecasting.choosing.bands import half_widths, independent_windows
-from gatewise.forecasting.choosing.combination import combined, weights_at
+from gatewise.forecasting.choosing.combination import combined, usual_errors_at, weights_at
 from gatewise.forecasting.choosing.quantile_bands import conformal_reach, own_reach
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, values_until
@@ -47,22 +47,54 @@ class Judged:
     alone: Int64[np.ndarray, "windows series"]
 
 
-def judge(rolled: Rolled, panel: Panel, network_only: bool) -> Judged:
+@dataclass(frozen=True, eq=False)
+class UsualErrors:
+    """How large the errors of the methods were that were known at each cutoff, over all series; see `usual_errors`.
+
+    Attributes:
+        methods: Of all methods that may have weight, ``(windows, methods)``.
+        networks: Of the networks beside each other, ``(windows, networks)``.
+    """
+
+    methods: Float64[np.ndarray, "windows methods"]
+    networks: Float64[np.ndarray, "windows networks"]
+
+
+def usual_errors_of(rolled: Rolled, panel: Panel, network_only: bool) -> UsualErrors:
+    """Return what series like these, of which only some may be at hand, are judged by together; see `judge`."""
+    networks = rolled.networks
+    prior, own = _prior(rolled, network_only), rolled.only(networks)
+    methods, among = [], []
+    for back in rolled.steps_back.tolist():
+        scale = series_scale(values_until(panel, back), panel.season_length)
+        methods.append(usual_errors_at(rolled, back, scale, prior))
+        among.append(usual_errors_at(own, back, scale, np.ones(len(own.names))) if networks.any() else np.zeros(0))
+    return UsualErrors(np.stack(methods), np.stack(among))
+
+
+def _prior(rolled: Rolled, network_only: bool) -> Float64[np.ndarray, " methods"]:
+    """Return what each method weighs where nothing is known."""
+    if network_only and rolled.networks.any():
+        return np.where(rolled.networks, 1.0, 0.0)
+    return usual_weights(rolled.names, rolled.networks)
+
+
+def judge(rolled: Rolled, panel: Panel, network_only: bool, usual: UsualErrors | None = None) -> Judged:
     """Weigh the methods at every cutoff by their errors before it.
 
     Args:
         rolled: Forecasts of all methods from all cutoffs.
         panel: The series.
         network_only: Whether baselines have no weight.
+        usual: What the errors of a series are drawn to where these are not all series. Default: the errors of these.
     """
     networks, scale_of = rolled.networks, series_scale
-    of_networks = np.where(networks, 1.0, 0.0)
-    prior = of_networks if network_only and networks.any() else usual_weights(rolled.names, networks)
+    of_networks, prior = np.where(networks, 1.0, 0.0), _prior(rolled, network_only)
     forecasts, alone, weights, network_weights, single = [], [], [], [], []
     mixed: list[np.ndarray] = []
     for window, back in enumerate(rolled.steps_back.tolist()):
         scale = scale_of(values_until(panel, back), panel.season_length)
-        weight = weights_at(rolled, back, scale, prior)
+        weight = weights_at(rolled, back, scale, prior, None if usual is None else usual.methods[window])
         mixed.append(combined(rolled.forecasts[:, window], weight))
         better = better_alone(rolled, np.stack(mixed), back, prior > 0)
         weight = np.where(better >= 0, np.arange(len(prior))[:, None] == better, weight)
@@ -71,7 +103,8 @@ def judge(rolled: Rolled, panel: Panel, network_only: bool) -> Judged:
         forecasts.append(combined(rolled.forecasts[:, window], weight))
         own = np.zeros_like(weight)
         if networks.any():
-            own[networks] = weights_at(rolled.only(networks), back, scale, of_networks[networks])
+            among = None if usual is None else usual.networks[window]
+            own[networks] = weights_at(rolled.only(networks), back, scale, of_networks[networks], among)
         network_weights.append(own)
         alone.append(combined(rolled.forecasts[:, window], own))
     return Judged(*(np.stack(each) for each in (forecasts, alone, weights, network_weights, single)))

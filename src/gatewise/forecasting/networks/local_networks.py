@@ -99,7 +99,7 @@ class LocalNetworks:
         Args:
             panel: The series.
             horizon: Steps to forecast.
-            seed: Where weights and order come from.
+            seed: Where weights and order come from, unless the series of the panel have keys.
             progress: Told the share that is done.
         """
         every = np.arange(len(panel))
@@ -117,13 +117,15 @@ class LocalNetworks:
                 if progress is not None:
                     progress((place + done) / len(groups))
 
-            parts.append(self._trained(replace(panel, values=own), horizon, seed + place, share))
+            part = replace(panel.select(rows), values=own)
+            parts.append(self._trained(part, horizon, seed + place, share))
         return parts[0] if len(parts) == 1 else merged(parts, np.argsort(np.concatenate(groups)))
 
     def _trained(
         self, panel: Panel, horizon: int, seed: int, progress: Callable[[float], None]
     ) -> "TrainedLocalNetworks":
         from gatewise.training.ensemble import fit_ensemble
+        from gatewise.training.initial import member_seed
         from gatewise.training.progress import shares_told_to
 
         look_back = self.looks_back(panel.season_length)
@@ -137,6 +139,9 @@ class LocalNetworks:
         )
         model = self.model(look_back, outputs * outputs_of(self.head))
         flat = len(panel) * self.members
+        seeds = None
+        if panel.keys is not None:
+            seeds = [member_seed(key, member) for key in panel.keys.tolist() for member in range(self.members)]
         with shares_told_to(progress):
             ensemble = fit_ensemble(
                 model,
@@ -149,6 +154,7 @@ class LocalNetworks:
                 batch_size=1 if self.stateful else min(self.batch_size, rows),
                 shuffle=not self.stateful,
                 seed=seed,
+                member_seeds=seeds,
                 verbose=0,
             )
         values = [*ensemble.values.trainable, *ensemble.values.non_trainable]

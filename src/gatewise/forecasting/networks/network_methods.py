@@ -63,6 +63,7 @@ class NetworkMethod:
         trained: The networks of the last cutoff, once they have been trained.
         quantiles: By name, of the networks that give any, once they have been rolled, ``(windows, series, horizon,
             levels)``.
+        by_cutoff: Global networks by the cutoff at which they were trained.
     """
 
     networks: Networks
@@ -70,6 +71,7 @@ class NetworkMethod:
     trained_at: Callable[[Sequence[int]], Int64[np.ndarray, " windows"]]
     trained: TrainedNetworks | None = field(default=None, init=False)
     quantiles: dict[str, np.ndarray] = field(default_factory=dict, init=False)
+    by_cutoff: dict[int, TrainedNetworks] = field(default_factory=dict, init=False)
     is_network: bool = field(default=True, init=False)
 
     @property
@@ -108,6 +110,7 @@ class NetworkMethod:
                 progress((place + done) / len(trainings))
 
             trained = self.networks.train(panel.until(training), horizon, seed=self.seed, progress=share)
+            self.by_cutoff[training] = trained
             forecasts += [
                 forecasts_and_quantiles(trained, panel.until(b))
                 for b, when in zip(back, at, strict=True)
@@ -141,4 +144,5 @@ def stacked(panel: Panel, steps_back: Sequence[int]) -> Panel:
     for back in steps_back:
         known = panel.values[:, : panel.values.shape[1] - back]
         parts.append(np.pad(known, ((0, 0), (time - known.shape[1], 0)), constant_values=np.nan))
-    return Panel(np.concatenate(parts), panel.season_length)
+    keys = None if panel.keys is None else np.tile(panel.keys, len(steps_back))
+    return Panel(np.concatenate(parts), panel.season_length, keys=keys)

@@ -28,6 +28,7 @@ PUBLIC = {
     "evaluate",
     "fit",
     "fit_ensemble",
+    "forecast",
     "from_keras",
     "initialize",
     "inspect",

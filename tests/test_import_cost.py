@@ -22,6 +22,8 @@ HEAVY = [
     "jinja2",
     "psutil",
     "llvmlite",
+    "fugue",
+    "dask",
 ]
 
 

@@ -38,6 +38,7 @@ _DOORS = {
     "evaluate": "gatewise.training.predict",
     "fit": "gatewise.training.fit",
     "fit_ensemble": "gatewise.training.ensemble",
+    "forecast": "gatewise.forecasting.engines.door",
     "from_keras": "gatewise.training.saving",
     "initialize": "gatewise.training.initial",
     "inspect": "gatewise.inspection",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from gatewise.datasets import read_corpus as read_corpus
     from gatewise.datasets.windows import windows as windows
     from gatewise.forecasting.backtest import backtest as backtest
+    from gatewise.forecasting.engines.door import forecast as forecast
     from gatewise.forecasting.forecaster import Forecaster as Forecaster
     from gatewise.inspection import inspect as inspect
     from gatewise.recipes import recipe as recipe

@@ -220,10 +220,17 @@ def test_more_members_do_not_change_the_first():
     case = CASES[2]
     x, y = data()
     call = {"batch_size": 4, "epochs": 2, "verbose": 0, "seed": 8}
-    few = gw.fit_ensemble(compiled(case), x, y, members=2, **call)
+    model = compiled(case)
+    few = gw.fit_ensemble(model, x, y, members=2, **call)
     many = gw.fit_ensemble(compiled(case), x, y, members=7, **call)
     for first, second in zip(jax.tree.leaves(few.values), jax.tree.leaves(many.values), strict=True):
         assert distance(first, second[:2]) < CLOSE
+    seeds = [gw.member_seed(8, 1), gw.member_seed(8, 0)]
+    swapped = gw.fit_ensemble(model, x, y, members=2, **call, member_seeds=seeds)
+    for first, second in zip(jax.tree.leaves(few.values), jax.tree.leaves(swapped.values), strict=True):
+        assert distance(first, second[::-1]) < CLOSE
+    with pytest.raises(UsageError, match="member_seeds has 1 value for 2 members: give one for each"):
+        gw.fit_ensemble(model, x, y, members=2, **call, member_seeds=seeds[:1])
 
 
 @pytest.mark.parametrize("batch", [4, 6])

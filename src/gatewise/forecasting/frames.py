@@ -36,6 +36,15 @@ def bounds_columns(name: str, levels: Sequence[float], middle: Any, reach: Any) 
     return columns
 
 
+def bounds_names(name: str, levels: Sequence[float]) -> list[str]:
+    """Return the names of the columns that `bounds_columns` gives.
+
+    >>> bounds_names("gatewise", [80.0])
+    ['gatewise', 'gatewise-lo-80', 'gatewise-hi-80']
+    """
+    return [name, *(f"{name}-{side}-{level_name(level)}" for level in levels for side in ("lo", "hi"))]
+
+
 def forecast_frame(table: SeriesTable, horizon: int, columns: Mapping[str, np.ndarray]) -> "pd.DataFrame":
     """Return forecasts after the end of each series.
 

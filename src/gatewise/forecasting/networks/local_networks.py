@@ -86,6 +86,18 @@ class LocalNetworks:
             stateful=recipe.stateful,
         )
 
+    def specification(self) -> dict[str, Any]:
+        """Return what they are made again from, as JSON has it; a function that builds a model is not in it."""
+        specification = asdict(self)
+        specification.pop("build")
+        return specification
+
+    @classmethod
+    def restore(cls, specification: dict[str, Any]) -> "LocalNetworks":
+        """Return networks from their specification."""
+        views = tuple(LocalView(**view) for view in specification["views"])
+        return cls(**{**specification, "views": views, "units": tuple(specification["units"])})
+
     def train(
         self,
         panel: Panel,
@@ -276,11 +288,9 @@ class TrainedLocalNetworks:
 
     def specification(self) -> dict[str, Any]:
         """Return what the networks are made again from, as JSON has it."""
-        networks = asdict(self.networks)
-        networks.pop("build")
         return {
             "family": "local",
-            "networks": networks,
+            "networks": self.networks.specification(),
             "horizon": self.horizon,
             "look_back": self.look_back,
             "way": self.way,
@@ -297,10 +307,7 @@ class TrainedLocalNetworks:
     @classmethod
     def restore(cls, specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> "TrainedLocalNetworks":
         """Return networks from their specification and arrays."""
-        given = dict(specification["networks"])
-        given["views"] = tuple(LocalView(**view) for view in given["views"])
-        given["units"] = tuple(given["units"])
-        networks = LocalNetworks(**given)
+        networks = LocalNetworks.restore(specification["networks"])
         glasses = tuple(
             Glasses(*(arrays[f"views/{place}/{name}"] for name in _GLASSES)) for place in range(len(networks.views))
         )

@@ -1,0 +1,129 @@
+"""`forecast`: many series in blocks, here or on an engine that runs on many machines."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from gatewise.errors import UsageError
+from gatewise.forecasting.engines.blocks import forecast_block
+from gatewise.forecasting.engines.lots import Draw, lots_of
+from gatewise.forecasting.engines.order import Options, Order, order_of, read, silent
+from gatewise.forecasting.engines.shared import Shared, shared_from
+from gatewise.forecasting.rolling import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Series that everything is learned from, at most.
+SAMPLE = 2_000
+# Libraries whose frames are forecast where they are.
+_LIBRARIES = ("dask", "pyspark", "ray")
+# Of the work on one machine, what the sample takes beside each block.
+_SAMPLE_TAKES = 4.0
+
+
+def forecast(
+    data: Any,
+    horizon: int,
+    *,
+    engine: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    level: float | Sequence[float] = (80, 95),
+    sample: int = SAMPLE,
+    progress: Progress | None = None,
+    **options: Unpack[Options],
+) -> Any:
+    """Forecast every series of a table, in blocks, on this machine or on an engine that runs on many.
+
+    Networks and baselines are chosen, global networks trained, and what is usual for errors measured on a sample of the
+    series, which a hash of their names draws. With that each block of about 450 series is forecast by itself, wherever it
+    is; local networks are trained there. The numbers do not depend on the engine.
+
+    Args:
+        data: What `read_series` takes; a folder of Parquet files; a frame of Dask, Ray or Spark in the long form.
+        horizon: Steps to forecast.
+        engine: ``"dask"``, ``"ray"`` or ``"spark"``, a client or session of these, or whatever Fugue takes for an engine.
+            Default: that of the frame, and else this machine.
+        out: A folder to be, for Parquet files with the forecasts; not with a frame to be returned.
+        level: The share of values that intervals are to hold, in per cent; empty for no intervals.
+        sample: Series that everything is learned from, at most.
+        progress: Called with the share that is done, from 0 to 1, and with what is being done; on this machine only, as
+            engines have pages of their own.
+        **options: ``mode``, ``network``, ``network_only``, ``baselines``, ``season_length`` and ``seed`` of `Forecaster`;
+            ``id_col``, ``time_col``, ``target_col`` and ``freq`` of `read_series`.
+
+    Returns:
+        The columns of `Forecaster.predict`: a frame of pandas; with an engine a frame of that engine, not computed yet; with
+        `out` that path.
+
+    Raises:
+        UsageError: An argument cannot be meant.
+        DataError: The series cannot be read; of a block that an engine reads the sentence names the series.
+        EnvironmentFault: Fugue, or the engine, is not installed.
+
+    >>> import gatewise as gw
+    >>> forecast = gw.forecast([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 2, baselines=["Drift"], network="mlp-window")
+    >>> forecast.columns.tolist()[:3]
+    ['unique_id', 'ds', 'gatewise']
+    """
+    order = order_of(horizon, level, sample, options)
+    if out is not None:
+        out = _target(out)
+    if engine is None and type(data).__module__.partition(".")[0] not in _LIBRARIES:
+        frame, _ = forecast_here(data, order, progress or silent)
+        if out is None:
+            return frame
+        Path(out).mkdir()
+        frame.to_parquet(Path(out) / "part.0.parquet", index=False)
+        return out
+    from gatewise.forecasting.engines.fugue_run import forecast_on
+
+    return forecast_on(engine, data, order, out)[0]
+
+
+def forecast_here(data: Any, order: Order, progress: Progress) -> "tuple[pd.DataFrame, Shared]":
+    """Forecast on this machine, block by block.
+
+    Args:
+        data: As in `forecast`.
+        order: What is to be forecast.
+        progress: Told how far it is.
+
+    Returns:
+        The forecasts in the order of the series, and what was learned from the sample.
+    """
+    import pandas as pd
+
+    table = read(data, order.reading)
+    lots = lots_of(table.ids.tolist(), order.plan.seed)
+    draw = Draw.of(lots, order.sample)
+    places = np.argsort(lots, kind="stable")
+    whole = _SAMPLE_TAKES + draw.blocks
+
+    def told(share: float, what: str, before: float, takes: float) -> None:
+        progress((before + share * takes) / whole, what)
+
+    chosen = places[draw.in_sample(lots[places])]
+    data = order.learned_from(table.select(chosen), draw, partial(told, before=0.0, takes=_SAMPLE_TAKES))
+    shared = shared_from(data)
+    blocks = draw.block_of(lots)[places]
+    parts, rows = [], []
+    for number, block in enumerate(np.unique(blocks)):
+        own = places[blocks == block]
+        parts.append(forecast_block(shared, table.select(own), partial(told, before=_SAMPLE_TAKES + number, takes=1.0)))
+        rows.append(own)
+    frame = pd.concat(parts, ignore_index=True)
+    back = np.argsort(np.concatenate(rows), kind="stable")
+    ordered = frame.take((back[:, None] * shared.horizon + np.arange(shared.horizon)).ravel())
+    return ordered.reset_index(drop=True), shared
+
+
+def _target(out: str | os.PathLike[str]) -> str:
+    path = os.fspath(out)
+    if os.path.exists(path):
+        raise UsageError(f"{path!r} exists: give a folder that is to be made, or remove that one.")
+    return path

@@ -1,0 +1,163 @@
+"""The same numbers wherever series are forecast: here, on a cluster of two processes, and on one that loses a process."""
+
+import os
+import signal
+
+import dask.dataframe as dd
+import distributed
+import numpy as np
+import pandas as pd
+import pytest
+
+import gatewise as gw
+from forecasting.made_series import made_frame
+from gatewise.errors import DataError, UsageError
+from gatewise.forecasting.engines import lots
+from gatewise.forecasting.engines.lots import Draw, lots_of
+from gatewise.forecasting.networks.local_networks import LocalNetworks
+from gatewise.forecasting.networks.origins import View
+from gatewise.forecasting.networks.sequence_networks import SequenceNetworks
+
+LOCAL = LocalNetworks(cell="dense", layout="flat", units=(2,), members=2, epochs=2, look_back=4)
+GLOBAL = SequenceNetworks("tiny", View("last"), units=4, steps=4, members=1, dropout=0.0)
+ORDER = {"network": [LOCAL, GLOBAL], "baselines": ["Naive", "SeasonalNaive"], "sample": 20}
+FRAME = made_frame(series=40, time=36)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_blocks():
+    # The draw says how many there are, so the processes need not know.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lots, "SERIES_IN_A_BLOCK", 8)
+        yield
+
+
+@pytest.fixture(scope="module")
+def here(small_blocks):
+    return gw.forecast(FRAME, 4, **ORDER)
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def shuffled(frame=FRAME, npartitions=5):
+    return dd.from_pandas(frame.sample(frac=1, random_state=0), npartitions=npartitions)
+
+
+def assert_same_bits(given, expected):
+    ordered = given.sort_values(["unique_id", "ds"]).reset_index(drop=True).astype({"unique_id": "str"})
+    wanted = expected.sort_values(["unique_id", "ds"]).reset_index(drop=True).astype({"unique_id": "str"})
+    assert ordered.columns.tolist() == wanted.columns.tolist()
+    for name in wanted:
+        assert (ordered[name].to_numpy() == wanted[name].to_numpy()).all(), name
+
+
+def test_a_frame_of_dask_is_forecast_as_here_when_it_is_computed(here, client):
+    forecasts = gw.forecast(shuffled(), 4, engine=client, **ORDER)
+    assert isinstance(forecasts, dd.DataFrame)
+    assert forecasts.npartitions == 5
+    assert_same_bits(forecasts.compute(), here)
+
+
+def test_a_process_that_is_killed_half_way_costs_time_only(here, client):
+    pids = client.run(os.getpid)
+    forecasts = gw.forecast(shuffled(), 4, engine=client, **ORDER).persist()
+    futures = distributed.futures_of(forecasts)
+    done, left = distributed.wait(futures, return_when="FIRST_COMPLETED")
+    assert left
+    # The one that holds what has been done, so that it has to be done again.
+    victim = client.who_has(list(done))[next(iter(done)).key][0]
+    os.kill(pids[victim], signal.SIGKILL)
+    assert_same_bits(forecasts.compute(), here)
+    client.wait_for_workers(2)
+    assert pids[victim] not in client.run(os.getpid).values()
+
+
+def test_a_folder_of_parquet_files_is_forecast_into_another(here, client, tmp_path):
+    given, made = tmp_path / "sales", tmp_path / "forecasts"
+    shuffled().to_parquet(given, write_index=False)
+    assert gw.forecast(given, 4, engine=client, out=made, **ORDER) == str(made)
+    assert len(list(made.glob("*.parquet"))) == 5
+    assert_same_bits(pd.read_parquet(made), here)
+    with pytest.raises(UsageError, match="exists: give a folder that is to be made"):
+        gw.forecast(given, 4, engine=client, out=made, **ORDER)
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_what_is_wrong_in_one_series_arrives_as_a_sentence_that_names_it(client, sampled):
+    names = np.array(sorted(FRAME["unique_id"].unique()))
+    own = lots_of(names, 0)
+    name = names[Draw.of(own, ORDER["sample"]).in_sample(own) == sampled][0]
+    wrong = FRAME.astype({"y": str})
+    wrong.loc[wrong.index[wrong["unique_id"] == name][7], "y"] = "many"
+
+    def forecast():
+        forecasts = gw.forecast(shuffled(wrong), 4, engine=client, **ORDER)
+        # Where the series is not in the sample, it is read when its block is computed.
+        assert not sampled
+        forecasts.compute()
+
+    with pytest.raises(DataError) as caught:
+        forecast()
+    assert str(caught.value) == (
+        f"Series '{name}', in the order of time, row 7 (counted from 0), column 'y' is 'many', which is no number: correct it, "
+        "or leave the cell empty if the value is missing."
+    )
+
+
+def test_with_as_many_series_as_the_sample_has_it_is_what_a_forecaster_says():
+    few = FRAME[FRAME["unique_id"].isin(["s0", "s1", "s2", "s3", "s4"])]
+    table = gw.read_series(few)
+    by_lot = table.select(np.argsort(lots_of(table.ids.tolist(), 0)))
+    how = {"network": GLOBAL, "baselines": ["Naive", "SeasonalNaive"]}
+    expected = gw.Forecaster(4, **how).fit(by_lot).predict()
+    assert_same_bits(gw.forecast(few, 4, **how), expected)
+
+
+def test_the_sample_and_the_blocks_come_from_the_names_alone():
+    names = [f"series {number}" for number in range(20_000)]
+    own = lots_of(names, seed=3)
+    draw = Draw.of(own, sample=500)
+    assert draw == Draw.of(np.concatenate([np.unique(own[::2])[:501], np.unique(own[1::2])[:501]]), sample=500)
+    assert draw.in_sample(own).sum() == 500
+    # 500 of 20,000 say how many there are to about a 22nd.
+    assert draw.blocks == pytest.approx(20_000 / 8, rel=0.1)
+    counts = np.bincount(draw.block_of(own), minlength=draw.blocks)
+    assert len(counts) == draw.blocks
+    assert (counts <= draw.rows).mean() > 0.99
+    assert not (lots_of(names, seed=4) == own).any()
+    assert Draw.of(own[:500], sample=500).in_sample(own).all()
+
+
+def test_what_cannot_be_meant_is_refused():
+    with pytest.raises(UsageError) as caught:
+        gw.forecast(FRAME, 4, minutes=3)
+    assert str(caught.value) == (
+        "forecast takes no 'minutes': choose among baselines, freq, id_col, mode, network, network_only, season_length, seed, "
+        "target_col, time_col."
+    )
+    with pytest.raises(UsageError) as caught:
+        gw.forecast(FRAME, 4, network=lambda shape, outputs: None)
+    assert str(caught.value) == (
+        "The network '<lambda>' is a function or a class of your own, and code is not sent to other machines: leave it out, or "
+        "fit a Forecaster."
+    )
+    with pytest.raises(UsageError) as caught:
+        gw.forecast(FRAME, 4, network=LocalNetworks(head="quantile"))
+    assert str(caught.value) == (
+        "The network 'local' has the head 'quantile', and the intervals of blocks come from past errors only: take "
+        "head='point', or fit a Forecaster."
+    )
+    with pytest.raises(UsageError, match="engine is 'sparkle', which Fugue does not know or which is not installed"):
+        gw.forecast(FRAME, 4, engine="sparkle")
+    with pytest.raises(UsageError) as caught:
+        gw.forecast(dd.from_pandas(FRAME.rename(columns={"y": "sold"}), npartitions=2), 4, engine="native")
+    assert str(caught.value) == (
+        "The frame has no column 'y'; it has 'unique_id', 'ds', 'sold': name the column by target_col."
+    )

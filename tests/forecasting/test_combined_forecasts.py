@@ -128,7 +128,9 @@ def test_errors_that_mostly_are_none_have_intervals():
     half = half_widths(errors, np.arange(6, 0, -1) * 4, np.ones(3), np.array([50.0, 80.0]))
     assert (half[:2, :, 1] > 3e3).all()
     assert (half[:2, :, 1] < 3e4).all()
-    np.testing.assert_array_equal(half_widths(0 * errors, np.arange(6, 0, -1) * 4, np.ones(3), np.array([80.0])) < 1e-9, True)
+    np.testing.assert_array_equal(
+        half_widths(0 * errors, np.arange(6, 0, -1) * 4, np.ones(3), np.array([80.0])) < 1e-9, True
+    )
 
 
 def test_sizes_of_series_are_learned_from_few_windows():

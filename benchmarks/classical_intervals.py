@@ -4,7 +4,6 @@ import os
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -23,8 +22,7 @@ def classical_bounds(model, panel, horizon, levels):
     NaN for a series that it cannot be estimated on.
     """
     one = partial(_bounds, model=model, season=panel.season_length, horizon=horizon, levels=levels)
-    # Not forked: JAX has threads.
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as workers:
+    with ProcessPoolExecutor(os.cpu_count()) as workers:
         bounds = np.stack(list(workers.map(one, panel.values, chunksize=8)))
     return bounds[:, 0], bounds[:, 1]
 

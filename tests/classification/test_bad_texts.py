@@ -74,12 +74,15 @@ REFUSED = [
     ),
     (lambda: fit(network_only=True), "network_only is True: give True, with a network, or False."),
     (lambda: fit(validation="half"), "validation is 'half': give a gw.Validation, whose parts are 'folds'."),
-    (lambda: fit(linear=3), "linear is 3: give a gw.Linear, whose parts are 'longest', 'min_texts', 'strength'."),
+    (
+        lambda: fit(linear=3),
+        "linear is 3: give a gw.Linear, whose parts are 'longest', 'apart', 'min_texts', 'strength'.",
+    ),
     (
         lambda: fit(calibration="platt"),
         "calibration is 'platt': give a gw.Calibration, whose parts are 'method', 'thresholds'.",
     ),
-    (lambda: gw.Network(cell="qrnn"), "Network.cell is 'qrnn': choose one of 'lstm', 'gru', 'rnn'."),
+    (lambda: gw.Network(cell="qrnn"), "Network.cell is 'qrnn': choose one of 'lstm', 'gru', 'rnn', 'cnn'."),
     (lambda: gw.Network(units=0), "Network.units is 0: give a whole number of at least 1."),
     (lambda: gw.Network(dropout=1.0), "Network.dropout is 1.0: give a share of at least 0 and below 1."),
     (lambda: gw.Linear(strength=0), "Linear.strength is 0: give a number above 0."),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,14 +7,14 @@ import gatewise as gw
 from gatewise.classification.thresholds import best_f1
 from made_texts import SAYS, made
 
-SMALL = gw.Network(units=8, embedding=8, epochs=12, learning_rate=0.02, batch_texts=10, chunk=16, members=2)
+SMALL = gw.Network(units=8, embedding=8, epochs=12, learning_rate=0.02, batch_texts=10, chunk=16, members=3)
 
 
 @pytest.fixture(scope="module")
 def trained():
     texts, labels = made(240)
     told = []
-    classifier = gw.TextClassifier(network=SMALL, validation=3, seed=5)
+    classifier = gw.TextClassifier(network=SMALL, validation=5, seed=5)
     classifier.fit(texts, labels, progress=lambda share, what: told.append((share, what)))
     return classifier, texts, labels, told
 
@@ -39,12 +41,42 @@ def test_probabilities_of_one_text_do_not_depend_on_the_others(trained):
     np.testing.assert_allclose(together[:4], alone, atol=1e-5)
 
 
+def test_quickly_the_networks_are_asked_where_the_linear_model_is_not_sure(trained, monkeypatch):
+    classifier, *_ = trained
+    texts, _ = made(200, seed=1)
+    fitted = classifier._fitted
+    # The networks count for nothing with so easy texts.
+    both = replace(fitted.quick.combination, weights=np.array([0.5, 0.5]))
+    monkeypatch.setattr(fitted, "quick", replace(fitted.quick, combination=both))
+    quick = classifier.predict_proba(texts, quick=True)
+    linear = classifier.linear_.predict_proba(texts)
+    unsure = linear.max(axis=1) < fitted.quick.below
+    assert 5 < unsure.sum() < 70
+    np.testing.assert_allclose(quick[~unsure], linear[~unsure], rtol=1e-12)
+    words = fitted.vocabulary.encode([texts[row] for row in np.flatnonzero(unsure)]).words
+    members = fitted.network.model
+    last = members.reader(0).scores(members.trained[-1].weights, words)
+    given = np.stack([fitted.linear.model.scores(words), last]).astype(float)
+    np.testing.assert_allclose(quick[unsure], fitted.quick.combination.probabilities(given), atol=1e-6)
+    assert np.abs(quick - linear)[unsure].max() > 1e-3
+    assert (classifier.predict(texts, quick=True) == classifier.classes_[quick.argmax(axis=1)]).all()
+    assert classifier.predict_proba([], quick=True).shape == (0, 2)
+
+
+def test_held_out_probabilities_of_the_quick_way_are_of_the_same_models(trained):
+    classifier, *_ = trained
+    held = classifier.validation_.probabilities
+    asked = held["linear"].max(axis=1) < classifier._fitted.quick.below
+    assert 0.05 < asked.mean() < 0.15
+    assert (held["quick"] == np.where(asked[:, None], held["combined"], held["linear"])).all()
+
+
 def test_held_out_texts_are_in_order_and_judged_by_others(trained):
     classifier, _, labels, _ = trained
     held = classifier.validation_
-    assert set(held.probabilities) == {"combined", "linear", "network"}
-    assert set(held.folds) == {0, 1}  # two of three networks were asked for
-    assert 140 < len(held.rows) < 180
+    assert set(held.probabilities) == {"combined", "linear", "network", "quick"}
+    assert set(held.folds) == {0, 1, 2}  # three networks were asked for, for five folds
+    assert 130 < len(held.rows) < 160
     assert (held.truth[:, 1] == (np.array(labels)[held.rows] == "good")).all()
     scores = held.scores()
     assert scores.texts == len(held.rows)
@@ -57,7 +89,7 @@ def test_the_progress_goes_up_to_one(trained):
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
     assert told[0][1] == "words"
-    assert [what for _, what in told][2:4] == ["network 1 of 2", "network 2 of 2"]
+    assert [what for _, what in told][2:5] == [f"network {number} of 3" for number in (1, 2, 3)]
     assert told[-1] == (1.0, "done")
 
 
@@ -66,16 +98,20 @@ def test_it_comes_back_from_its_folder(trained, tmp_path):
     classifier.save(tmp_path / "moods")
     again = gw.TextClassifier.load(tmp_path / "moods")
     np.testing.assert_array_equal(again.predict_proba(texts), classifier.predict_proba(texts))
+    np.testing.assert_array_equal(again.predict_proba(texts, quick=True), classifier.predict_proba(texts, quick=True))
     assert again.classes_.tolist() == ["bad", "good"]
     assert again.validation_.scores() == classifier.validation_.scores()
     assert again.notes_ == classifier.notes_
+    curves, before = ([member.curves for member in one.network_.model.trained] for one in (again, classifier))
+    assert curves == before
+    assert all(len(curve) == 12 for one in curves for curve in one)
     with pytest.raises(gw.errors.UsageError, match="already holds a saved text classifier: pass overwrite=True"):
         classifier.save(tmp_path / "moods")
 
 
 def test_the_same_seed_gives_the_same_bits(trained):
     classifier, texts, labels, _ = trained
-    again = gw.TextClassifier(network=SMALL, validation=3, seed=5).fit(texts, labels)
+    again = gw.TextClassifier(network=SMALL, validation=5, seed=5).fit(texts, labels)
     np.testing.assert_array_equal(again.predict_proba(texts), classifier.predict_proba(texts))
     assert again.network_.model.trained[0].weights[0].shape == classifier.network_.model.trained[0].weights[0].shape
 

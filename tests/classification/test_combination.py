@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gatewise.classification.combination import combine, cross_combined, link
+from gatewise.classification.combination import combine, cross_combined, for_steadier, link
 from gatewise.classification.folds import fold_of
 from gatewise.classification.scores import mcnemar, scores, wilson
 from gatewise.datasets import Corpus
@@ -49,6 +49,38 @@ def test_a_useless_model_has_no_say():
     found, truth = two_parts()
     found[1] = -found[1]
     assert combine(found, truth, False, "temperature").weights[1] == 0
+
+
+@pytest.mark.parametrize(("outputs", "several"), [(1, False), (3, False), (2, True)])
+def test_scores_with_less_chance_get_the_weights_that_would_be_learnt_from_them(outputs, several):
+    random = np.random.default_rng(1)
+    # Two models that know much of the same, as models of the same texts do.
+    both = random.normal(size=(30_000, outputs)) * 1.5
+    one, other = both + random.normal(size=(2, 30_000, outputs)) * 0.7
+    chances = link(one + other + 0.4, several)
+    drawn = random.random((30_000, 1))
+    if several:
+        truth = random.random(chances.shape) < chances
+    else:
+        truth = np.eye(chances.shape[1], dtype=bool)[(drawn > chances.cumsum(axis=1)[:, :-1]).sum(axis=1)]
+    noise = random.normal(size=(6, *other.shape)) * 1.2
+    single, mean = np.stack([one, other + noise[0]]), np.stack([one, other + noise.mean(axis=0)])
+    learnt = combine(single, truth, several, "temperature")
+    wanted = combine(mean, truth, several, "temperature")
+    excess = np.array([0, 1.2**2 * (1 - 1 / 6)])
+    if outputs > 1 and not several:
+        # What all outputs share means nothing, and is not counted.
+        excess *= 1 - 1 / outputs
+    found = for_steadier(learnt, single, excess)
+    assert learnt.weights[1] < 0.7 * wanted.weights[1]
+    np.testing.assert_allclose(found.weights, wanted.weights, rtol=0.08)
+    np.testing.assert_allclose(found.shifts, wanted.shifts, atol=0.06)
+    before, after, best = (
+        scores(truth, made.probabilities(mean), several).log_loss for made in (learnt, found, wanted)
+    )
+    assert before > best + 0.005
+    assert after < best + 0.0005
+    assert for_steadier(learnt, single, np.zeros(2)) is learnt
 
 
 def test_probabilities_of_a_fold_do_not_depend_on_its_truth():

@@ -4,9 +4,10 @@ import scipy.sparse as sparse
 from scipy.optimize import minimize
 
 from gatewise.classification.linear import Linear, Problem, fit_linear, naive_bayes_ratio
-from gatewise.classification.ngrams import NGrams, Table
+from gatewise.classification.ngrams import NGrams
 from gatewise.classification.sparse_logistic import fit_logistic
 from gatewise.datasets import Sequences
+from gatewise.datasets.text.number_table import Table
 
 
 def test_a_table_finds_what_is_in_it_and_nothing_else():
@@ -41,6 +42,21 @@ def test_runs_of_words_are_those_found_one_by_one():
     ]
     assert matrix.sum(axis=1).tolist() == [len(runs) for runs in found]
     assert sorted(matrix.sum(axis=0)) == sorted(sum(run in runs for runs in found) for run in expected)
+
+
+def test_pairs_with_a_word_between_them_are_those_found_one_by_one():
+    random = np.random.default_rng(1)
+    texts = [random.integers(1, 7, random.integers(0, 9)).tolist() for _ in range(50)]
+    ngrams = NGrams.of(Sequences.of(texts), 7, longest=2, min_texts=4, apart=True)
+    assert ngrams.steps == [(0,), (0, 1), (0, 2)]
+    pairs = [{(a, b) for a, b in zip(words, words[2:], strict=False) if 1 not in (a, b)} for words in texts]
+    texts_with = {pair: sum(pair in found for found in pairs) for pair in set.union(*pairs)}
+    expected = {pair for pair, number in texts_with.items() if number >= 4}
+    runs = plain_runs(texts, 2, 4)
+    assert ngrams.terms == len(runs) + len(expected)
+    assert 10 < len(expected) < len(texts_with)
+    sums = ngrams.matrix(Sequences.of(texts)).toarray()[:, len(runs) :].sum(axis=1)
+    assert sums.tolist() == [len(found & expected) for found in pairs]
 
 
 def test_texts_without_known_words_are_rows_of_nothing():
@@ -80,7 +96,7 @@ def learnt(outputs=1, noise=0.0):
     truth = np.array([[output + 2 in words for output in range(outputs)] for words in texts])
     truth ^= random.random(truth.shape) < noise
     words = Sequences.of(texts)
-    ngrams = NGrams.of(words, 30, longest=2, min_texts=1)
+    ngrams = NGrams.of(words, 30, longest=2, min_texts=1, apart=True)
     folds = (np.arange(90) % 3).astype(np.int32)
     problem = Problem(ngrams.matrix(words), truth, np.ones(90))
     return words, truth, folds, *fit_linear(ngrams, problem, folds, Linear())
@@ -96,7 +112,8 @@ def test_what_runs_contribute_adds_up_to_the_scores(outputs):
         np.testing.assert_allclose(
             sum(weight for _, _, weight in parts) + model.intercepts, scores[row], rtol=1e-3, atol=1e-4
         )
-        assert all(start >= 0 and start + order <= 12 for start, order, _ in parts)
+        assert all(start >= 0 and start + steps[-1] < 12 for start, steps, _ in parts)
+        assert {steps for _, steps, _ in parts} == {(0,), (0, 1), (0, 2)}
 
 
 def test_scores_of_a_fold_come_from_a_model_that_does_not_know_it():

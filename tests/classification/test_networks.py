@@ -7,6 +7,7 @@ import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.classification.chunk_network import ChunkNetwork
 from gatewise.classification.packing import Chunking
+from gatewise.classification.targets import RightTexts
 from gatewise.classification.vector_files import read_vectors
 from gatewise.classification.word_vectors import neighbour_vectors
 from gatewise.datasets import Sequences
@@ -32,13 +33,24 @@ def plain_lstm(vectors, weights):
     return np.array(outputs).reshape(-1, units)
 
 
+def plain_convolution(vectors, weights):
+    """The outputs of filters that see a word, the one before it and the one behind it, word by word."""
+    kernel, bias = weights
+    around = np.concatenate([0 * vectors[:1], vectors, 0 * vectors[:1]])
+    each = [np.einsum("rf,rfu->u", around[place : place + 3], kernel) + bias for place in range(len(vectors))]
+    return np.maximum(each, 0)
+
+
 def plain_network(network, words, pairs, chunk, rate):
     """What the network says of one text, chunk by chunk and word by word."""
     table, pair_table = (np.array(layer.embeddings) for layer in (network.words, network.pairs))
-    forward, backward = ([np.array(w) for w in half.weights] for half in network.walk._layers[:2])
     found = []
     for start in range(0, len(words), chunk):
         vectors = table[words[start : start + chunk]] * rate
+        if network.spec.cell == "cnn":
+            found.append(plain_convolution(vectors, [np.array(w) for w in network.walk.weights]))
+            continue
+        forward, backward = ([np.array(w) for w in half.weights] for half in network.walk._layers[:2])
         found.append(np.hstack([plain_lstm(vectors, forward), plain_lstm(vectors[::-1], backward)[::-1]]))
     found = np.concatenate(found)
     root = np.sqrt(len(words))
@@ -46,11 +58,12 @@ def plain_network(network, words, pairs, chunk, rate):
     return pooled @ np.array(network.out.kernel) + np.array(network.out.bias)
 
 
-def test_the_network_is_the_one_written_out():
+@pytest.mark.parametrize("cell", ["lstm", "cnn"])
+def test_the_network_is_the_one_written_out(cell):
     random = np.random.default_rng(0)
     lengths = [3, 17, 5, 11, 1]
     words, pairs = (Sequences.of([random.integers(1, 20, n).tolist() for n in lengths]) for _ in range(2))
-    spec = gw.Network(units=4, embedding=6, chunk=5, embedding_rate=0.5)
+    spec = gw.Network(cell=cell, units=4, embedding=6, chunk=5, embedding_rate=0.5)
     network = ChunkNetwork((20, 20), 2, spec)
     packs = Chunking(5, 6).pack(words, np.arange(5), pairs)
     network.build({name: array.shape for name, array in packs.inputs().items()})
@@ -116,9 +129,32 @@ def test_all_options_of_a_network_together(tmp_path):
     )  # fmt: skip
     classifier = gw.TextClassifier(network=network, network_only=True, validation=3).fit(texts, labels)
     assert classifier.validation_.scores().accuracy > 0.7
+    learnt = classifier.network_.model.trained[0].curves
+    assert len(learnt.losses) == len(learnt.held_out_losses) == len(learnt.held_out_accuracies) > 5
+    assert learnt.losses[-1] < learnt.losses[0]
+    assert max(learnt.held_out_accuracies) > 0.7
     classifier.save(tmp_path / "saved")
     again = gw.TextClassifier.load(tmp_path / "saved")
     np.testing.assert_array_equal(again.predict_proba(texts), classifier.predict_proba(texts))
+
+
+@pytest.mark.parametrize("one_of_many", [True, False])
+def test_the_share_of_right_texts_is_that_of_a_loop(one_of_many):
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(6, 4, 3)).astype(np.float32)
+    truth = np.eye(3)[random.integers(0, 3, (6, 4))] if one_of_many else random.random((6, 4, 3)) < 0.5
+    counts = random.integers(0, 3, (6, 4)) / 2
+    metric = RightTexts(one_of_many)
+    for step in range(3):
+        rows = slice(2 * step, 2 * step + 2)
+        metric.update_state(np.concatenate([truth, counts[..., None]], axis=-1)[rows].astype(np.float32), scores[rows])
+    right = [
+        scores[place].argmax() == truth[place].argmax() if one_of_many else ((scores[place] > 0) == truth[place]).all()
+        for place in np.ndindex(6, 4)
+        if counts[place] > 0
+    ]
+    assert 0 < sum(right) < len(right) < 24
+    assert float(metric.result()) == pytest.approx(np.mean(right))
 
 
 def own(words, outputs):

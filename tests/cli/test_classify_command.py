@@ -92,7 +92,7 @@ BAD = [f"a bad film {place},neg" for place in range(12)]
          "column 'label', named as the label, holds 12 different texts, and column 'text' holds 2 short ones: they seem to be "
          "swapped; pass --text label, --label text."),
         (lines([f"{chr(97 + p)}{q},{'pos' if p % 2 else 'neg'}" for p in range(8) for q in range(3)]),
-         "No word is 2 times in 24 training texts: give gw.Linear(min_texts=1), or more texts."),
+         "No word is 2 times in 24 training texts: give --min-texts 1, or more texts."),
     ],
     ids=["one class", "empty", "no rows", "no label", "ids", "bytes", "NUL", "swapped", "no words"],
 )  # fmt: skip

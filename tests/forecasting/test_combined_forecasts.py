@@ -122,17 +122,6 @@ def test_one_wild_forecast_does_not_make_all_intervals_wide():
     assert (wild[7] > tame[7]).all()
 
 
-def test_errors_that_mostly_are_none_have_intervals():
-    errors = np.zeros((6, 3, 4))
-    errors[::3, :2] = 1e4
-    half = half_widths(errors, np.arange(6, 0, -1) * 4, np.ones(3), np.array([50.0, 80.0]))
-    assert (half[:2, :, 1] > 3e3).all()
-    assert (half[:2, :, 1] < 3e4).all()
-    np.testing.assert_array_equal(
-        half_widths(0 * errors, np.arange(6, 0, -1) * 4, np.ones(3), np.array([80.0])) < 1e-9, True
-    )
-
-
 def test_sizes_of_series_are_learned_from_few_windows():
     """Coverage is as promised for series with small errors and for those with large ones, where there are windows for it."""
     random = np.random.default_rng(0)

@@ -11,10 +11,7 @@ import gatewise as gw
 from forecasting.made_networks import Lines
 from forecasting.made_series import made_frame
 from gatewise.backend import import_keras
-from gatewise.forecasting.fitted import Plan
 from gatewise.forecasting.networks.local_networks import LocalNetworks
-from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.planning import mode_for
 
 
 @dataclass(frozen=True)
@@ -75,20 +72,3 @@ def test_where_all_fits_the_clock_changes_nothing():
     best, _ = fit(Lines(), None, mode="best")
     pd.testing.assert_frame_equal(plenty.predict(), best.predict())
     assert not any("no time" in sentence for sentence in plenty.explanation.sentences)
-
-
-def test_the_mode_is_the_one_that_there_is_time_for():
-    few, many = Panel(np.ones((1, 144)), 12), Panel(np.ones((3000, 100)), 12)
-    modes = {
-        (minutes, len(panel)): mode_for(Plan(12, minutes=minutes), panel)
-        for minutes in (0.1, 1, 20)
-        for panel in (few, many)
-    }
-    assert modes == {
-        (0.1, 1): "fast",
-        (1, 1): "best",
-        (20, 1): "best",
-        (0.1, 3000): "fast",
-        (1, 3000): "fast",
-        (20, 3000): "best",
-    }

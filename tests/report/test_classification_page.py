@@ -10,6 +10,7 @@ import pytest
 
 import gatewise as gw
 from gatewise.classification import assess
+from gatewise.classification.lessons import Curves
 from gatewise.report import classification_figures as figures
 from gatewise.report.classification_page import classification_page, write_classification
 
@@ -31,7 +32,7 @@ def assessment():
     rows = list(zip(texts, labels, strict=True))
     corpus = gw.read_corpus(rows[:100], test=rows[100:])
     found = assess(gw.TextClassifier(network=()).fit(corpus), corpus.test)
-    return replace(found, losses=(np.array([0.6, 0.3]),))
+    return replace(found, curves_of_networks=(Curves((0.6, 0.3), (0.5, 0.4), (0.75, 0.8)), Curves((0.7,))))
 
 
 class Elements(HTMLParser):
@@ -86,7 +87,9 @@ def test_plots_show_the_figures(assessment):
     for one, y, up in zip(assessment.by_length, marks["y"], marks["error_y"]["array"], strict=True):
         assert y == pytest.approx(100 * one.accuracy, rel=1e-4)
         assert y + up == pytest.approx(100 * one.interval[1], rel=1e-3)
-    assert figures.learning(list(assessment.losses))["data"][0]["y"] == [0.6, 0.3]
+    lines = figures.learning(assessment.curves_of_networks)["data"]
+    assert [one["y"] for one in lines] == [[0.6, 0.3], [0.7], [0.5, 0.4], [75, 80]]
+    assert [one["yaxis"] for one in lines] == ["y", "y", "y", "y2"]
 
 
 def test_mistakes_are_shown_with_what_each_token_adds(assessment):
@@ -99,7 +102,7 @@ def test_mistakes_are_shown_with_what_each_token_adds(assessment):
 
 
 def test_without_mistakes_and_with_many_classes(assessment):
-    page = classification_page(replace(assessment, mistakes=(), losses=()))
+    page = classification_page(replace(assessment, mistakes=(), curves_of_networks=()))
     assert "<p>There are none.</p>" in page
     assert 'id="learning"' not in page
     many = replace(

@@ -3,11 +3,11 @@
 ::
 
     classifier      `TextClassifier`                         specification  its options
-    asking          probabilities of many texts
+    asking          probabilities of many texts              quickness      when networks need not be asked
     given_texts     a corpus, or texts and labels, checked
     fitting         one run, from words to a combination     folds          which texts are held out together
     ngrams, linear, sparse_logistic    the linear model
-    members         several networks, each without one fold
+    members         several networks together                rounds         their training, each without one fold
     lessons         what networks are trained with
     chunk_reader, row_reader   how they read and are trained packing        texts as rows of one shape
     chunk_network, pairs   gatewise's own network            word_vectors, vector_files   where its embedding begins

@@ -21,6 +21,7 @@ from gatewise.classification.class_scores import (
 from gatewise.classification.explanation import Explanation, explain
 from gatewise.classification.given_texts import having
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
+from gatewise.classification.lessons import Curves
 from gatewise.classification.scores import Scores, wilson
 from gatewise.datasets import Corpus
 from gatewise.datasets.text import Texts
@@ -84,7 +85,7 @@ class Assessment:
         tokens: How many tokens each has, ``(samples,)``.
         unknown: The share of them that is unknown, ``(samples,)``.
         mistakes: The most confident ones, explained.
-        losses: The training loss of each network during each epoch.
+        curves_of_networks: How each network learnt.
         seconds: How long each part of the training took.
         notes: What else there is to say.
     """
@@ -97,7 +98,7 @@ class Assessment:
     tokens: Int64[np.ndarray, " samples"]
     unknown: Float64[np.ndarray, " samples"]
     mistakes: tuple[Mistake, ...]
-    losses: tuple[Float64[np.ndarray, " epochs"], ...]
+    curves_of_networks: tuple[Curves, ...]
     seconds: dict[str, float]
     notes: tuple[str, ...]
 
@@ -223,7 +224,7 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
         tokens=words.lengths,
         unknown=unknown / np.maximum(words.lengths, 1),
         mistakes=_mistakes(classifier, found, given, texts, mistakes),
-        losses=_losses(classifier),
+        curves_of_networks=_curves(classifier),
         seconds=dict(classifier.seconds_),
         notes=tuple(classifier.notes_),
     )
@@ -273,10 +274,10 @@ def _mistakes(
     return tuple(result)
 
 
-def _losses(classifier: Any) -> tuple[Float64[np.ndarray, " epochs"], ...]:
+def _curves(classifier: Any) -> tuple[Curves, ...]:
     if classifier.network_ is None:
         return ()
-    return tuple(np.array(member.losses) for member in classifier.network_.model.trained)
+    return tuple(member.curves for member in classifier.network_.model.trained)
 
 
 def _named(names: Sequence[Any], having_it: Bool[np.ndarray, " classes"]) -> tuple[str, ...]:

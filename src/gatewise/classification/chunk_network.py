@@ -1,4 +1,4 @@
-"""The network that reads texts in chunks: embedding, recurrent layer in both directions, pooling over a whole text."""
+"""The network that reads texts in chunks: embedding, a recurrent layer or a convolution, pooling over a whole text."""
 
 from typing import Any
 
@@ -31,8 +31,11 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
         self.spec = spec
         self.words = layers.Embedding(words, spec.embedding, name="words")
         self.pairs = layers.Embedding(pairs, spec.bigram_embedding, name="pairs") if pairs else None
-        kind = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}[spec.cell]
-        self.walk = layers.Bidirectional(kind(spec.units, return_sequences=True), name="walk")
+        if spec.cell == "cnn":
+            self.walk = layers.Conv1D(spec.units, spec.region, padding="same", activation="relu", name="walk")
+        else:
+            kind = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}[spec.cell]
+            self.walk = layers.Bidirectional(kind(spec.units, return_sequences=True), name="walk")
         self.input_dropout = layers.SpatialDropout1D(spec.embedding_dropout, name="input_dropout")
         self.dropout = layers.Dropout(spec.dropout, name="dropout")
         self.out = layers.Dense(outputs, name="out")
@@ -45,7 +48,8 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
         if self.pairs is not None:
             self.pairs.build(None)
         self.walk.build((None, steps, self.spec.embedding))
-        self.out.build((None, 4 * self.spec.units + (self.spec.bigram_embedding if self.pairs is not None else 0)))
+        found = self.spec.units if self.spec.cell == "cnn" else 2 * self.spec.units
+        self.out.build((None, 2 * found + (self.spec.bigram_embedding if self.pairs is not None else 0)))
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -68,7 +72,8 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
             read = read * ops.cast(drawn > self.spec.word_dropout, "float32")
         if self.spec.embedding_dropout:
             read = self.input_dropout(read, training=training)
-        found = self.walk(read, mask=real, training=training)
+        # A convolution knows no mask: where there is no word it reads zeros.
+        found = self.walk(read * counted) if self.spec.cell == "cnn" else self.walk(read, mask=real, training=training)
         pairs = None
         if self.pairs is not None:
             vectors = self.pairs(ops.reshape(inputs["pairs"], (-1, steps))) * counted

@@ -7,11 +7,11 @@ from jaxtyping import Float32
 
 from gatewise.backend import import_keras
 from gatewise.classification.chunk_network import ChunkNetwork
-from gatewise.classification.lessons import Lesson, Trained, Weights, usual_epochs
+from gatewise.classification.lessons import Curves, Lesson, Trained, Weights, usual_epochs, watched
 from gatewise.classification.packing import Chunking, Packs
 from gatewise.classification.pairs import pairs_of
 from gatewise.classification.specification import Network
-from gatewise.classification.targets import loss_of, weighted
+from gatewise.classification.targets import RightTexts, loss_of, weighted
 from gatewise.classification.word_vectors import starting_vectors
 from gatewise.datasets import Sequences, Vocabulary
 from gatewise.training.fit import fit
@@ -71,8 +71,7 @@ class ChunkReader:
             devices=1,
             **self._watching(words, lesson),
         )
-        losses = tuple(map(float, history.history["loss"]))
-        return Trained([variable.value for variable in network.trainable_variables], losses)
+        return Trained([variable.value for variable in network.trainable_variables], Curves.of(history.history))
 
     def scores(self, weights: Weights, words: Sequences) -> Float32[np.ndarray, "samples outputs"]:
         """Return what the network says of each text."""
@@ -102,7 +101,8 @@ class ChunkReader:
         steps += steps // 100
         rate = self.spec.learning_rate
         falling = keras.optimizers.schedules.PolynomialDecay(rate, epochs * steps, end_learning_rate=rate / 50)
-        self.network.compile(keras.optimizers.Adam(falling, global_clipnorm=1.0), loss_of(one_of_many))
+        metrics = [RightTexts(one_of_many)]
+        self.network.compile(keras.optimizers.Adam(falling, global_clipnorm=1.0), loss_of(one_of_many), metrics=metrics)
         self._compiled_for = (steps, *options)
         return steps
 
@@ -144,11 +144,17 @@ class ChunkReader:
 
     def _watching(self, words: Sequences, lesson: Lesson) -> dict[str, Any]:
         """Return the arguments of a training that looks at texts held out."""
-        if self.spec.patience is None:
+        if not len(lesson.held_out):
             return {}
-        packs = self.chunking.pack(words, lesson.held_out, self._pairs(words))
-        stop = keras.callbacks.EarlyStopping(patience=self.spec.patience, restore_best_weights=True)
-        return {"validation_data": (packs.inputs(), self._targets(packs, lesson)), "callbacks": [stop]}
+        stops = self.spec.patience is not None
+        packs = self.chunking.pack(
+            words, lesson.held_out if stops else watched(lesson.held_out, lesson.seed), self._pairs(words)
+        )
+        found: dict[str, Any] = {"validation_data": (packs.inputs(), self._targets(packs, lesson))}
+        if stops:
+            stop = keras.callbacks.EarlyStopping(patience=self.spec.patience, restore_best_weights=True)
+            found["callbacks"] = [stop]
+        return found
 
 
 def _filled_up(packs: Packs, wanted: int, chunks: int) -> Packs:

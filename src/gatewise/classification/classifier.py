@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from gatewise.classification import saved
-from gatewise.classification.asking import PartOfClassifier, ask, scores_of
+from gatewise.classification.asking import PartOfClassifier, ask, ask_quickly, scores_of
 from gatewise.classification.fitting import Fitted, Plan, Progress, run
 from gatewise.classification.given_texts import as_given, as_texts, importances, truth_of
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gatewise.classification.explanation import Explanation
 
 # They take turns, so that what one overlooks another may see.
-NETWORKS = (Network(bigrams=100_000), Network(cell="gru", units=80, chunk=40, word_dropout=0.3, bigrams=100_000))
+NETWORKS = (Network(bigrams=100_000), Network(cell="cnn", units=160, bigrams=100_000))
 
 
 class TextClassifier:
@@ -35,7 +35,7 @@ class TextClassifier:
     Args:
         network: The networks: a `Network`; a function that takes the number of words and of outputs and returns a Keras
             model that reads token numbers ``(texts, time)``; or several of these, which take turns. ``()`` for the linear
-            model alone. Default: an LSTM and a GRU.
+            model alone. Default: an LSTM and a convolution.
         minutes: How long training may take; it decides how many networks are trained.
         network_only: Whether only the networks are asked. The linear model is trained all the same, to compare with.
         linear: A `Linear`.
@@ -102,13 +102,19 @@ class TextClassifier:
         self._take(run(plan, given, importance, progress or (lambda share, what: None)), given.classes, weights)
         return self
 
-    def predict_proba(self, texts: Any) -> Float64[np.ndarray, "samples classes"]:
-        """Return the probability of each class for each text, in the order of `classes_`."""
+    def predict_proba(self, texts: Any, *, quick: bool = False) -> Float64[np.ndarray, "samples classes"]:
+        """Return the probability of each class for each text, in the order of `classes_`.
+
+        Args:
+            texts: The texts.
+            quick: Whether networks are asked about a tenth of the texts alone, those of which the linear model is least
+                sure, and of these networks one of each kind. What that is worth, ``validation_.scores("quick")`` says.
+        """
         self._check_fitted()
         fitted = self._fitted
-        parts = {LINEAR: fitted.linear, NETWORK: fitted.network}
-        models = [parts[name].model for name in fitted.asked]  # type: ignore[union-attr]
-        return ask(fitted.vocabulary, models, fitted.combination, as_texts(texts))
+        if quick:
+            return ask_quickly(fitted, as_texts(texts))
+        return ask(fitted.vocabulary, fitted.models, fitted.combination, as_texts(texts))
 
     def probabilities_of_parts(self, texts: Any) -> dict[str, Float64[np.ndarray, "samples classes"]]:
         """Return what `predict_proba` returns as "combined", and that of "linear" and "network" alone; each is asked once."""
@@ -121,9 +127,14 @@ class TextClassifier:
         alone = {name: part.combination.probabilities(scores[name][None]) for name, part in parts.items()}
         return {COMBINED: combined, **alone}
 
-    def predict(self, texts: Any) -> np.ndarray:
-        """Return the class of each text ``(samples,)``; where it may have several, truth values ``(samples, classes)``."""
-        return self.decide(self.predict_proba(texts))
+    def predict(self, texts: Any, *, quick: bool = False) -> np.ndarray:
+        """Return the class of each text ``(samples,)``; where it may have several, truth values ``(samples, classes)``.
+
+        Args:
+            texts: The texts.
+            quick: As in `predict_proba`.
+        """
+        return self.decide(self.predict_proba(texts, quick=quick))
 
     def decide(self, probabilities: Float64[np.ndarray, "samples classes"]) -> np.ndarray:
         """Return what `predict` makes of probabilities."""

@@ -10,6 +10,11 @@ from gatewise.classification.specification import Method
 
 # Holds the shifts of classes with few texts near zero.
 _RIDGE = 1e-3
+# Of the variance of scores that others do not explain, so much may be chance at most: what is left has to have a sense.
+_MOST_CHANCE = 0.8
+# A logistic curve blurred by a variance q is one that is flatter by √(1 + q π/8) (D. J. C. MacKay, The Evidence Framework
+# Applied to Classification Networks, 1992).
+_LOGISTIC = 8 / np.pi
 # A curve needs this many texts, or it follows every accident.
 LEAST_FOR_ISOTONIC = 1000
 
@@ -93,6 +98,41 @@ def cross_combined(
         learnt = combine(scores[:, rest], truth[rest], several, method)
         result[inside] = learnt.probabilities(scores[:, inside])
     return result
+
+
+def for_steadier(
+    found: Combination,
+    scores: Float64[np.ndarray, "parts samples outputs"],
+    excess: Float64[np.ndarray, " parts"],
+) -> Combination:
+    """Return the combination for scores that have less chance in them than those it was learnt from.
+
+    A score with chance in it gets a smaller weight than the same without (R. J. Carroll and others, Measurement Error in
+    Nonlinear Models, 2006, chapter 4: regression calibration). With S the covariance of the scores and D that of the
+    excess, the weights w become ``c · (S - D)⁻¹ S w``. The answer is also less spread around what they say, by the variance
+    q, and a logistic curve that is not blurred by it is steeper: ``c = 1 / √(1 - q π/8)``.
+
+    Args:
+        found: Learnt from `scores`.
+        scores: Of each model for each text.
+        excess: By how much the variance of the scores of each model is greater than it will be.
+    """
+    if not excess.any():
+        return found
+    parts, _, outputs = scores.shape
+    relative = scores if found.several or outputs == 1 else scores - scores.mean(axis=2, keepdims=True)
+    means = relative.mean(axis=1, keepdims=True)
+    flat = (relative - means).reshape(parts, -1)
+    whole = flat @ flat.T / flat.shape[1]
+    alone = 1 / np.maximum(np.diag(np.linalg.pinv(whole)), 1e-12)
+    less = whole - np.diag(np.minimum(excess, _MOST_CHANCE * alone))
+    weights = np.linalg.pinv(less) @ whole @ found.weights
+    blur = float(weights @ (less - less @ np.linalg.pinv(whole) @ less) @ weights)
+    steeper = 1 / np.sqrt(max(1 - blur / _LOGISTIC, 0.25))
+    weights = np.maximum(weights, 0) * steeper
+    middle = found.shifts + np.tensordot(found.weights, means[:, 0], axes=1)
+    shifts = steeper * middle - np.tensordot(weights, means[:, 0], axes=1)
+    return Combination(weights, shifts, found.several, found.curves)
 
 
 def _fitted(scores: np.ndarray, truth: np.ndarray, several: bool) -> Combination:

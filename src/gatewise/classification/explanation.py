@@ -149,11 +149,11 @@ def _gradient(
         if hasattr(model, "ngrams"):
             total += weight * _of_runs(model, words, wanted)
             continue
-        for member in model.trained:
+        for member, share in zip(model.trained, model.shares(), strict=True):
             if not isinstance(model.kinds[member.kind], Network):
                 return None
             given = _of_network(model.reader(member.kind), member.weights, words, wanted)
-            total += weight / len(model.trained) * given
+            total += weight * share * given
     return total
 
 
@@ -183,12 +183,12 @@ def _of_runs(model: Any, words: Sequences, wanted: Float64[np.ndarray, " outputs
         return total
     lengths = np.sqrt(np.maximum(model.squares[present].sum(axis=0), 1e-12))
     adds = (model.weights[present] / lengths) @ wanted
-    for order, found in enumerate(columns, start=1):
+    for steps, found in zip(model.ngrams.steps, columns, strict=True):
         starts = np.flatnonzero(found >= 0)
         place = np.searchsorted(present, found[starts])
         times = np.bincount(place, minlength=len(present))
-        share = adds[place] / (times[place] * order)
-        for step in range(order):
+        share = adds[place] / (times[place] * len(steps))
+        for step in steps:
             np.add.at(total, starts + step, share)
     return total
 

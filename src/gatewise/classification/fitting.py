@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
-from gatewise.classification.combination import Combination, combine, cross_combined
+from gatewise.classification.combination import Combination, combine, cross_combined, for_steadier
 from gatewise.classification.folds import fold_of
 from gatewise.classification.given_texts import Given, having
-from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
+from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, QUICK, HeldOut
 from gatewise.classification.lessons import Lesson
 from gatewise.classification.linear import Problem, fit_linear
-from gatewise.classification.members import Maker, Members, train_members
+from gatewise.classification.members import Maker, Members
 from gatewise.classification.ngrams import NGrams
+from gatewise.classification.quickness import Quickness
+from gatewise.classification.rounds import train_in_rounds
 from gatewise.classification.specification import Calibration, Linear, Network, Validation
 from gatewise.classification.thresholds import best_f1
 from gatewise.datasets import Corpus, Sequences, Vocabulary
@@ -75,6 +77,7 @@ class Fitted:
         asked: Which parts these are.
         held_out: Probabilities of the training texts by models that did not know them.
         thresholds: From which probability on each class is given, where a text may have several.
+        quick: How it is asked quickly; None where that is no quicker, without a linear model or without networks.
         seconds: How long each part of the run took.
         notes: What was found out, a sentence each.
     """
@@ -86,8 +89,14 @@ class Fitted:
     asked: tuple[str, ...]
     held_out: HeldOut
     thresholds: Float64[np.ndarray, " classes"]
+    quick: Quickness | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> list[Any]:
+        """The models that are asked, in the order of the weights of `combination`."""
+        return [getattr(self, name).model for name in self.asked]
 
 
 class _Clock:
@@ -121,23 +130,23 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
     folds = fold_of(corpus, min(plan.validation.folds, _most_folds(truth)))
     clock.ends("words")
     progress(_BEFORE_LINEAR, "linear model")
-    ngrams = NGrams.of(words, vocabulary.size, plan.linear.longest, plan.linear.min_texts)
+    ngrams = NGrams.of(words, vocabulary.size, plan.linear.longest, plan.linear.min_texts, plan.linear.apart)
     problem = Problem(ngrams.matrix(words), outputs, importance)
     linear, linear_scores = fit_linear(ngrams, problem, folds, plan.linear)
     clock.ends(LINEAR)
     scores = {LINEAR: linear_scores}
-    members, covered = None, np.arange(int(folds.max()) + 1)
+    members, covered, excess = None, np.arange(int(folds.max()) + 1), {LINEAR: 0.0}
     if plan.kinds:
         members = Members(plan.kinds, vocabulary, outputs.shape[1], int(words.lengths.max()))
         none = np.zeros(0, np.int64)
         lesson = Lesson(words, outputs, importance, outputs.shape[1] > 1 and not several, none, none, plan.seed)
         told = _telling(progress)
-        held = train_members(members, lesson, folds, clock.started + plan.seconds, told)
-        scores[NETWORK], covered = held.scores, np.array(held.covered)
+        held = train_in_rounds(members, lesson, folds, clock.started + plan.seconds, told)
+        scores[NETWORK], covered, excess[NETWORK] = held.scores, np.array(held.covered), held.excess
         clock.ends(NETWORK)
     progress(0.98, "calibration")
     rows = np.flatnonzero(np.isin(folds, covered))
-    fitted = _combined(plan, scores, truth, folds, rows, several)
+    fitted = _combined(plan, scores, excess, truth, folds, rows, several)
     parts = {name: Part(model, fitted.alone[name]) for name, model in ((LINEAR, linear), (NETWORK, members)) if model}
     clock.ends("calibration")
     clock.seconds["all"] = clock.last - clock.started
@@ -152,6 +161,7 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
         fitted.asked,
         fitted.held_out,
         thresholds,
+        fitted.quick,
         clock.seconds,
         notes,
     )
@@ -162,6 +172,7 @@ class _Combined(NamedTuple):
     asked: tuple[str, ...]
     alone: dict[str, Combination]
     held_out: HeldOut
+    quick: Quickness | None
 
 
 def _words(corpus: Corpus, plan: Plan) -> tuple[Vocabulary, Sequences]:
@@ -195,6 +206,7 @@ def _telling(progress: Progress) -> Callable[[int, int], None]:
 def _combined(
     plan: Plan,
     scores: dict[str, Any],
+    excess: dict[str, float],
     truth: Bool[np.ndarray, "samples classes"],
     folds: Int32[np.ndarray, " samples"],
     rows: np.ndarray,
@@ -208,11 +220,22 @@ def _combined(
     def stacked(names: tuple[str, ...]) -> Float32[np.ndarray, "parts samples outputs"]:
         return np.stack([scores[name][rows] for name in names]).astype(np.float64)
 
-    alone = {name: combine(stacked((name,)), truth, several, method) for name in scores}
+    def learnt(names: tuple[str, ...]) -> Combination:
+        given = stacked(names)
+        found = combine(given, truth, several, method)
+        # All networks together classify, and each was judged by itself.
+        return found if method is None else for_steadier(found, given, np.array([excess[name] for name in names]))
+
+    alone = {name: learnt((name,)) for name in scores}
     probabilities = {name: cross_combined(stacked((name,)), truth, folds, several, method) for name in scores}
     probabilities[COMBINED] = cross_combined(stacked(asked), truth, folds, several, method)
-    combination = combine(stacked(asked), truth, several, method)
-    return _Combined(combination, asked, alone, HeldOut(rows, folds, truth, probabilities, several))
+    quick = None
+    if len(asked) > 1:
+        # One network of each kind is what the weights were learnt from.
+        sure = probabilities[LINEAR]
+        quick = Quickness.learnt(sure, combine(stacked(asked), truth, several, method))
+        probabilities[QUICK] = np.where(quick.unsure(sure)[:, None], probabilities[COMBINED], sure)
+    return _Combined(learnt(asked), asked, alone, HeldOut(rows, folds, truth, probabilities, several), quick)
 
 
 def _thresholds(held_out: HeldOut, calibration: Calibration, several: bool) -> Float64[np.ndarray, " classes"]:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float64, Int32, Int64
 
 from gatewise.classification.scores import Scores, hits, mcnemar, scores
 
-COMBINED, LINEAR, NETWORK = "combined", "linear", "network"
+COMBINED, LINEAR, NETWORK, QUICK = "combined", "linear", "network", "quick"
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +18,9 @@ class HeldOut:
         rows: Which texts of the corpus, ``(samples,)``.
         folds: The fold of each, ``(samples,)``.
         truth: Which classes each has, ``(samples, classes)``.
-        probabilities: For ``"combined"``, ``"linear"`` and ``"network"``, as far as there are such models: the
-            probability of each class, ``(samples, classes)``. Each is calibrated without the text's own fold.
+        probabilities: For ``"combined"``, ``"linear"`` and ``"network"``, as far as there are such models, and for the
+            ``"quick"`` way to ask them: the probability of each class, ``(samples, classes)``. Each is calibrated without
+            the text's own fold.
         several: Whether a text may have several classes, or none.
     """
 

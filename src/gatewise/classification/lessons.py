@@ -7,9 +7,11 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from gatewise.datasets import Sequences
 
-# A corpus of so many texts is read three times, a smaller one more often.
-_TEXTS_OF_ALL_EPOCHS = 75_000
-_FEWEST_EPOCHS, _MOST_EPOCHS = 3, 30
+# A corpus of so many texts is read once, a smaller one more often.
+_TEXTS_OF_ALL_EPOCHS = 50_000
+_FEWEST_EPOCHS, _MOST_EPOCHS = 2, 30
+# Texts held out that are read after each epoch.
+_MOST_WATCHED = 1000
 
 Weights = list[Any]
 
@@ -41,16 +43,42 @@ class Lesson(NamedTuple):
     seed: int
 
 
+class Curves(NamedTuple):
+    """How a network learnt, a number for each epoch.
+
+    Attributes:
+        losses: The training loss, during the epoch.
+        held_out_losses: The loss of texts held out, after it.
+        held_out_accuracies: The share of these that was right.
+    """
+
+    losses: tuple[float, ...] = ()
+    held_out_losses: tuple[float, ...] = ()
+    held_out_accuracies: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, history: dict[str, list[float]]) -> "Curves":
+        """Return what the history of a training says, whose metric of right texts is called "right"."""
+        return cls(*(tuple(map(float, history.get(name, ()))) for name in ("loss", "val_loss", "val_right")))
+
+
 class Trained(NamedTuple):
     """What a training ends with.
 
     Attributes:
         weights: The weights.
-        losses: The training loss during each epoch.
+        curves: How it learnt.
     """
 
     weights: Weights
-    losses: tuple[float, ...]
+    curves: Curves
+
+
+def watched(held_out: Int64[np.ndarray, " rows"], seed: int) -> Int64[np.ndarray, " rows"]:
+    """Return some of the texts held out, enough to see how a network learns."""
+    if len(held_out) <= _MOST_WATCHED:
+        return held_out
+    return np.sort(np.random.default_rng(seed).permutation(held_out)[:_MOST_WATCHED])
 
 
 class Reader(Protocol):

@@ -2,7 +2,7 @@
 
 S. Wang and C. D. Manning, Baselines and Bigrams: Simple, Good Sentiment and Topic Classification, ACL 2012: a run's column
 is multiplied by the logarithm of the ratio of its frequencies inside and outside of a class (naive Bayes), and a linear
-model is fitted to that; here a logistic regression, on rows of length 1.
+model is fitted to that; here a logistic regression, on rows of length 1. Pairs of words with one between them count as runs.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -57,22 +57,22 @@ class LinearModel:
 
     def contributions(
         self, words: Int32[np.ndarray, " time"]
-    ) -> list[tuple[int, int, Float32[np.ndarray, " outputs"]]]:
+    ) -> list[tuple[int, tuple[int, ...], Float32[np.ndarray, " outputs"]]]:
         """Return what each run of one text adds to its log-odds.
 
         Args:
             words: The token numbers of the text.
 
         Returns:
-            For each different run that is known: the token where it is first met, its number of words, and what it adds
-            to each output. Together with the intercepts they are the scores.
+            For each different run that is known: the token where it is first met, how far each of its words is from that,
+            and what it adds to each output. Together with the intercepts they are the scores.
         """
         columns = self.ngrams.columns(Sequences(words, np.array([len(words)], np.int64)))
-        met: dict[int, tuple[int, int]] = {}
-        for order, found in enumerate(columns, 1):
+        met: dict[int, tuple[int, tuple[int, ...]]] = {}
+        for steps, found in zip(self.ngrams.steps, columns, strict=True):
             for start, column in enumerate(found.tolist()):
                 if column >= 0:
-                    met.setdefault(column, (start, order))
+                    met.setdefault(column, (start, steps))
         rows = np.array(list(met), np.int64)
         length = _lengths(self.squares[rows].sum(axis=0))
         return [(*place, self.weights[column] / length) for column, place in met.items()]

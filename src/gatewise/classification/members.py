@@ -1,23 +1,19 @@
-"""Several networks, each trained without one fold of the texts: together they classify, apart they are validated."""
+"""Several trained networks that classify together."""
 
 import threading
-import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32
 
 from gatewise.classification.chunk_reader import ChunkReader
-from gatewise.classification.lessons import Lesson, Reader, Weights
+from gatewise.classification.lessons import Curves, Reader, Weights
 from gatewise.classification.row_reader import RowReader
 from gatewise.classification.specification import Network
 from gatewise.datasets import Sequences, Vocabulary
-from gatewise.training.initial import member_seed
-
-# A further network is begun when the time left is so many times what the last one took.
-_ROOM = 1.1
 
 Maker = Callable[[int, int], Any]
 
@@ -30,19 +26,19 @@ class Member(NamedTuple):
         fold: The fold that it was trained without.
         weights: Its weights.
         seconds: How long its training took.
-        losses: Its training loss during each epoch.
+        curves: How it learnt.
     """
 
     kind: int
     fold: int
     weights: Weights
     seconds: float
-    losses: tuple[float, ...]
+    curves: Curves
 
 
 @dataclass(eq=False)
 class Members:
-    """Trained networks that classify together: their scores are averaged.
+    """Trained networks that classify together: the mean of each kind, and of these the mean.
 
     Attributes:
         kinds: The kinds of networks: a `Network`, or a function that makes a Keras model.
@@ -61,13 +57,27 @@ class Members:
     # Networks of one kind take turns in one Keras model, which two threads must not do at once.
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def scores(self, words: Sequences) -> Float32[np.ndarray, "samples outputs"]:
-        """Return the mean of what the networks say of each text."""
+    def scores(self, words: Sequences, one_of_each: bool = False) -> Float32[np.ndarray, "samples outputs"]:
+        """Return the mean of what the networks say of each text.
+
+        Args:
+            words: The texts.
+            one_of_each: Whether only the last network of each kind is asked.
+        """
         total = np.zeros((len(words), self.outputs), np.float32)
         with self.lock:
-            for member in self.trained:
-                total += self.reader(member.kind).scores(member.weights, words)
-        return total / np.float32(len(self.trained))
+            for member, share in zip(self.trained, self.shares(one_of_each), strict=True):
+                if share:
+                    total += np.float32(share) * self.reader(member.kind).scores(member.weights, words)
+        return total
+
+    def shares(self, one_of_each: bool = False) -> list[float]:
+        """Return how much each network counts: every kind as much as another, however many there are of it."""
+        of_kind = Counter(member.kind for member in self.trained)
+        if one_of_each:
+            last = {member.kind: place for place, member in enumerate(self.trained)}
+            return [(last[member.kind] == place) / len(last) for place, member in enumerate(self.trained)]
+        return [1 / (len(of_kind) * of_kind[member.kind]) for member in self.trained]
 
     def reader(self, kind: int) -> Reader:
         """Return the network of some kind, without weights of its own."""
@@ -80,50 +90,3 @@ class Members:
                     reader.beginnings = other.beginnings
             self.readers[kind] = reader
         return self.readers[kind]
-
-
-class Held(NamedTuple):
-    """Scores of texts that were held out.
-
-    Attributes:
-        scores: By the network that did not know the text, ``(samples, outputs)``; zeros where every network did.
-        covered: Which texts have some, as folds: every text of these.
-    """
-
-    scores: Float32[np.ndarray, "samples outputs"]
-    covered: tuple[int, ...]
-
-
-def train_members(
-    members: Members,
-    lesson: Lesson,
-    folds: Int32[np.ndarray, " samples"],
-    until: float,
-    progress: Callable[[int, int], None],
-) -> Held:
-    """Train one network after another, each without the next fold, as long as there is time; the first one always.
-
-    Args:
-        members: Where they go.
-        lesson: The texts; its rows and seed are those of the run.
-        folds: The fold of each text.
-        until: When to be done, by ``time.monotonic()``.
-        progress: Told before each network which it is, and of how many.
-    """
-    scores = np.zeros((len(folds), members.outputs), np.float32)
-    wanted = int(folds.max()) + 1
-    asked = [kind.members for kind in members.kinds if isinstance(kind, Network) and kind.members is not None]
-    wanted = min(wanted, sum(asked)) if asked else wanted
-    for number in range(wanted):
-        last = members.trained[-1].seconds if members.trained else 0.0
-        if number and time.monotonic() + _ROOM * last > until:
-            break
-        progress(number, wanted)
-        started = time.monotonic()
-        inside, outside = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-        kind = number % len(members.kinds)
-        reader = members.reader(kind)
-        trained = reader.train(lesson._replace(rows=inside, held_out=outside, seed=member_seed(lesson.seed, number)))
-        scores[outside] = reader.scores(trained.weights, lesson.words.select(outside))
-        members.trained.append(Member(kind, number, trained.weights, time.monotonic() - started, trained.losses))
-    return Held(scores, tuple(member.fold for member in members.trained))

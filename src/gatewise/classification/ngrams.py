@@ -1,7 +1,8 @@
-"""Which runs of one, two and three words are in a text: token numbers to the rows of a sparse matrix.
+"""Which runs of words, and pairs of words with one between them, are in a text: token numbers to the rows of a matrix.
 
 A run is known by the run without its last word and by that word, so that each order is looked up in a table of one
-number a run, and a run is only looked for where the two shorter runs that it is made of are known.
+number a run, and a run is only looked for where the two shorter runs that it is made of are known. A pair is known by its
+two words in the same way.
 """
 
 from dataclasses import dataclass
@@ -12,48 +13,9 @@ import numpy as np
 from jaxtyping import Int32, Int64
 
 from gatewise.datasets import Sequences
+from gatewise.datasets.text.number_table import Table
 
 _EMPTY = -1
-# An odd number with half of its bits set, spread over the word (that of the golden ratio).
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-
-
-class Table:
-    """Numbers to their positions, by a hash table in three arrays: a hundred million look-ups take seconds."""
-
-    def __init__(self, keys: Int64[np.ndarray, " terms"]) -> None:
-        bits = max(int(2 * len(keys)).bit_length(), 4)
-        self._shift = np.uint64(64 - bits)
-        self._mask = (1 << bits) - 1
-        self._keys = np.full(1 << bits, _EMPTY, np.int64)
-        self._values = np.full(1 << bits, _EMPTY, np.int32)
-        waiting = np.arange(len(keys))
-        place = self._places(keys)
-        while len(waiting):
-            free = self._keys[place] == _EMPTY
-            # Of several that want one place the last one gets it; the others look again.
-            self._keys[place[free]] = keys[waiting[free]]
-            settled = self._keys[place] == keys[waiting]
-            self._values[place[settled]] = waiting[settled]
-            waiting, place = waiting[~settled], (place[~settled] + 1) & self._mask
-
-    def find(self, keys: Int64[np.ndarray, " tokens"]) -> Int32[np.ndarray, " tokens"]:
-        """Return the position of each number, -1 where it is not in the table."""
-        place = self._places(keys)
-        found = self._keys[place]
-        result = np.where(found == keys, self._values[place], np.int32(_EMPTY))
-        waiting = np.flatnonzero((found != keys) & (found != _EMPTY))
-        while len(waiting):
-            place = (place[waiting] if len(place) == len(keys) else place) + 1 & self._mask
-            found = self._keys[place]
-            same = found == keys[waiting]
-            result[waiting[same]] = self._values[place[same]]
-            on = ~same & (found != _EMPTY)
-            waiting, place = waiting[on], place[on]
-        return result
-
-    def _places(self, keys: Int64[np.ndarray, " tokens"]) -> Int64[np.ndarray, " tokens"]:
-        return ((keys.astype(np.uint64) * _FACTOR) >> self._shift).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +26,16 @@ class NGrams:
         size: How many numbers words have.
         orders: For each length of a run, from 1: the numbers of its runs, ``(terms,)``. Run k of the first order is word
             ``orders[0][k]``; of order n, the run ``key // size`` of order n - 1 with the word ``key % size`` behind it.
+        apart: The numbers of pairs with one word between them: word ``orders[0][key // size]``, and then ``key % size``;
+            None where they do not count.
     """
 
     size: int
     orders: tuple[Int64[np.ndarray, " terms"], ...]
+    apart: Int64[np.ndarray, " terms"] | None = None
 
     @classmethod
-    def of(cls, words: Sequences, size: int, longest: int = 3, min_texts: int = 2) -> "NGrams":
+    def of(cls, words: Sequences, size: int, longest: int = 3, min_texts: int = 2, apart: bool = False) -> "NGrams":
         """Find the runs of the training texts.
 
         Args:
@@ -78,36 +43,53 @@ class NGrams:
             size: How many numbers words have.
             longest: Words of the longest runs.
             min_texts: In how many texts a run has to be to be known.
+            apart: Whether pairs with one word between them count as well.
         """
         text = np.repeat(np.arange(len(words)), words.lengths)
         orders: list[np.ndarray] = []
-        found = None
+        found, pairs = None, None
         for order in range(1, longest + 1):
             keys = _keys(words.ids, text, found, order, size)
             orders.append(_frequent(keys, text, len(words), min_texts))
             if not len(orders[-1]):
                 break
             found = Table(orders[-1]).find(keys)
-        return cls(size, tuple(orders))
+            if apart and order == 1:
+                pairs = _frequent(_keys_apart(words.ids, text, found, size), text, len(words), min_texts)
+        return cls(size, tuple(orders), pairs)
 
     @property
     def terms(self) -> int:
         """How many runs are known: the columns of the matrix."""
-        return sum(map(len, self.orders))
+        return sum(map(len, self._kinds))
+
+    @property
+    def steps(self) -> list[tuple[int, ...]]:
+        """Return for each kind of run how far each of its words is from the first, in the order of `columns`."""
+        runs: list[tuple[int, ...]] = [tuple(range(order)) for order in range(1, len(self.orders) + 1)]
+        return runs if self.apart is None else [*runs, (0, 2)]
+
+    @property
+    def _kinds(self) -> list[Int64[np.ndarray, " terms"]]:
+        return [*self.orders, *(() if self.apart is None else (self.apart,))]
 
     @cached_property
     def _tables(self) -> list[Table]:
-        return [Table(keys) for keys in self.orders]
+        return [Table(keys) for keys in self._kinds]
 
     def columns(self, words: Sequences) -> list[Int32[np.ndarray, " tokens"]]:
-        """Return for each order the column of the run that begins at each token, -1 where none is known."""
+        """Return for each kind of run the column of the one that begins at each token, -1 where none is known."""
         text = np.repeat(np.arange(len(words)), words.lengths)
-        found, before, result = None, 0, []
-        for order, table in enumerate(self._tables, 1):
-            found = table.find(_keys(words.ids, text, found, order, self.size))
-            result.append(np.where(found >= 0, found + np.int32(before), np.int32(_EMPTY)))
-            before += len(self.orders[order - 1])
-        return result
+        found: list[Int32[np.ndarray, " tokens"]] = []
+        for order in range(1, len(self.orders) + 1):
+            keys = _keys(words.ids, text, found[-1] if found else None, order, self.size)
+            found.append(self._tables[order - 1].find(keys))
+        if self.apart is not None:
+            found.append(self._tables[-1].find(_keys_apart(words.ids, text, found[0], self.size)))
+        before = np.cumsum([0, *map(len, self._kinds)]).astype(np.int32)
+        return [
+            np.where(one >= 0, one + start, np.int32(_EMPTY)) for one, start in zip(found, before[:-1], strict=True)
+        ]
 
     def matrix(self, words: Sequences) -> Any:
         """Return which runs are in which text, a ``csr_array`` of ones ``(samples, terms)``."""
@@ -140,6 +122,20 @@ def _keys(
     if reach < len(ids):
         whole &= shorter[1 : len(ids) - reach + 1] >= 0
         keys[:-reach] = np.where(whole, shorter[:-reach].astype(np.int64) * size + ids[reach:], none)
+    return keys
+
+
+def _keys_apart(
+    ids: Int32[np.ndarray, " tokens"],
+    text: Int64[np.ndarray, " tokens"],
+    single: Int32[np.ndarray, " tokens"],
+    size: int,
+) -> Int64[np.ndarray, " tokens"]:
+    """Return the number of each known word with the known word after the next, and -2 where there is none."""
+    keys = np.full(len(ids), np.int64(-2))
+    if len(ids) > 2:
+        both = (single[:-2] >= 0) & (single[2:] >= 0) & (text[:-2] == text[2:])
+        keys[:-2] = np.where(both, single[:-2].astype(np.int64) * size + ids[2:], np.int64(-2))
     return keys
 
 

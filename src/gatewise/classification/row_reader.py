@@ -9,8 +9,8 @@ from jaxtyping import Float32
 
 from gatewise.artifact import rebuild
 from gatewise.backend import import_keras
-from gatewise.classification.lessons import Lesson, Trained, Weights, usual_epochs
-from gatewise.classification.targets import loss_of, weighted
+from gatewise.classification.lessons import Curves, Lesson, Trained, Weights, usual_epochs, watched
+from gatewise.classification.targets import RightTexts, loss_of, weighted
 from gatewise.datasets import Sequences, Vocabulary
 from gatewise.errors import UsageError
 from gatewise.training.fit import fit
@@ -70,13 +70,21 @@ class RowReader:
         network = self.network
         initialize(network, lesson.seed)
         if not network.compiled:
-            network.compile("adam", self._loss(lesson))
-        rows = lesson.words.padded(self.length)[lesson.rows]
-        epochs = usual_epochs(len(rows))
-        targets = weighted(lesson.truth, lesson.importance)[lesson.rows]
-        history = fit(network, rows, targets, batch_size=min(32, len(rows)), epochs=epochs, verbose=0, seed=lesson.seed)
-        losses = tuple(map(float, history.history["loss"]))
-        return Trained([variable.value for variable in network.variables], losses)
+            metrics = [RightTexts(lesson.one_of_many, self._as_scores)]
+            network.compile("adam", self._loss(lesson), metrics=metrics)
+        words, targets = lesson.words.padded(self.length), weighted(lesson.truth, lesson.importance)
+        seen = watched(lesson.held_out, lesson.seed)
+        history = fit(
+            network,
+            words[lesson.rows],
+            targets[lesson.rows],
+            batch_size=min(32, len(lesson.rows)),
+            epochs=usual_epochs(len(lesson.rows)),
+            verbose=0,
+            seed=lesson.seed,
+            validation_data=(words[seen], targets[seen]) if len(seen) else None,
+        )
+        return Trained([variable.value for variable in network.variables], Curves.of(history.history))
 
     def scores(self, weights: Weights, words: Sequences) -> Float32[np.ndarray, "samples outputs"]:
         """Return what the network says of each text."""

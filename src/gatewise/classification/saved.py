@@ -13,9 +13,11 @@ from gatewise.artifact.manifest import NAME, refusal, short
 from gatewise.classification.combination import Combination
 from gatewise.classification.fitting import Fitted, Part
 from gatewise.classification.held_out import LINEAR, NETWORK, HeldOut
+from gatewise.classification.lessons import Curves
 from gatewise.classification.linear import LinearModel
 from gatewise.classification.members import Member, Members
 from gatewise.classification.ngrams import NGrams
+from gatewise.classification.quickness import Quickness
 from gatewise.classification.row_reader import RowReader
 from gatewise.classification.specification import Network
 from gatewise.datasets import Vocabulary
@@ -44,8 +46,12 @@ def write(
         "linear/intercepts": linear.intercepts,
         **{f"linear/terms/{order}": keys for order, keys in enumerate(linear.ngrams.orders, 1)},
     }
+    if linear.ngrams.apart is not None:
+        arrays["linear/terms/apart"] = linear.ngrams.apart
     arrays |= _combination_arrays("combination", fitted.combination)
     arrays |= _combination_arrays(f"alone/{LINEAR}", fitted.linear.combination)
+    if fitted.quick is not None:
+        arrays |= _combination_arrays("quick", fitted.quick.combination)
     held = fitted.held_out
     arrays |= {"held_out/rows": held.rows, "held_out/folds": held.folds, "held_out/truth": held.truth}
     arrays |= {f"held_out/probabilities/{name}": found for name, found in held.probabilities.items()}
@@ -54,6 +60,7 @@ def write(
         "classes": [name.item() for name in classes],
         "several": held.several,
         "asked": list(fitted.asked),
+        "quick_below": None if fitted.quick is None else fitted.quick.below,
         "vocabulary": fitted.vocabulary.to_json(),
         "seconds": fitted.seconds,
         "notes": list(fitted.notes),
@@ -66,7 +73,10 @@ def write(
             "outputs": members.outputs,
             "longest": members.longest,
             "kinds": [_described(members, kind) for kind in range(len(members.kinds))],
-            "trained": [[member.kind, member.fold, member.seconds, list(member.losses)] for member in members.trained],
+            "trained": [
+                [member.kind, member.fold, member.seconds, [list(curve) for curve in member.curves]]
+                for member in members.trained
+            ],
         }
         for number, member in enumerate(members.trained):
             for place, array in enumerate(member.weights):
@@ -100,7 +110,7 @@ def _read(
     if classes.ndim != 1 or classes.dtype.kind not in _KINDS_OF_CLASSES:
         raise refusal(where, "its classes are no list of names")
     orders = [arrays[f"linear/terms/{order}"] for order in range(1, 6) if f"linear/terms/{order}" in arrays]
-    ngrams = NGrams(vocabulary.size, tuple(orders))
+    ngrams = NGrams(vocabulary.size, tuple(orders), arrays.get("linear/terms/apart"))
     linear = LinearModel(ngrams, arrays["linear/weights"], arrays["linear/squares"], arrays["linear/intercepts"])
     outputs = 1 if len(classes) == 2 and not several else len(classes)
     if linear.weights.shape != (ngrams.terms, outputs) or linear.squares.shape != linear.weights.shape:
@@ -121,6 +131,7 @@ def _read(
         tuple(entries["asked"]),
         held,
         arrays["decision/thresholds"],
+        _read_quickness(entries["quick_below"], arrays, several),
         dict(entries["seconds"]),
         tuple(entries["notes"]),
     )
@@ -130,6 +141,10 @@ def _read(
     return fitted, classes, arrays["decision/weights"]
 
 
+def _read_quickness(below: float | None, arrays: Arrays, several: bool) -> Quickness | None:
+    return None if below is None else Quickness(float(below), _read_combination("quick", arrays, several))
+
+
 def _read_members(
     entry: dict[str, Any], arrays: Arrays, vocabulary: Vocabulary, outputs: int, where: Path, custom: Mapping[str, Any]
 ) -> Members:
@@ -137,14 +152,14 @@ def _read_members(
         raise refusal(where, "its networks do not fit its classes")
     kinds = tuple(_read_kind(kind, where, custom) for kind in entry["kinds"])
     members = Members(kinds, vocabulary, outputs, int(entry["longest"]))
-    for number, (kind, fold, seconds, losses) in enumerate(entry["trained"]):
+    for number, (kind, fold, seconds, curves) in enumerate(entry["trained"]):
         start = f"network/{number:04d}/"
         names = sorted(name for name in arrays if name.startswith(start))
         weights = [arrays[name] for name in names]
         shapes = members.reader(kind).shapes()
         if [array.shape for array in weights] != shapes:
             raise refusal(where, f"the weights of its network {number + 1} do not fit it")
-        members.trained.append(Member(kind, fold, weights, seconds, tuple(losses)))
+        members.trained.append(Member(kind, fold, weights, seconds, Curves(*map(tuple, curves))))
     if not members.trained:
         raise refusal(where, "it has no networks that were trained")
     return members

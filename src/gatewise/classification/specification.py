@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import UsageError
 
-Cell = Literal["lstm", "gru", "rnn"]
+Cell = Literal["lstm", "gru", "rnn", "cnn"]
 Method = Literal["temperature", "isotonic"]
 Start = Literal["neighbours", "random"]
 
@@ -19,27 +19,31 @@ class Linear:
 
     Attributes:
         longest: Words of the longest runs.
+        apart: Whether pairs of words with one between them count as well.
         min_texts: In how many training texts a run has to be.
         strength: How much the training texts count against small weights; larger fits closer.
     """
 
     longest: int = 4
+    apart: bool = True
     min_texts: int = 2
     strength: float = 30.0
 
     def __post_init__(self) -> None:
         _whole(self, "longest", 1, 5)
+        _one_of(self, "apart", (True, False))
         _whole(self, "min_texts", 1)
         _positive(self, "strength")
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network that reads texts in chunks, forwards and backwards, and pools over all words.
+    """A network that reads texts in chunks and pools over all words.
 
     Attributes:
-        cell: ``"lstm"``, ``"gru"`` or ``"rnn"``.
-        units: Units in each direction.
+        cell: ``"lstm"``, ``"gru"`` or ``"rnn"``, which read forwards and backwards; ``"cnn"``, a convolution.
+        units: Units in each direction; of a convolution the number of its filters.
+        region: Words that a filter of a convolution sees at once.
         embedding: Numbers that stand for a word.
         vectors: Where the embedding begins: ``"neighbours"``, vectors of the words near each word in the training texts;
             ``"random"``; or a text file in the format of GloVe or word2vec.
@@ -60,6 +64,7 @@ class Network:
 
     cell: Cell = "lstm"
     units: int = 64
+    region: int = 3
     embedding: int = 64
     vectors: Start | str | Path = "neighbours"
     embedding_rate: float = 0.3
@@ -78,7 +83,7 @@ class Network:
 
     def __post_init__(self) -> None:
         _one_of(self, "cell", get_args(Cell))
-        for name in ("units", "embedding", "bigram_embedding", "max_words", "chunk", "batch_texts"):
+        for name in ("units", "region", "embedding", "bigram_embedding", "max_words", "chunk", "batch_texts"):
             _whole(self, name, 1)
         _whole(self, "bigrams", 0)
         for name in ("epochs", "patience", "members"):
@@ -95,10 +100,10 @@ class Validation:
     """How the training texts are held out from the models that are judged by them.
 
     Attributes:
-        folds: Into how many parts they are cut; each is held out once.
+        folds: Into how many parts they are cut; each is held out once, as far as there is time.
     """
 
-    folds: int = 5
+    folds: int = 10
 
     def __post_init__(self) -> None:
         _whole(self, "folds", 2, 50)

@@ -36,3 +36,34 @@ def loss_of(one_of_many: bool) -> Callable[[Any, Any], Any]:
         return ops.sum(each * importance) / ops.maximum(ops.sum(importance), 1e-6)
 
     return mean_log_loss
+
+
+class RightTexts(keras.metrics.Metric):  # type: ignore[name-defined]
+    """The share of texts whose outputs are all right, of targets of `weighted`.
+
+    Args:
+        one_of_many: Whether a text has one of several outputs.
+        as_scores: Makes scores of what the network puts out.
+    """
+
+    def __init__(self, one_of_many: bool, as_scores: Callable[[Any], Any] = lambda outputs: outputs) -> None:
+        super().__init__(name="right")
+        self.one_of_many = one_of_many
+        self.as_scores = as_scores
+        self.right = self.add_weight(name="right", initializer="zeros")
+        self.texts = self.add_weight(name="texts", initializer="zeros")
+
+    def update_state(self, targets: Any, outputs: Any, sample_weight: Any = None) -> None:
+        """Count the texts of a step; padding, which counts nothing, is left out."""
+        truth, scores = targets[..., :-1], self.as_scores(outputs)
+        there = ops.cast(targets[..., -1] > 0, "float32")
+        if self.one_of_many:
+            right = ops.equal(ops.argmax(scores, axis=-1), ops.argmax(truth, axis=-1))
+        else:
+            right = ops.all(ops.equal(scores > 0, truth > 0.5), axis=-1)
+        self.right.assign_add(ops.sum(ops.cast(right, "float32") * there))
+        self.texts.assign_add(ops.sum(there))
+
+    def result(self) -> Any:
+        """Return the share."""
+        return self.right / ops.maximum(self.texts, 1.0)

@@ -51,6 +51,10 @@ def classify(
     balanced: Annotated[
         bool, typer.Option("--balanced", help="Let rare classes count as much as frequent ones.")
     ] = False,
+    min_texts: Annotated[
+        int,
+        typer.Option("--min-texts", metavar="N", help="In how many training texts a word has to be, to be known."),
+    ] = 2,
     model: Annotated[
         Path | None, typer.Option("--model", metavar="DIR", help="Save the classifier in this folder.")
     ] = None,
@@ -82,7 +86,8 @@ def classify(
       gatewise classify tickets.tsv --text body --label queue --balanced --minutes 2 --json
     """  # noqa: D301
     from gatewise.artifact import check_target
-    from gatewise.classification import TextClassifier, assess
+    from gatewise.classification import Linear, TextClassifier, assess
+    from gatewise.cli.forecast_options import told
     from gatewise.cli.outputs import check_files, say
 
     check_files({"--out": out, "--report": report}, force, train)
@@ -92,9 +97,14 @@ def classify(
     for note in corpus.notes:
         say(f"- {note}", quiet)
     classifier = TextClassifier(
-        minutes=minutes, network_only=network_only, class_weight="balanced" if balanced else None, seed=seed
+        minutes=minutes,
+        network_only=network_only,
+        linear=Linear(min_texts=min_texts),
+        class_weight="balanced" if balanced else None,
+        seed=seed,
     )
-    _fit(classifier, corpus, quiet)
+    with told(quiet) as progress:
+        classifier.fit(corpus, progress=progress)
     if model is not None:
         classifier.save(model, overwrite=force)
     has_test = corpus.split is not None and bool((corpus.split == 2).any())
@@ -125,16 +135,6 @@ def _read(train: str, test: str | None, typed: tuple[Any, ...]) -> "Corpus":
         separator=separator,
         errors=errors,
     )
-
-
-def _fit(classifier: Any, corpus: "Corpus", quiet: bool) -> None:
-    if quiet or not sys.stderr.isatty():
-        classifier.fit(corpus)
-        return
-    from gatewise.cli.progress import WorkBar
-
-    with WorkBar() as bar:
-        classifier.fit(corpus, progress=bar.update)
 
 
 def _print(assessment: "Assessment", as_json: bool) -> None:

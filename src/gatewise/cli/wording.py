@@ -30,6 +30,8 @@ def flags_of(command: Any, arguments: Sequence[str]) -> dict[str, str]:
     flags = {name[2:].replace("-", "_"): name for name in names}
     if "force" in flags:
         flags["overwrite"] = "--force"
+    if "min_texts" in flags:
+        flags["gw.Linear(min_texts=1)"] = "--min-texts 1"
     # Several flags where Python has one dictionary.
     return flags | {f"covariates[{kind!r}]": f"--{kind}" for kind in _COVARIATES if kind in flags}
 
@@ -64,7 +66,7 @@ def _renamed(part: str, flags: dict[str, str]) -> str:
 
 
 def _is_key(name: str) -> bool:
-    return name.startswith("covariates[")
+    return name.startswith(("covariates[", "gw."))
 
 
 def _flag(flag: str, value: str) -> str:

@@ -33,9 +33,8 @@ MANY_SERIES = 20
 # Seconds of the baselines that are estimated series by series; and their share of a budget.
 _BASELINE_SECONDS = {"fast": 20.0, "best": 300.0}
 _BASELINE_SHARE = 0.4
-# Seconds that training takes in mode "best" for each value, roughly, on two cores: of all series together, or of each; and what
-# it takes however few there are, most of it to compile programs.
-_SECONDS_A_VALUE, _SECONDS_TO_BEGIN = 3e-3, 20.0
+# Seconds that training takes in mode "best" for each value, roughly, on two cores: of all series together, or of each.
+_SECONDS_A_VALUE = 3e-3
 
 
 def panel_for(plan: Plan, table: SeriesTable, steps_back: int = 0) -> tuple[Panel, tuple[str, ...]]:
@@ -65,8 +64,7 @@ def mode_for(plan: Plan, panel: Panel) -> Mode:
     """Return the mode that a budget of minutes leaves time for, or the one that was asked for."""
     if plan.minutes is None:
         return plan.mode
-    seconds = _SECONDS_TO_BEGIN + _SECONDS_A_VALUE * np.isfinite(panel.values).sum()
-    return "best" if seconds <= 60 * plan.minutes else "fast"
+    return "best" if np.isfinite(panel.values).sum() * _SECONDS_A_VALUE <= 60 * plan.minutes else "fast"
 
 
 def networks_for(plan: Plan, panel: Panel) -> tuple[Networks, ...]:

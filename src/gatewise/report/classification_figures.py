@@ -1,9 +1,11 @@
 """The plots of the page on a classifier. Names of classes are the user's, and shown letter by letter."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Float64
 
 from gatewise.classification.assessment import Assessment, Group
+from gatewise.classification.lessons import Curves
 from gatewise.report.traces import Figure, layout, line, name_of, numbers, plain
 
 MOST_CLASSES = 30
@@ -118,15 +120,24 @@ def groups(found: list[Group], what: str, scale: float = 1.0) -> Figure:
     return {"data": [points], "layout": shape}
 
 
-def learning(losses: list[Float64[np.ndarray, " epochs"]]) -> Figure:
-    """Return the loss of each network over its epochs."""
-    shape = layout("epoch", "training loss")
-    shape["xaxis"].update(dtick=1 if max(map(len, losses)) <= 12 else None)
-    lines = [
-        line(f"network {number}", plain(np.arange(1, len(one) + 1)), one, "var(--train)", width=1)
-        for number, one in enumerate(losses, start=1)
-    ]
-    shape["showlegend"] = False
+def learning(curves: Sequence[Curves]) -> Figure:
+    """Return the loss of each network over its epochs, of the texts it learnt from and of others, and what it had right."""
+    shape = layout("epoch", "loss")
+    shape["xaxis"].update(dtick=1 if max(len(one.losses) for one in curves) <= 12 else None)
+    shape["yaxis2"] = {"title": {"text": "held out, right %"}, "overlaying": "y", "side": "right", "showgrid": False}
+    shown: tuple[tuple[str, str, int, str, dict[str, str]], ...] = (
+        ("training loss", "losses", 1, "var(--train)", {}),
+        ("held-out loss", "held_out_losses", 1, "var(--test)", {}),
+        ("held-out, right %", "held_out_accuracies", 100, "var(--test)", {"dash": "dot"}),
+    )
+    lines = []
+    for what, field, times, colour, style in shown:
+        for number, one in enumerate(curves):
+            values = times * np.array(getattr(one, field))
+            if len(values):
+                drawn = line(what, plain(np.arange(1, len(values) + 1)), values, colour, width=1, **style)
+                drawn.update(showlegend=not number, legendgroup=what, yaxis="y2" if times > 1 else "y")
+                lines.append(drawn)
     return {"data": lines, "layout": shape}
 
 

@@ -65,8 +65,8 @@ def classification_page(assessment: Assessment, about_data: Sequence[str] = ()) 
     confusion = figures.confusion(assessment)
     if confusion is not None:
         shown["confusion"] = confusion
-    if assessment.losses:
-        shown["learning"] = figures.learning(list(assessment.losses))
+    if assessment.curves_of_networks:
+        shown["learning"] = figures.learning(assessment.curves_of_networks)
     first, *others = assessment.conclusion()
     return render(
         "classification.html",

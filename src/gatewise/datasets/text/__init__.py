@@ -8,8 +8,9 @@
                 a source -> `table`                      download     one file from its address
     roles       which column is what
     labels      labels -> classes                        tokens       a text -> tokens
-    collecting  table -> texts and what belongs to them  vocabulary   tokens -> numbers
+    collecting  table -> texts and what belongs to them  vocabulary, western_words, number_table   tokens -> numbers
     remarks     what is remarkable about them            ranked       the numbers of the published recipes
+    near_copies training texts that are elsewhere too, with small changes
     splits      a corpus -> parts without leaks          sequences    numbers of many texts, padded
     corpus, texts   the result                           unlabelled   texts without labels
 

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from gatewise.datasets.text.corpus import Corpus
+from gatewise.datasets.text.near_copies import near_copies
 from gatewise.datasets.text.splits import shared_between
 from gatewise.datasets.text.wording import listed, short
 from gatewise.tables.form import count
@@ -43,12 +44,20 @@ def contradictions(corpus: Corpus) -> list[str]:
 
 
 def leaks(corpus: Corpus) -> list[str]:
-    """Return how many texts of the other parts are training texts as well."""
+    """Return how many texts of the other parts are training texts as well, or nearly."""
+    found = []
+    mend = (
+        "so that scores will be too good: remove them from one of the parts, or make new parts with "
+        "gw.datasets.split_corpus."
+    )
     shared = shared_between(corpus)
-    if not shared:
-        return []
-    also = "is a training text" if shared == 1 else "are training texts"
-    return [
-        f"{count(shared, 'text')} outside of the training part {also} as well, word for word, so that scores will be too "
-        "good: remove them from one of the parts, or make new parts with gw.datasets.split_corpus."
-    ]
+    if shared:
+        also = "is a training text" if shared == 1 else "are training texts"
+        found.append(f"{count(shared, 'text')} outside of the training part {also} as well, word for word, {mend}")
+    near = near_copies(corpus)
+    if near:
+        also = "is a training text" if near == 1 else "are training texts"
+        found.append(
+            f"{count(near, 'text')} outside of the training part {also} but for signs, blanks or a few words, {mend}"
+        )
+    return found

@@ -40,7 +40,12 @@ def tokenize(text: str) -> list[str]:
         text = _BREAK.sub(" ", text)
     if text.isascii():
         return _ASCII.findall(text.lower())
-    return _any_script().findall(unicodedata.normalize("NFC", text.replace("’", "'").lower()))
+    return _any_script().findall(composed(text))
+
+
+def composed(text: str) -> str:
+    """Return a text in lower case, in Unicode's composed form, with plain apostrophes."""
+    return unicodedata.normalize("NFC", text.replace("’", "'").lower())
 
 
 @cache

@@ -212,10 +212,7 @@ def _usual(
     sizes: Float64[np.ndarray, "windows series horizon"], known: Bool[np.ndarray, "windows series horizon"]
 ) -> Float64[np.ndarray, " horizon"]:
     """Return the mean size of an error at each step over all windows and series, never smaller at a later step; above 0."""
-    # Of rare demand most errors may be none at all.
-    wrong = known & (sizes > 0)
-    far = _FAR * float(np.median(sizes[wrong])) if wrong.any() else 0.0
-    bounded = np.where(known, np.minimum(sizes, far), 0.0)
+    bounded = np.where(known, np.minimum(sizes, _FAR * np.median(sizes[known])), 0.0)
     total, count = bounded.sum(axis=(0, 1)), known.sum(axis=(0, 1))
     usual = (total + total.sum() / count.sum()) / (count + 1)
     return np.maximum.accumulate(usual) + np.finfo(np.float64).tiny

@@ -55,7 +55,11 @@ def _pool_without_season(mode: Mode) -> Networks:
 def _pool_of_steps(season: int, many: bool, mode: Mode) -> Networks:
     """Return networks that read a value at each step, with a season taken out or left in."""
     lags = min(2 * season, 26)
-    large: dict[str, Any] = {"units": 40, "dropout": 0.1, "steps": 200, "members": 1 if mode == "fast" else 3}
+    # On the last horizons of M3's monthly training parts 120 steps have a sMAPE of 13.85 and 200 have 13.69, in 24 and 39
+    # seconds of processor time: who asks for fast gets fast.
+    large: dict[str, Any] = {"units": 40, "dropout": 0.1, "steps": 120, "members": 1}
+    if mode == "best":
+        large |= {"steps": 200, "members": 3}
     small: dict[str, Any] = {"units": 24, "dropout": 0.2, "steps": 300, "members": 2 if mode == "fast" else 6}
     size = large if many else small
     pool = [

@@ -31,7 +31,7 @@ COLUMNS = ["unique_id", "ds", "gatewise", "gatewise-lo-80", "gatewise-hi-80", "g
 def typed(capsys, tmp_path, monkeypatch):
     """Run a command line in an empty folder, with baselines alone, which are quick; returns status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    for module in ("forecaster", "backtest"):
+    for module in ("validation", "backtest"):
         monkeypatch.setattr(f"gatewise.forecasting.{module}.networks_for", lambda *_: ())
     monkeypatch.setattr(planning, "usual_baselines", lambda *_, **__: (Naive(), SeasonalNaive(), Drift()))
 
@@ -176,6 +176,16 @@ class TestForecast:
                 "there.csv is refused: it is a file, not a folder that gw.save wrote. Give the folder.",
             ),
             (["predict", "none"], 4, "none is refused: there is no such folder. Check the path."),
+            (
+                ["forecast", "sales.csv", "--horizon", "2", "--engine", "dask", "--report", "page.html"],
+                2,
+                "--report is for one machine: leave it out, or leave out --engine.",
+            ),
+            (
+                ["forecast", "sales.csv", "--horizon", "2", "--engine", "dask", "--out", "there.csv"],
+                2,
+                "'there.csv' exists: give a folder that is to be made, or remove that one.",
+            ),
         ],
     )
     def test_refusals(self, typed, sales, tmp_path, arguments, status, sentence):
@@ -285,6 +295,20 @@ class TestSavedModels:
         assert typed("predict", model) == seen
         frame = frame_of(seen[1])
         np.testing.assert_array_equal(frame.groupby("unique_id")["ds"].min().loc["north"], "2025-02-01")
+
+    def test_a_terminal_sees_what_takes_a_second(self, typed, model, tmp_path, sales, monkeypatch):
+        self.later(tmp_path, sales)
+        monkeypatch.setattr("gatewise.cli.progress.SILENT_FOR", 0.0)
+        with on_a_terminal() as seen:
+            assert run(["predict", model, "june.csv"]) == 0
+        assert "reading m " in seen[0]
+        assert "baseline Drift" in seen[0]
+        with on_a_terminal() as seen:
+            assert run(["update", model, "june.csv", "--out", "m2"]) == 0
+        assert "saving m2" in seen[0]
+        with on_a_terminal() as seen:
+            assert run(["predict", model, "--quiet"]) == 0
+        assert seen == [""]
 
     def test_values_that_do_not_follow_are_refused_and_the_model_stays(self, typed, model, tmp_path):
         before = typed("predict", model)

@@ -18,6 +18,12 @@ QUICK = Lines()
 WINDOWS, HORIZON = 6, 3
 
 
+RANKING = (
+    "By mean squared error on 10 forecasts gatewise (4.594) is better than Naive (9.783) (Diebold-Mariano test, "
+    "p = 0.031)."
+)
+
+
 @pytest.fixture(scope="module")
 def tested():
     forecaster = gw.Forecaster(HORIZON, network=QUICK, baselines=["Naive", "SeasonalNaive"])
@@ -118,10 +124,17 @@ def test_naive2_has_an_owa_of_one():
 
 def test_the_ranking_is_a_sentence(tested):
     assert tested.ranking.startswith(("On 2 series", "It was not tested"))
-    one = gw.Forecaster(1, network=QUICK, baselines=[gw.baselines.Naive2(), "SeasonalNaive"])
-    ranking = gw.backtest(one, made_frame(series=1), n_windows=10).ranking
-    assert ranking.startswith("By mean squared error on 10 forecasts ")
-    assert "gatewise" in ranking
+
+
+def test_the_forecast_of_one_series_is_compared_with_the_best_baseline_and_with_no_network_of_its_own():
+    rising = made_frame(series=1).assign(y=lambda frame: 3.0 * np.arange(48) + frame["y"] % 5)
+    forecaster = gw.Forecaster(1, network=QUICK, baselines=["Naive", "SeasonalNaive"])
+    found = gw.backtest(forecaster, rising, n_windows=10)
+    errors = found.metrics().set_index("method")["rmse"]
+    assert errors["lines"] < errors["Naive"] < errors["SeasonalNaive"]
+    assert found.ranking == RANKING
+    assert f"gatewise ({errors['gatewise'] ** 2:.4g})" in RANKING
+    assert f"Naive ({errors['Naive'] ** 2:.4g})" in RANKING
 
 
 @dataclass(frozen=True)

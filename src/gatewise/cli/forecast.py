@@ -4,15 +4,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from gatewise.cli.forecast_options import (
+    Engine,
     Horizon,
     Level,
     Minutes,
     Mode,
+    ModelOut,
     Modes,
     Network,
     NetworkOnly,
@@ -56,10 +58,8 @@ def forecast(
     paths: Paths = 100,
     paths_out: PathsOut = None,
     report: Report = None,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", metavar="DIR", help="Save the model, for gatewise predict and gatewise update."),
-    ] = None,
+    model: ModelOut = None,
+    engine: Engine = None,
     id_col: IdCol = None,
     time_col: TimeCol = None,
     target_col: TargetCol = None,
@@ -84,16 +84,33 @@ def forecast(
       gatewise forecast sales.csv --horizon 28 --level 90 --target-col sold --model sales-model
       gatewise forecast sales.csv --horizon 12 --minutes 10 --json
       gatewise forecast sales.csv --horizon 12 --paths 1000 --paths-out paths.csv
+      gatewise forecast sales --horizon 12 --engine dask --out forecasts      folders of Parquet files
     """  # noqa: D301
     from gatewise.cli.outputs import check_files, say
 
+    typed = TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form)
+    if engine is not None:
+        from gatewise.cli.engine_forecast import forecast_blocks
+
+        others = {
+            "--minutes": minutes,
+            "--paths-out": paths_out,
+            "--report": report,
+            "--model": model,
+            "--json": as_json,
+        }
+        how = {"mode": mode.value, "network": network, "network_only": network_only}
+        forecast_blocks(
+            engine, source, horizon, typed, out, level, others, quiet, **how, season_length=season_length, seed=seed
+        )
+        return
     check_files({"--out": out, "--paths-out": paths_out, "--report": report}, force, source)
     if model is not None:
         from gatewise.artifact import check_target
 
         check_target(model, overwrite=force)
     started = time.perf_counter()
-    table = read_typed(source, TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form))
+    table = read_typed(source, typed)
     seconds = {"reading the table": time.perf_counter() - started}
     from gatewise.forecasting.forecaster import Forecaster
 

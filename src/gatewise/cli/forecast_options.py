@@ -63,6 +63,19 @@ SeasonLength = Annotated[
         help="Steps in a season, instead of what the frequency has, or what values without dates show.",
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="Forecast blocks of series on dask, ray or spark; FILE and --out may then be folders of Parquet files.",
+    ),
+]
+ModelOut = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="DIR", help="Save the model, for gatewise predict and gatewise update."),
+]
+ModelTyped = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a saved model.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the CSV to a file.")]
 Report = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with everything, and plots.")

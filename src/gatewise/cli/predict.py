@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from gatewise.cli.forecast_options import Level, Out, Paths, PathsOut, write_paths
+from gatewise.cli.forecast_options import Level, ModelTyped, Out, Paths, PathsOut, told, write_paths
 from gatewise.cli.options import Debug, Force, Json, Quiet
 from gatewise.cli.table_options import Fixes, Formats, Freq, IdCol, TableTyped, TargetCol, TimeCol, read_typed
 from gatewise.cli.text_options import BadBytes, Bytes, TextColumn, TextsTyped
@@ -14,8 +14,7 @@ from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
     from gatewise.forecasting.forecaster import Forecaster
-
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a saved model.")]
+    from gatewise.forecasting.rolling import Progress
 
 
 class Request(NamedTuple):
@@ -35,7 +34,7 @@ class Request(NamedTuple):
 
 
 def predict(
-    model: Model,
+    model: ModelTyped,
     source: Annotated[
         str | None,
         typer.Argument(
@@ -93,7 +92,7 @@ def predict(
 
 
 def update(
-    model: Model,
+    model: ModelTyped,
     rows: Annotated[
         str, typer.Argument(metavar="ROWS", help="A file with values that came after those the model knows.")
     ],
@@ -129,8 +128,10 @@ def update(
     target = model if out is None else out
     check_target(target, overwrite=out is None or force)
     typed = TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form)
-    forecaster = _updated(model, rows, typed)
-    forecaster.save(target, overwrite=out is None or force)
+    with told(quiet) as progress:
+        forecaster = _updated(model, rows, typed, progress)
+        progress(0.7, f"saving {target}")
+        forecaster.save(target, overwrite=out is None or force)
     table = forecaster.fitted.table
     say(f"model: {target}, {table.summary()}", quiet)
 
@@ -157,12 +158,13 @@ def _forecaster(request: Request) -> None:
 
     if request.texts.text is not None or request.texts.explain:
         raise UsageError(f"{str(request.model)!r} is a forecaster, and options about texts are for classifiers.")
-    if request.source is None:
-        forecaster = Forecaster.load(request.model)
-    else:
-        forecaster = _updated(request.model, request.source, request.table)
     levels = request.level or [80.0, 95.0]
-    frame = forecaster.predict(request.horizon, levels)
+    with told(request.quiet) as progress:
+        if request.source is None:
+            forecaster = Forecaster.load(request.model)
+        else:
+            forecaster = _updated(request.model, request.source, request.table, progress)
+        frame = forecaster.predict(request.horizon, levels, progress=progress)
     if request.out is not None or not request.as_json:
         write_csv(frame, request.out, request.force)
     if request.out is not None:
@@ -191,13 +193,15 @@ def _classifier(request: Request) -> None:
     predict_texts(request.model, request.source, request.texts)
 
 
-def _updated(model: Path, rows: str, typed: TableTyped) -> "Forecaster":
+def _updated(model: Path, rows: str, typed: TableTyped, progress: "Progress") -> "Forecaster":
     """Return a saved forecaster that has taken in later values; a few rows do not show their step, so the model's is taken."""
     from gatewise.forecasting.forecaster import Forecaster
 
+    progress(0.0, f"reading {model}")
     forecaster = Forecaster.load(model)
     known = forecaster.fitted.table.freq
     freq = typed.freq if typed.freq is not None or known is None else str(known)
+    progress(0.4, f"reading {rows}")
     return forecaster.update(read_typed(rows, typed._replace(freq=freq)))
 
 

@@ -70,6 +70,12 @@ class TableTyped(NamedTuple):
     fix: list[str] | None = None
     form: list[str] | None = None
 
+    @property
+    def step(self) -> str | int | None:
+        """The step, a whole number where it looks like one."""
+        freq = self.freq
+        return int(freq) if freq is not None and freq.isascii() and freq.isdigit() else freq
+
 
 def read_typed(source: str, typed: TableTyped) -> "SeriesTable":
     """Return the series of a file, of standard input, or of the data set that ships with gatewise."""
@@ -79,14 +85,13 @@ def read_typed(source: str, typed: TableTyped) -> "SeriesTable":
         if any(typed):
             raise UsageError(f"Options about columns and format are for a file, and {source!r} is data that ships.")
         return shipped()
-    freq: Any = typed.freq
     covariates = {"future": typed.future, "past": typed.past, "static": typed.static}
     return read_series(
         source,
         id_col=typed.id_col,
         time_col=typed.time_col,
         target_col=typed.target_col,
-        freq=int(freq) if freq is not None and freq.isascii() and freq.isdigit() else freq,
+        freq=typed.step,
         covariates={kind: names for kind, names in covariates.items() if names},  # type: ignore[arg-type]
         fix=typed.fix or (),  # type: ignore[arg-type]
         format=format_of(typed.form),  # type: ignore[arg-type]

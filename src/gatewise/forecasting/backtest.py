@@ -179,8 +179,8 @@ def backtest_of(
         columns[f"gatewise-hi-{level_name(level)}"] = counted["gatewise"] + above
     frame = backtest_frame(table, back, rolled.horizon, {**columns, **counted})
     labels = {"series": table.ids, "cutoff": _cutoff_labels(table, back)}
-    scores = Scores(panel, back, rolled.actual[windows], counted, reach, levels, labels)
     networks = tuple(name for name, own in zip(rolled.names, rolled.networks, strict=True) if own)
+    scores = Scores(panel, back, rolled.actual[windows], counted, reach, levels, labels, networks)
     return Backtest(frame, scores, levels, networks=networks)
 
 

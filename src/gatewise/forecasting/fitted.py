@@ -20,7 +20,7 @@ from gatewise.forecasting.explanation import Explanation
 from gatewise.forecasting.networks.global_networks import TrainedNetworks
 from gatewise.forecasting.networks.network_methods import by_name, forecasts_and_quantiles
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.rolling import Rolled
+from gatewise.forecasting.rolling import Progress, Rolled
 from gatewise.tables import SeriesTable
 
 Mode = Literal["fast", "best"]
@@ -111,15 +111,23 @@ class Fitted:
         """What each method weighs in the forecast of each series."""
         return self.judged.weights[-1]
 
-    def forecasts(self) -> Ahead:
+    def forecasts(self, progress: Progress) -> Ahead:
         """Return the forecasts of all methods after the last values there are.
 
         The networks are run on from the weights that they have; baselines are estimated from all values.
+
+        Args:
+            progress: Told how far it is.
         """
         panel, horizon = self.panel, self.rolled.horizon
-        found = {one.name: baseline_forecast(one, panel.values, panel.season_length, horizon) for one in self.baselines}
+        found: dict[str, np.ndarray] = {}
         quantiles: dict[str, np.ndarray] = {}
-        for trained in self.trained:
+        whole = len(self.baselines) + len(self.trained)
+        for place, one in enumerate(self.baselines):
+            progress(place / whole, f"baseline {one.name}")
+            found[one.name] = baseline_forecast(one, panel.values, panel.season_length, horizon)
+        for place, trained in enumerate(self.trained, start=len(self.baselines)):
+            progress(place / whole, f"networks {trained.names[0]}")
             members, given = forecasts_and_quantiles(trained, panel)
             found |= by_name(trained.names, members)
             quantiles |= given

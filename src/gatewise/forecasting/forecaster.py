@@ -151,7 +151,12 @@ class Forecaster:
         return self
 
     def predict(
-        self, horizon: int | None = None, level: float | Sequence[float] = (80, 95), *, networks: bool = False
+        self,
+        horizon: int | None = None,
+        level: float | Sequence[float] = (80, 95),
+        *,
+        networks: bool = False,
+        progress: Progress | None = None,
     ) -> "pd.DataFrame":
         """Forecast the steps after the last value of each series.
 
@@ -159,6 +164,7 @@ class Forecaster:
             horizon: Steps, at most those that it was made for. Default: all of them.
             level: The share of values that intervals are to hold, in per cent; empty for no intervals.
             networks: Whether to add a column ``gatewise-network``, what the networks alone forecast.
+            progress: Called with the share that is done, from 0 to 1, and with what is being done.
 
         Returns:
             A frame with the columns ``unique_id, ds, gatewise, gatewise-lo-80, gatewise-hi-80, …``.
@@ -166,7 +172,7 @@ class Forecaster:
         fitted = self.fitted
         horizon = self._steps(horizon)
         levels = read_levels(level) if np.size(level) else np.zeros(0)
-        ahead = self._at_end()
+        ahead = self._at_end(progress or _silent)
         middle = combined(ahead.forecasts, fitted.weights)[:, :horizon].ravel()
         reach = fitted.reach(ahead, levels)[:, :, :horizon].reshape(2, -1, len(levels))
         columns = bounds_columns("gatewise", levels.tolist(), middle, reach)
@@ -190,7 +196,7 @@ class Forecaster:
             A frame with the columns ``unique_id, ds, path, gatewise``; paths are numbered from 1.
         """
         fitted, steps = self.fitted, self._steps(horizon)
-        drawn = fitted.paths(self._at_end(), whole_number(paths, "paths"), read_seed(seed))
+        drawn = fitted.paths(self._at_end(_silent), whole_number(paths, "paths"), read_seed(seed))
         return paths_frame(fitted.table, drawn[:, :, :steps])
 
     def update(self, rows: Any) -> Self:
@@ -257,10 +263,10 @@ class Forecaster:
             )
         return steps
 
-    def _at_end(self) -> Ahead:
+    def _at_end(self, progress: Progress) -> Ahead:
         """Return what all methods say of the steps after the last values, computed once."""
         if self._ahead is None:
-            self._ahead = self.fitted.forecasts()
+            self._ahead = self.fitted.forecasts(progress)
         return self._ahead
 
 

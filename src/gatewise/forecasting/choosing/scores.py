@@ -39,6 +39,7 @@ class Scores:
             levels)``; the levels are `levels` and then `EVEN_LEVELS`.
         levels: Of the intervals, in per cent.
         labels: What the groups are called, by ``"series"`` and ``"cutoff"``.
+        networks: Which of the methods are networks.
     """
 
     panel: Panel
@@ -48,6 +49,7 @@ class Scores:
     reach: Mapping[str, Float64[np.ndarray, "2 windows series horizon levels"]]
     levels: tuple[float, ...]
     labels: Mapping[str, Any]
+    networks: tuple[str, ...] = ()
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -84,27 +86,27 @@ class Scores:
         return pd.concat(frames, ignore_index=True)
 
     def ranking(self) -> str:
-        """Say whether the best method is shown to be better: for many series by ranks, for one over its cutoffs."""
+        """Say whether the best is shown to be better: of all methods by ranks over many series, beside baselines over one."""
         names = [name for name in self.methods if name != "gatewise-network"]
         try:
             if len(self.panel) > 1 and len(names) > 2:
                 sizes = np.stack([self._points(self.forecasts[name], "series")["mae"] for name in names], axis=-1)
                 return str(friedman(sizes, names))
-            return self._compared(names)
+            return self._compared([name for name in names if name not in self.networks])
         except DataError as error:
             return f"It was not tested whether the methods differ. {error}"
 
     def _compared(self, names: list[str]) -> str:
-        """Compare the forecast of a single series with the best of the methods that it is made of."""
+        """Compare the forecast of a single series with the best baseline."""
         squares = {
             name: np.nanmean((self.forecasts[name] - self.actual) ** 2, axis=(1, 2))
             for name in names
             if np.isfinite(self.forecasts[name]).any()
         }
-        # Where one method has all the weight, it is compared with the best of the others.
+        # Where a baseline has all the weight, it is compared with the best of the others.
         others = [name for name in squares if not np.allclose(squares[name], squares["gatewise"], equal_nan=True)]
         if not others:
-            raise DataError("All of them forecast the same.")
+            raise DataError("The forecast is that of the only baseline.")
         best = min(others, key=lambda name: float(np.nanmean(squares[name])))
         whole = np.isfinite(squares["gatewise"]) & np.isfinite(squares[best])
         step = int(np.abs(np.diff(self.steps_back)).min()) if len(self.steps_back) > 1 else 1

@@ -18,8 +18,6 @@ from gatewise.forecasting.rolling import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
-# Series that everything is learned from, at most.
-SAMPLE = 2_000
 # Libraries whose frames are forecast where they are.
 _LIBRARIES = ("dask", "pyspark", "ray")
 # Of the work on one machine, what the sample takes beside each block.
@@ -33,7 +31,7 @@ def forecast(
     engine: Any = None,
     out: str | os.PathLike[str] | None = None,
     level: float | Sequence[float] = (80, 95),
-    sample: int = SAMPLE,
+    sample: int | None = None,
     progress: Progress | None = None,
     **options: Unpack[Options],
 ) -> Any:
@@ -50,7 +48,7 @@ def forecast(
             Default: that of the frame, and else this machine.
         out: A folder to be, for Parquet files with the forecasts; not with a frame to be returned.
         level: The share of values that intervals are to hold, in per cent; empty for no intervals.
-        sample: Series that everything is learned from, at most.
+        sample: Series that everything is learned from, at most. Default: 2,000.
         progress: Called with the share that is done, from 0 to 1, and with what is being done; on this machine only, as
             engines have pages of their own.
         **options: ``mode``, ``network``, ``network_only``, ``baselines``, ``season_length`` and ``seed`` of `Forecaster`;
@@ -72,7 +70,7 @@ def forecast(
     """
     order = order_of(horizon, level, sample, options)
     if out is not None:
-        out = _target(out)
+        out = new_folder(out)
     if engine is None and type(data).__module__.partition(".")[0] not in _LIBRARIES:
         frame, _ = forecast_here(data, order, progress or silent)
         if out is None:
@@ -122,7 +120,12 @@ def forecast_here(data: Any, order: Order, progress: Progress) -> "tuple[pd.Data
     return ordered.reset_index(drop=True), shared
 
 
-def _target(out: str | os.PathLike[str]) -> str:
+def new_folder(out: str | os.PathLike[str]) -> str:
+    """Return the path of a folder that is to be made.
+
+    Raises:
+        UsageError: Something is there.
+    """
     path = os.fspath(out)
     if os.path.exists(path):
         raise UsageError(f"{path!r} exists: give a folder that is to be made, or remove that one.")

@@ -84,6 +84,14 @@ def forecast_on(engine: Any, data: Any, order: Order, out: str | None) -> tuple[
         return out, shared
 
 
+def as_pandas(frame: Any) -> pd.DataFrame:
+    """Compute the frame of an engine and bring it here, ordered by series and time."""
+    with _sentences():
+        found: pd.DataFrame = _fugue().as_pandas(frame)
+    found["ds"] = found["ds"].to_numpy()
+    return found.sort_values(["unique_id", "ds"], ignore_index=True)
+
+
 def _blocks(fa: "types.ModuleType", frame: Any, shared: Shared, text: str) -> Any:
     """Return the forecasts of all blocks, which are computed where and when they are wanted."""
     blocks = shared.draw.blocks

@@ -17,6 +17,8 @@ from gatewise.forecasting.forecaster import Forecaster
 from gatewise.forecasting.rolling import Progress
 from gatewise.tables import SeriesTable, read_series
 
+# Series that everything is learned from, at most.
+SAMPLE = 2_000
 _READING = ("id_col", "time_col", "target_col", "freq")
 
 
@@ -71,7 +73,7 @@ def silent(share: float, what: str) -> None:
     """Hear how far the work is, where nobody wants to know."""
 
 
-def order_of(horizon: int, level: Any, sample: int, options: Options) -> Order:
+def order_of(horizon: int, level: Any, sample: int | None, options: Options) -> Order:
     """Return what the arguments of `gatewise.forecast` ask for.
 
     Raises:
@@ -85,4 +87,4 @@ def order_of(horizon: int, level: Any, sample: int, options: Options) -> Order:
     reading = {name: given.pop(name) for name in _READING if name in given}
     levels = read_levels(level) if np.size(level) else np.zeros(0)
     plan = Forecaster(horizon, **given).plan
-    return Order(plan, tuple(levels.tolist()), whole_number(sample, "sample"), reading)
+    return Order(plan, tuple(levels.tolist()), SAMPLE if sample is None else whole_number(sample, "sample"), reading)

@@ -1,0 +1,59 @@
+"""``gatewise forecast --engine``: blocks of series on an engine, from folder to folder or from a table to stdout."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from gatewise.cli.table_options import TableTyped, read_typed
+from gatewise.errors import UsageError
+
+
+def forecast_blocks(
+    engine: str,
+    source: str,
+    horizon: int,
+    typed: TableTyped,
+    out: Path | None,
+    level: list[float] | None,
+    others: dict[str, Any],
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Forecast on an engine, and say what its workers chose.
+
+    Args:
+        engine: Its name.
+        source: What was typed for FILE; a folder of Parquet files is read by the workers, all else here.
+        horizon: Steps.
+        typed: What was typed about the table.
+        out: A folder to be; None writes CSV to stdout.
+        level: Of the intervals.
+        others: Options by flag that an engine does not do, as typed.
+        quiet: Whether nothing is to be said.
+        **options: As `gatewise.forecast` takes them.
+    """
+    from gatewise.cli.outputs import say, write_csv
+    from gatewise.forecasting.engines.door import new_folder
+    from gatewise.forecasting.engines.fugue_run import as_pandas, forecast_on
+    from gatewise.forecasting.engines.order import order_of
+
+    given = [flag for flag, value in others.items() if value]
+    if given:
+        raise UsageError(f"{given[0]} is for one machine: leave it out, or leave out --engine.")
+    target = None if out is None else new_folder(out)
+    data: Any = source
+    if os.path.isdir(source):
+        if typed.fix or typed.form:
+            raise UsageError("--fix and --format are for a file, and a folder of Parquet files needs neither.")
+        reading = {name: getattr(typed, name) for name in ("id_col", "time_col", "target_col")}
+        options |= {**reading, "freq": typed.step}
+    else:
+        data = read_typed(source, typed)
+    order = order_of(horizon, level or [80.0, 95.0], None, options)  # type: ignore[arg-type]
+    found, shared = forecast_on(engine, data, order, target)
+    for sentence in shared.sentences:
+        say(sentence, quiet)
+    if target is None:
+        write_csv(as_pandas(found), None, False)
+    else:
+        say(f"forecasts: {target}", quiet)

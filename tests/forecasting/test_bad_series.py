@@ -110,7 +110,8 @@ def test_a_single_value_has_no_interval():
         ({"network_only": "yes"}, "network_only is 'yes': give True or False."),
         (
             {"baselines": ["Prophet"]},
-            "There is no baseline 'Prophet': choose among Naive, SeasonalNaive, Drift, DynamicOptimizedTheta, ETS, ARIMA.",
+            "There is no baseline 'Prophet': choose among Naive, SeasonalNaive, Drift, Regression, DynamicOptimizedTheta, ETS, "
+            "ARIMA.",
         ),
     ],
 )
@@ -147,13 +148,3 @@ def test_a_forecaster_that_was_not_fitted_or_not_for_so_many_steps():
     with pytest.raises(gw.errors.UsageError) as caught:
         forecaster.predict(horizon=4)
     assert str(caught.value) == "horizon is 4, and this forecaster was made for 3: fit one with horizon=4."
-
-
-def test_covariates_are_refused():
-    frame = pd.DataFrame({"ds": pd.date_range("2024-01", periods=9, freq="MS"), "y": np.arange(9.0), "heat": 1.0})
-    table = gw.read_series(frame, covariates={"past": ["heat"]})
-    with pytest.raises(gw.errors.DataError) as caught:
-        gw.Forecaster(2, network=Lines()).fit(table)
-    assert str(caught.value) == (
-        "The table has covariates, 'heat', and Forecaster goes by the series alone: read it without covariates."
-    )

@@ -450,8 +450,8 @@ def test_covariates(read):
     with pytest.raises(gw.errors.DataError) as caught:
         table.refuse_unknown_future(2)
     assert str(caught.value) == (
-        "Series 'a' has 1 of the 2 rows after its last value that hold 'promo': add those from 2024-01-04 on, with an empty "
-        "value."
+        "Series 'a' (the first of 2 such series) has no 'promo' for 2024-01-04, and a forecast of 2 steps needs them: give "
+        "rows for these times with future, or below its last value with an empty value."
     )
     codes, texts = table.categories("area")
     assert (codes.tolist(), texts) == ([0, 1], ["north", "south"])

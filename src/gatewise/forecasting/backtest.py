@@ -13,6 +13,7 @@ from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.forecasting.choosing.judgement import Judged, errors_with, judge, reach_at, reach_of_networks
 from gatewise.forecasting.choosing.leaks import refuse_leaks
 from gatewise.forecasting.choosing.scores import EVEN_LEVELS, By, Scores
+from gatewise.forecasting.covariates_said import covariates_said
 from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
 from gatewise.forecasting.forecaster import Forecaster
 from gatewise.forecasting.frames import backtest_frame, level_name
@@ -23,7 +24,6 @@ from gatewise.forecasting.planning import (
     network_methods,
     networks_for,
     panel_for,
-    refuse_covariates,
 )
 from gatewise.forecasting.rolling import Method, Progress, Rolled, roll
 from gatewise.tables import SeriesTable, read_series
@@ -106,11 +106,10 @@ def backtest(
             f"The longest series has {most} values, and {n_windows} windows with step_size={step_size} and "
             f"horizon={plan.horizon} need {back[0] + 3}: give longer series, or smaller numbers."
         )
-    refuse_covariates(table)
     networks = networks_for(plan, panel)
     before = most_cutoffs(plan, panel, networks) // 3
     cutoffs = [*(b + back[0] for b in validation_cutoffs(panel.until(back[0]), plan.horizon, before)), *back]
-    baselines, _, notes = baseline_methods(plan, panel, len(cutoffs), least=len(cutoffs))
+    baselines, named, notes = baseline_methods(plan, panel, len(cutoffs), least=len(cutoffs))
 
     def rolled_over(panel: Panel, told: Progress) -> Rolled:
         methods: list[Method] = [*baselines, *network_methods(plan, networks, refit)]
@@ -123,7 +122,8 @@ def backtest(
     judged = judge(rolled, panel, plan.network_only)
     levels = tuple(read_levels(level).tolist())
     tested = backtest_of(table, panel, rolled, judged, np.isin(rolled.steps_back, back), levels)
-    return replace(tested, notes=(*season_notes, *notes))
+    said = covariates_said(table, networks, named)[1]
+    return replace(tested, notes=(*said, *season_notes, *notes))
 
 
 def _part(told: Progress, place: int, parts: int, share: float, what: str) -> None:

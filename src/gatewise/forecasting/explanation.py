@@ -22,6 +22,7 @@ class Explanation:
         errors: Mean error of each in validation, in the scale of MASE; NaN without validation, ``(methods, series)``.
         sentences: The same for people.
         seconds: How long each part took.
+        covariates: The covariates that a method used.
     """
 
     methods: tuple[str, ...]
@@ -30,6 +31,7 @@ class Explanation:
     errors: Float64[np.ndarray, "methods series"]
     sentences: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
+    covariates: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "\n".join(self.sentences)

@@ -1,14 +1,16 @@
 """Rows that came after a table was read, put behind its series."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from gatewise.errors import DataError
 from gatewise.tables import SeriesTable, read_series
 from gatewise.tables.form import quoted
+from gatewise.tables.series_table import Explanation
 
 
 def extended(table: SeriesTable, rows: Any) -> SeriesTable:
@@ -16,25 +18,57 @@ def extended(table: SeriesTable, rows: Any) -> SeriesTable:
 
     Args:
         table: The series.
-        rows: Later values of some of them: a `SeriesTable`, or anything that `gatewise.read_series` takes. A list or an
-            array follows the last value of a single series. Times that are left out are missing values.
+        rows: Later values of some of them, with the covariates that the table has: a `SeriesTable`, or anything that
+            `gatewise.read_series` takes. A list or an array follows the last value of a single series. Times that are
+            left out are missing values. What the table knew in advance of these times is replaced by what the rows say.
 
     Raises:
-        DataError: A series that is not in the table, or times that do not follow its last one.
+        DataError: A series that is not in the table, other covariates, or times that do not follow its last one.
     """
-    more = rows if isinstance(rows, SeriesTable) else read_series(rows, freq=_frequency_for(table, rows))
-    places = _places(table, more)
+    more = rows if isinstance(rows, SeriesTable) else _read(table, rows)
+    order = order_of(more.past.names, table.past.names)
+    past = more.past.values[:, order] if order else np.zeros((len(more.values), 0))
+    places = places_of(table, more)
     gaps = _gaps(table, more, places)
-    lengths = table.lengths
-    added = np.zeros(len(table), np.int64)
-    added[places] = gaps + more.lengths
-    offsets = np.concatenate([[0], np.cumsum(lengths + added)]).astype(np.int64)
-    values = np.full(offsets[-1], np.nan)
-    observed = np.zeros(offsets[-1], bool)
-    for source, begin in ((table, offsets[:-1]), (more, offsets[:-1][places] + lengths[places] + gaps)):
-        at = np.arange(len(source.values)) + np.repeat(begin - source.offsets[:-1], source.lengths)
-        values[at], observed[at] = source.values, source.observed
-    return replace(table, values=values, observed=observed, offsets=offsets)
+    lengths, begin = table.lengths, np.zeros(len(table), np.int64)
+    begin[places] = gaps + more.lengths
+    offsets = offsets_of(lengths + begin)
+    at = laid(offsets[:-1], table.offsets), laid(offsets[:-1][places] + lengths[places] + gaps, more.offsets)
+    values, observed = np.full(offsets[-1], np.nan), np.zeros(offsets[-1], bool)
+    known = np.full((offsets[-1], len(table.past.names)), np.nan)
+    for place, source, explained in ((at[0], table, table.past.values), (at[1], more, past)):
+        values[place], observed[place] = source.values, source.observed
+        if table.past.names:
+            known[place] = explained
+    longer = replace(table, values=values, observed=observed, offsets=offsets)
+    if table.past.names:
+        longer = replace(longer, past=Explanation(table.past.names, known))
+    order = order_of(more.future.names, table.future.names)
+    return _with_future(longer, table, (more, places, lengths[places] + gaps), order) if order else longer
+
+
+def _with_future(
+    longer: SeriesTable, table: SeriesTable, later: tuple[SeriesTable, np.ndarray, np.ndarray], order: list[int]
+) -> SeriesTable:
+    """Return a longer table with what was known in advance before, and what newer rows say, which counts where both do."""
+    more, places, begin = later
+    old, new = table.lengths + np.diff(table.ahead_offsets), more.lengths + np.diff(more.ahead_offsets)
+    reach = np.maximum(longer.lengths, old)
+    np.maximum.at(reach, places, begin + new)
+    offsets = offsets_of(reach)
+    known = np.full((offsets[-1], len(table.future.names)), np.nan)
+    starts = offsets[:-1]
+    known[laid(starts, table.offsets)] = table.future.values
+    known[laid(starts + table.lengths, table.ahead_offsets)] = table.ahead
+    known[laid(starts[places] + begin, more.offsets)] = more.future.values[:, order]
+    known[laid(starts[places] + begin + more.lengths, more.ahead_offsets)] = more.ahead[:, order]
+    inside = np.arange(len(known)) - np.repeat(starts, reach) < np.repeat(longer.lengths, reach)
+    return replace(
+        longer,
+        future=Explanation(table.future.names, known[inside]),
+        ahead=known[~inside],
+        ahead_offsets=offsets_of(reach - longer.lengths),
+    )
 
 
 def shortened(table: SeriesTable, lengths: Int64[np.ndarray, " series"]) -> SeriesTable:
@@ -42,17 +76,61 @@ def shortened(table: SeriesTable, lengths: Int64[np.ndarray, " series"]) -> Seri
     kept = np.arange(len(table.values)) - np.repeat(table.offsets[:-1], table.lengths) < np.repeat(
         lengths, table.lengths
     )
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return replace(table, values=table.values[kept], observed=table.observed[kept], offsets=offsets)
+    offsets = offsets_of(lengths)
+    past, future = (
+        Explanation(one.names, one.values[kept]) if one.names else one for one in (table.past, table.future)
+    )
+    kept_values = {"values": table.values[kept], "observed": table.observed[kept], "past": past, "future": future}
+    return replace(table, **kept_values, offsets=offsets)
+
+
+def _read(table: SeriesTable, rows: Any) -> SeriesTable:
+    """Read rows with the roles that the columns of a table have."""
+    if not (table.past.names or table.future.names):
+        return read_series(rows, freq=_frequency_for(table, rows))
+    if listed(rows):
+        raise DataError(
+            f"The forecaster was fitted with the covariates {quoted([*table.future.names, *table.past.names])}, and a list "
+            "has none: give a table with them."
+        )
+    covariates = {kind: names for kind in ("past", "future") if (names := getattr(table, kind).names)}
+    return read_series(rows, target_col=table.columns[2], freq=_frequency_for(table, rows), covariates=covariates)  # type: ignore[arg-type]
+
+
+def listed(rows: Any) -> bool:
+    """Return whether rows are numbers without times."""
+    return isinstance(rows, list | tuple | np.ndarray)
+
+
+def order_of(given: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Return where the covariates of a table are among those of new rows.
+
+    Raises:
+        DataError: They are others.
+    """
+    if set(given) != set(wanted):
+        have = f"the covariates {quoted(given)}" if given else "no covariates of that kind"
+        known = f"{quoted(wanted)}" if wanted else "none"
+        raise DataError(f"The new rows have {have}, and the forecaster was fitted with {known}: give the same ones.")
+    return [list(given).index(name) for name in wanted]
+
+
+def offsets_of(lengths: Int64[np.ndarray, " series"]) -> Int64[np.ndarray, " offsets"]:
+    """Return where stretches of so many rows begin, and the last one ends."""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def laid(begin: Int64[np.ndarray, " series"], offsets: Int64[np.ndarray, " offsets"]) -> Int64[np.ndarray, " rows"]:
+    """Return where rows go whose stretches are to begin elsewhere."""
+    return np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], np.diff(offsets))
 
 
 def _frequency_for(table: SeriesTable, rows: Any) -> Any:
     """Return the frequency to read rows with: that of the table, which few rows do not show by themselves."""
-    listed = isinstance(rows, list | tuple | np.ndarray)
-    return None if listed and table.starts.dtype.kind == "M" else table.freq
+    return None if listed(rows) and table.starts.dtype.kind == "M" else table.freq
 
 
-def _places(table: SeriesTable, more: SeriesTable) -> Int64[np.ndarray, " more"]:
+def places_of(table: SeriesTable, more: SeriesTable) -> Int64[np.ndarray, " more"]:
     """Return where the series of new rows are in a table."""
     if len(table) == len(more) == 1:
         return np.zeros(1, np.int64)
@@ -68,32 +146,44 @@ def _places(table: SeriesTable, more: SeriesTable) -> Int64[np.ndarray, " more"]
 
 def _gaps(table: SeriesTable, more: SeriesTable, places: Int64[np.ndarray, " more"]) -> Int64[np.ndarray, " more"]:
     """Return how many times lie between the last value of each series and its first new one."""
-    ends = table.ends[places]
+    gaps, fits = steps_after(table, more, places)
+    off = np.flatnonzero((gaps < 0) | ~fits)
+    if len(off):
+        place = off[0]
+        name, first, last = more.ids[place], shown(more.starts[place]), shown(table.ends[places[place]])
+        raise DataError(
+            f"The new rows of series {name!r} begin at {first}, and its last value is of {last}: give rows from the step "
+            "after that on, and each time once."
+        )
+    return gaps
+
+
+def steps_after(
+    table: SeriesTable, more: SeriesTable, places: Int64[np.ndarray, " more"]
+) -> tuple[Int64[np.ndarray, " more"], Bool[np.ndarray, " more"]]:
+    """Return how many steps after the one that follows its last value each series of new rows begins, and whether at a step.
+
+    Raises:
+        DataError: Their times cannot be compared.
+    """
+    ends, follows = table.ends[places], (np.zeros(1, np.int64), np.ones(1, bool))
     if more.starts.dtype.kind != ends.dtype.kind:
         if len(table) == 1 and more.starts.dtype.kind == "i" and not more.starts[0]:
             # A list says no times: it goes on where the series ends.
-            return np.zeros(1, np.int64)
+            return follows
         raise DataError(
             "The new rows and the series that the forecaster was fitted with do not have the same kind of times: give both "
             "dates, or both whole numbers."
         )
     if len(table) == 1 and more.starts.dtype.kind == "i" and not more.starts[0] and ends[0] >= 0:
-        return np.zeros(1, np.int64)
+        return follows
     if table.frequency is None:
         raise DataError("The step of the series is not known, as each has one value: read them with freq.")
     frequency = table.frequency
     steps = frequency.ordinals(more.starts.view(np.int64)) - frequency.ordinals(ends.view(np.int64))
-    off = np.flatnonzero((steps <= 0) | (steps % frequency.step != 0))
-    if len(off):
-        place = off[0]
-        name, first, last = more.ids[place], _shown(more.starts[place]), _shown(ends[place])
-        raise DataError(
-            f"The new rows of series {name!r} begin at {first}, and its last value is of {last}: give rows from the step "
-            "after that on, and each time once."
-        )
-    gaps: np.ndarray = steps // frequency.step - 1
-    return gaps
+    return steps // frequency.step - 1, steps % frequency.step == 0
 
 
-def _shown(time: Any) -> str:
+def shown(time: Any) -> str:
+    """Return a time as it stands in a sentence."""
     return str(time).removesuffix("T00:00:00.000000000").removesuffix(".000000000")

@@ -1,7 +1,7 @@
 """What a forecaster is to do, and what it knows once it has been fitted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -15,8 +15,9 @@ from gatewise.forecasting.choosing.combination import combined
 from gatewise.forecasting.choosing.judgement import Judged, reach_of_networks
 from gatewise.forecasting.choosing.paths import PATH_LEVELS, dependence, drawn_paths
 from gatewise.forecasting.choosing.quantile_bands import conformal_reach, own_reach
-from gatewise.forecasting.classical.baseline_methods import baseline_forecast
+from gatewise.forecasting.classical.baseline_methods import panel_forecast
 from gatewise.forecasting.explanation import Explanation
+from gatewise.forecasting.future_rows import with_future
 from gatewise.forecasting.networks.global_networks import TrainedNetworks
 from gatewise.forecasting.networks.network_methods import by_name, forecasts_and_quantiles
 from gatewise.forecasting.panel import Panel
@@ -111,6 +112,11 @@ class Fitted:
         """What each method weighs in the forecast of each series."""
         return self.judged.weights[-1]
 
+    def knowing(self, future: Any) -> "Fitted":
+        """Return it with more that is known in advance; see `future_rows.with_future`."""
+        table = with_future(self.table, future)
+        return replace(self, table=table, panel=Panel.of(table, self.panel.season_length, self.rolled.horizon))
+
     def forecasts(self, progress: Progress) -> Ahead:
         """Return the forecasts of all methods after the last values there are.
 
@@ -125,7 +131,7 @@ class Fitted:
         whole = len(self.baselines) + len(self.trained)
         for place, one in enumerate(self.baselines):
             progress(place / whole, f"baseline {one.name}")
-            found[one.name] = baseline_forecast(one, panel.values, panel.season_length, horizon)
+            found[one.name] = panel_forecast(one, panel, horizon)
         for place, trained in enumerate(self.trained, start=len(self.baselines)):
             progress(place / whole, f"networks {trained.names[0]}")
             members, given = forecasts_and_quantiles(trained, panel)

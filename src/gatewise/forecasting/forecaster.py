@@ -14,12 +14,13 @@ from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.choosing.combination import combined
 from gatewise.forecasting.choosing.judgement import errors_with, series_scale, sizes_now
 from gatewise.forecasting.classical.baseline_methods import BY_NAME
+from gatewise.forecasting.covariates_said import covariates_said
 from gatewise.forecasting.explanation import Explanation, explained
 from gatewise.forecasting.extension import extended, shortened
 from gatewise.forecasting.fitted import Ahead, Fitted, Mode, Plan, read_seed
 from gatewise.forecasting.frames import bounds_columns, forecast_frame, paths_frame
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.planning import panel_for, refuse_covariates
+from gatewise.forecasting.planning import panel_for
 from gatewise.forecasting.rolling import Progress
 from gatewise.forecasting.time_budget import Budget
 from gatewise.forecasting.validation import validated
@@ -137,11 +138,12 @@ class Forecaster:
         budget = Budget(self.plan.minutes)
         table = series if isinstance(series, SeriesTable) else read_series(series)
         panel, season_notes = panel_for(self.plan, table)
-        refuse_covariates(table)
         made = validated(self.plan, panel, budget, progress or _silent)
         rolled, judged = made.rolled, made.judged
         seconds = {"fit": time.perf_counter() - budget.started}
-        explanation = explained(rolled, judged, panel, (*season_notes, *made.notes), seconds)
+        used, said = covariates_said(table, [method.networks for method in made.networks], made.baselines)
+        explanation = explained(rolled, judged, panel, (*said, *season_notes, *made.notes), seconds)
+        explanation = replace(explanation, covariates=used)
         trained = tuple(method.trained for method in made.networks if method.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
         sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1], 0), rolled, 0, panel)
@@ -155,6 +157,7 @@ class Forecaster:
         horizon: int | None = None,
         level: float | Sequence[float] = (80, 95),
         *,
+        future: Any = None,
         networks: bool = False,
         progress: Progress | None = None,
     ) -> "pd.DataFrame":
@@ -163,16 +166,21 @@ class Forecaster:
         Args:
             horizon: Steps, at most those that it was made for. Default: all of them.
             level: The share of values that intervals are to hold, in per cent; empty for no intervals.
+            future: Rows with the covariates that are known in advance, for the times to forecast: a table with the columns
+                for series, time and these covariates, or anything that `gatewise.read_series` takes. Not needed where the
+                series were given with such rows below their last value.
             networks: Whether to add a column ``gatewise-network``, what the networks alone forecast.
             progress: Called with the share that is done, from 0 to 1, and with what is being done.
 
         Returns:
             A frame with the columns ``unique_id, ds, gatewise, gatewise-lo-80, gatewise-hi-80, …``.
+
+        Raises:
+            DataError: A covariate that should be known in advance is not.
         """
-        fitted = self.fitted
         horizon = self._steps(horizon)
         levels = read_levels(level) if np.size(level) else np.zeros(0)
-        ahead = self._at_end(progress or _silent)
+        fitted, ahead = self._at_end(future, horizon, progress or _silent)
         middle = combined(ahead.forecasts, fitted.weights)[:, :horizon].ravel()
         reach = fitted.reach(ahead, levels)[:, :, :horizon].reshape(2, -1, len(levels))
         columns = bounds_columns("gatewise", levels.tolist(), middle, reach)
@@ -180,7 +188,9 @@ class Forecaster:
             columns["gatewise-network"] = fitted.of_networks(ahead.forecasts)[:, :horizon].ravel()
         return forecast_frame(fitted.table, horizon, columns)
 
-    def simulate(self, paths: int = 100, *, horizon: int | None = None, seed: int = 0) -> "pd.DataFrame":
+    def simulate(
+        self, paths: int = 100, *, horizon: int | None = None, future: Any = None, seed: int = 0
+    ) -> "pd.DataFrame":
         """Draw paths that the series may take after their last values.
 
         At each step the paths spread as the intervals of `predict` say, and over the steps they go together as the errors of
@@ -190,13 +200,15 @@ class Forecaster:
         Args:
             paths: How many for each series.
             horizon: Steps, at most those that it was made for. Default: all of them.
+            future: Rows with the covariates that are known in advance, as in `predict`.
             seed: The same one draws the same paths.
 
         Returns:
             A frame with the columns ``unique_id, ds, path, gatewise``; paths are numbered from 1.
         """
-        fitted, steps = self.fitted, self._steps(horizon)
-        drawn = fitted.paths(self._at_end(_silent), whole_number(paths, "paths"), read_seed(seed))
+        steps = self._steps(horizon)
+        fitted, ahead = self._at_end(future, steps, _silent)
+        drawn = fitted.paths(ahead, whole_number(paths, "paths"), read_seed(seed))
         return paths_frame(fitted.table, drawn[:, :, :steps])
 
     def update(self, rows: Any) -> Self:
@@ -208,16 +220,17 @@ class Forecaster:
 
         Args:
             rows: Later values of some or all series: a `SeriesTable`, or anything that `gatewise.read_series` takes; a list
-                or an array follows the last value of a single series.
+                or an array follows the last value of a single series. With covariates, the rows hold those, too; what was
+                known of them in advance goes on being known.
 
         Returns:
             The forecaster itself.
 
         Raises:
-            DataError: A series that is not known, or times that do not follow its last one.
+            DataError: A series that is not known, other covariates, or times that do not follow its last one.
         """
         table = extended(self.fitted.table, rows)
-        panel = Panel.of(table, self.fitted.panel.season_length)
+        panel = Panel.of(table, self.fitted.panel.season_length, self.plan.horizon)
         self._fitted = replace(self.fitted, table=table, panel=panel)
         self._ahead = None
         return self
@@ -263,11 +276,20 @@ class Forecaster:
             )
         return steps
 
-    def _at_end(self, progress: Progress) -> Ahead:
-        """Return what all methods say of the steps after the last values, computed once."""
+    def _at_end(self, future: Any, horizon: int, progress: Progress) -> tuple[Fitted, Ahead]:
+        """Return what is known in the end, and what all methods say of the steps after it; that is computed once.
+
+        Raises:
+            DataError: So many steps are to be forecast, and a covariate that should be known in advance is not.
+        """
+        if future is not None:
+            knowing = self.fitted.knowing(future)
+            knowing.table.refuse_unknown_future(horizon)
+            return knowing, knowing.forecasts(progress)
+        self.fitted.table.refuse_unknown_future(horizon)
         if self._ahead is None:
             self._ahead = self.fitted.forecasts(progress)
-        return self._ahead
+        return self.fitted, self._ahead
 
 
 def _baseline(given: Baseline | str) -> Baseline:

@@ -8,6 +8,7 @@ from jaxtyping import Float64, Int, Int64
 
 from gatewise.errors import UsageError
 from gatewise.evaluation.averages import whole_number
+from gatewise.forecasting.covariates import Covariates
 from gatewise.tables import SeriesTable
 from gatewise.tables.frequency import NANOSECONDS, Frequency
 
@@ -26,24 +27,27 @@ class Panel:
             Default: as many as there are.
         keys: A whole number for each series, from 0 to 2**63 - 1, that networks of its own are seeded by instead of by its
             place, ``(series,)``; None for none.
+        covariates: What explains the series; None where nothing does.
     """
 
     values: Float64[np.ndarray, "series time"]
     season_length: int
     room: int = 0
     keys: Int64[np.ndarray, " series"] | None = None
+    covariates: Covariates | None = None
 
     def __post_init__(self) -> None:
         whole_number(self.season_length, "season_length")
         object.__setattr__(self, "room", max(self.room, self.values.shape[1]))
 
     @classmethod
-    def of(cls, table: SeriesTable, season_length: int | None = None) -> "Panel":
+    def of(cls, table: SeriesTable, season_length: int | None = None, ahead: int = 0) -> "Panel":
         """Return the series of a table side by side.
 
         Args:
             table: The series.
             season_length: Steps in a season. Default: that of the table's frequency, see `usual_season`.
+            ahead: How many steps may be forecast, for what is known of them in advance.
 
         >>> import gatewise as gw
         >>> Panel.of(gw.read_series([1.0, None, 3.0])).values.tolist()
@@ -51,7 +55,7 @@ class Panel:
         """
         values, observed = table.stacked()
         season = usual_season(table.frequency) if season_length is None else season_length
-        return cls(np.where(observed, values, np.nan), season)
+        return cls(np.where(observed, values, np.nan), season, covariates=Covariates.of(table, ahead))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -68,12 +72,34 @@ class Panel:
                 f"steps_back is {steps_back}, and the longest series has {self.values.shape[1]} values: give a number from 0 "
                 "to one less than that."
             )
-        return replace(self, values=self.values[:, :columns])
+        known = None if self.covariates is None else self.covariates.until(columns)
+        return replace(self, values=self.values[:, :columns], covariates=known)
+
+    def last(self, columns: int) -> "Panel":
+        """Return the panel without its first columns."""
+        known = None if self.covariates is None else self.covariates.last(columns)
+        return replace(self, values=self.values[:, self.values.shape[1] - columns :], covariates=known)
 
     def select(self, places: Sequence[int] | Int[np.ndarray, " chosen"]) -> "Panel":
         """Return some of the series, by number, in the order asked for."""
         chosen = np.asarray(places, np.int64)
-        return replace(self, values=self.values[chosen], keys=None if self.keys is None else self.keys[chosen])
+        known = None if self.covariates is None else self.covariates.select(chosen)
+        keys = None if self.keys is None else self.keys[chosen]
+        return replace(self, values=self.values[chosen], keys=keys, covariates=known)
+
+    @classmethod
+    def joined(cls, panels: Sequence["Panel"]) -> "Panel":
+        """Return the series of several panels one below the other, all ending at the last column."""
+        time = max(panel.values.shape[1] for panel in panels)
+        values = [
+            np.pad(panel.values, ((0, 0), (time - panel.values.shape[1], 0)), constant_values=np.nan)
+            for panel in panels
+        ]
+        known = [panel.covariates for panel in panels if panel.covariates is not None]
+        keyed = [panel.keys for panel in panels if panel.keys is not None]
+        keys = np.concatenate(keyed) if keyed else None
+        covariates = Covariates.joined(known) if known else None
+        return cls(np.concatenate(values), panels[0].season_length, keys=keys, covariates=covariates)
 
 
 def usual_season(frequency: Frequency | None) -> int:

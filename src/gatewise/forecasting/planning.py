@@ -45,7 +45,7 @@ def panel_for(plan: Plan, table: SeriesTable, steps_back: int = 0) -> tuple[Pane
         table: The series.
         steps_back: Where times are no dates, and no season was named, it is sought in the values before these last ones.
     """
-    panel = Panel.of(table, plan.season_length)
+    panel = Panel.of(table, plan.season_length, plan.horizon)
     dated = table.frequency is not None and table.frequency.kind != "integer"
     if plan.season_length is not None or dated or steps_back >= panel.values.shape[1]:
         return panel, ()
@@ -74,7 +74,11 @@ def networks_for(plan: Plan, panel: Panel) -> tuple[Networks, ...]:
         mode = mode_for(plan, panel)
         if len(panel) >= MANY_SERIES:
             return (usual_networks(panel, mode),)
-        return (LocalNetworks(members=8 if mode == "fast" else 32),)
+        members = 8 if mode == "fast" else 32
+        if explained_in_time(panel):
+            # Recurrent ones take several times as long with covariates, and were no better on made series.
+            return (LocalNetworks(cell="dense", layout="flat", learning_rate=0.005, members=members),)
+        return (LocalNetworks(members=members),)
     return tuple(_networks(one) for one in (given if isinstance(given, list | tuple) else [given]))
 
 
@@ -151,7 +155,7 @@ def baseline_methods(
     quick: list[Baseline] = []
     slow: list[tuple[Baseline, int]] = []
     notes = []
-    for baseline in plan.baselines or usual_baselines(panel.season_length, arima=mode == "best"):
+    for baseline in plan.baselines or usual_baselines(panel.season_length, mode == "best", explained_in_time(panel)):
         cost = seconds_of(baseline, panel) if BY_NAME.get(baseline.name) == baseline else 0.0
         if not cost:
             quick.append(baseline)
@@ -175,8 +179,13 @@ def baseline_methods(
     return methods, (*quick, *(baseline for baseline, _ in slow)), tuple(notes)
 
 
+def explained_in_time(panel: Panel) -> bool:
+    """Return whether a panel has covariates of each step, and not only of whole series."""
+    return panel.covariates is not None and bool(panel.covariates.future_names or panel.covariates.past_names)
+
+
 def refuse_covariates(table: SeriesTable) -> None:
-    """Refuse a table with columns that explain the series.
+    """Refuse a table with columns that explain the series, where it is forecast in blocks.
 
     Raises:
         DataError: It has some.
@@ -184,5 +193,6 @@ def refuse_covariates(table: SeriesTable) -> None:
     names = [*table.past.names, *table.future.names, *table.static]
     if names:
         raise DataError(
-            f"The table has covariates, {quoted(names)}, and Forecaster goes by the series alone: read it without covariates."
+            f"The table has covariates, {quoted(names)}, and forecasts in blocks go by the series alone: use "
+            "gatewise.Forecaster, or read it without covariates."
         )

@@ -21,6 +21,8 @@ from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
 from gatewise.tables import SeriesTable
 from gatewise.tables.frequency import Frequency
+from gatewise.tables.series_table import NOTHING
+from gatewise.tables.series_table import Explanation as Explaining
 
 KIND = "forecaster"
 _TABLE = ("values", "observed", "offsets")
@@ -59,12 +61,22 @@ def save(plan: Plan, fitted: Fitted, path: str | os.PathLike[str], overwrite: bo
             "columns": list(table.columns),
             "notes": list(table.notes),
             "times": str(table.starts.dtype),
+            "covariates": {
+                "past": list(table.past.names),
+                "future": list(table.future.names),
+                "static": list(table.static),
+            },
         },
-        "explanation": {"sentences": list(explanation.sentences), "seconds": explanation.seconds},
+        "explanation": {
+            "sentences": list(explanation.sentences),
+            "seconds": explanation.seconds,
+            "covariates": list(explanation.covariates),
+        },
     }
     arrays = {f"table/{name}": getattr(table, name) for name in _TABLE}
     arrays["table/starts"] = table.starts.view(np.int64)
     arrays["table/ids"] = np.frombuffer(json.dumps([_plain(name) for name in table.ids.tolist()]).encode(), np.uint8)
+    arrays |= _covariates(table)
     arrays |= {f"rolled/{name}": getattr(fitted.rolled, name) for name in _ROLLED}
     arrays |= {f"quantiles/{place}": own for place, own in enumerate(fitted.rolled.quantiles.values())}
     arrays |= {f"judged/{name}": getattr(fitted.judged, name) for name in _JUDGED}
@@ -103,9 +115,9 @@ def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[P
         zone=described["zone"],
         columns=tuple(described["columns"]),
         notes=tuple(described["notes"]),
-        ahead_offsets=np.zeros(len(ids) + 1, np.int64),
+        **_restored_covariates(described["covariates"], arrays),
     )
-    panel = Panel.of(table, entries["season_length"])
+    panel = Panel.of(table, entries["season_length"], entries["plan"]["horizon"])
     quantiles = {name: arrays[f"quantiles/{place}"] for place, name in enumerate(entries["quantiles"])}
     whole: dict[str, Any] = {name: arrays[f"rolled/{name}"] for name in _ROLLED}
     rolled = Rolled(tuple(entries["methods"]), **whole, quantiles=quantiles)
@@ -124,10 +136,41 @@ def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[P
         arrays["explanation/errors"],
         tuple(told["sentences"]),
         told["seconds"],
+        tuple(told["covariates"]),
     )
     plan = Plan(**entries["plan"], baselines=baselines)
     fixed = (arrays[name] for name in _FIXED)
     return plan, Fitted(table, panel, rolled, judged, tuple(trained), baselines, explanation, *fixed)
+
+
+def _covariates(table: SeriesTable) -> dict[str, np.ndarray]:
+    """Return the covariates of a table as arrays; texts as JSON."""
+    arrays = {"table/ahead": table.ahead, "table/ahead_offsets": table.ahead_offsets}
+    arrays |= {"table/past": table.past.values, "table/future": table.future.values}
+    for place, column in enumerate(table.static.values()):
+        if column.dtype.kind in "fi":
+            arrays[f"table/static/{place}"] = column
+        else:
+            arrays[f"table/static_texts/{place}"] = np.frombuffer(json.dumps(column.tolist()).encode(), np.uint8)
+    return arrays
+
+
+def _restored_covariates(names: dict[str, list[str]], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return the fields of a table that hold covariates."""
+    static: dict[str, np.ndarray] = {}
+    for place, name in enumerate(names["static"]):
+        texts = arrays.get(f"table/static_texts/{place}")
+        static[name] = (
+            np.array(arrays[f"table/static/{place}"])
+            if texts is None
+            else np.array(json.loads(texts.tobytes()), dtype=object)
+        )
+    timed = {
+        kind: Explaining(tuple(names[kind]), np.array(arrays[f"table/{kind}"])) if names[kind] else NOTHING
+        for kind in ("past", "future")
+    }
+    ahead = {name: np.array(arrays[f"table/{name}"]) for name in ("ahead", "ahead_offsets")}
+    return {**timed, **ahead, "static": static}
 
 
 def _plain(name: Any) -> int | str:

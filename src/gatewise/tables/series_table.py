@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int, Int64
 
 from gatewise.errors import DataError, UsageError
-from gatewise.tables.form import quoted
+from gatewise.tables.form import count, quoted
 from gatewise.tables.frequency import Frequency
 from gatewise.tables.steps import show
 
@@ -300,15 +300,22 @@ class SeriesTable:
         _at_least_one("horizon", horizon)
         if not self.future.names:
             return
-        known = np.diff(self.ahead_offsets)
-        short = np.flatnonzero(known < horizon)
+        steps = np.arange(horizon)
+        there = steps < np.diff(self.ahead_offsets)[:, None]
+        place = np.where(there, self.ahead_offsets[:-1, None] + steps, 0)
+        known = there[..., None] & np.isfinite(self.ahead[place]) if len(self.ahead) else there[..., None]
+        known = np.broadcast_to(known, (len(self), horizon, len(self.future.names)))
+        short = np.flatnonzero(~known.all(axis=(1, 2)))
         if len(short):
-            place = short[0]
-            time = self._at(self.ends[place : place + 1], np.array([known[place] + 1]))[0]
-            kind = "integer" if self.starts.dtype.kind == "i" else "datetime"
+            series = short[0]
+            columns = [name for name, one in zip(self.future.names, known[series].T, strict=True) if not one.all()]
+            missing = np.flatnonzero(~known[series].all(axis=1))
+            times = self._at(np.repeat(self.ends[series : series + 1], len(missing)), missing + 1)
+            more = f" (the first of {len(short):,} such series)" if len(short) > 1 else ""
             raise DataError(
-                f"Series {self.ids[place]!r} has {known[place]:,} of the {horizon:,} rows after its last value that hold "
-                f"{quoted(self.future.names)}: add those from {show(kind, int(time.view(np.int64)))} on, with an empty value."
+                f"Series {self.ids[series]!r}{more} has no {quoted(columns)} for {_span(times, missing)}, and a forecast of "
+                f"{count(horizon, 'step')} needs them: give rows for these times with future, or below its last value "
+                "with an empty value."
             )
 
     def categories(self, name: str, known: Sequence[str] | None = None) -> tuple[Int[np.ndarray, " series"], list[str]]:
@@ -335,6 +342,15 @@ class SeriesTable:
                 f"{quoted(texts, 5)}: correct it, or train with it."
             )
         return np.array([number[text] for text in column.tolist()], np.int64), texts
+
+
+def _span(times: np.ndarray, steps: Int[np.ndarray, " steps"]) -> str:
+    """Return times as they stand in a sentence: from the first to the last where no step is between them."""
+    kind = "integer" if times.dtype.kind == "i" else "datetime"
+    shown = [show(kind, int(time.view(np.int64))) for time in times]
+    if len(shown) > 2 and np.ptp(steps) == len(steps) - 1:
+        return f"{shown[0]} to {shown[-1]}"
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3:,} more" if len(shown) > 3 else "")
 
 
 def _zoned(times: "pd.Series", zone: str) -> "pd.Series":

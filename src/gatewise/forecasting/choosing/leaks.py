@@ -22,7 +22,7 @@ def refuse_leaks(rolled: Rolled, panel: Panel, again: Callable[[Panel], Rolled])
         UsageError: A forecast moved.
     """
     middle = int(rolled.steps_back[len(rolled.steps_back) // 2])
-    changed = again(replace(panel, values=later_values_changed(panel, middle)))
+    changed = again(later_values_changed(panel, middle))
     early = rolled.steps_back >= middle
     for place, name in enumerate(rolled.names):
         before, after = rolled.forecasts[place, early], changed.forecasts[place, early]
@@ -37,10 +37,21 @@ def refuse_leaks(rolled: Rolled, panel: Panel, again: Callable[[Panel], Rolled])
             )
 
 
-def later_values_changed(panel: Panel, steps_back: int) -> np.ndarray:
-    """Return the series with every value after a cutoff multiplied by something else, and moved where that does nothing."""
-    values = panel.values.copy()
-    later = values[:, values.shape[1] - steps_back :]
+def later_values_changed(panel: Panel, steps_back: int) -> Panel:
+    """Return a panel with all that is known only after a cutoff changed: the series, and past covariates with them.
+
+    What is known in advance stays as it is.
+    """
+    known = panel.covariates
+    if known is not None:
+        known = replace(known, past=_changed(known.past, steps_back))
+    return replace(panel, values=_changed(panel.values, steps_back), covariates=known)
+
+
+def _changed(columns: np.ndarray, steps_back: int) -> np.ndarray:
+    """Return columns with each number after a cutoff multiplied by something else, and moved where that does nothing."""
+    changed = columns.copy()
+    later = changed[:, changed.shape[1] - steps_back :]
     factor = np.random.default_rng(0).uniform(0.5, 1.5, later.shape)
-    values[:, values.shape[1] - steps_back :] = later * factor + np.where(later == 0, factor, 0.0)
-    return values
+    changed[:, changed.shape[1] - steps_back :] = later * factor + np.where(later == 0, factor, 0.0)
+    return changed

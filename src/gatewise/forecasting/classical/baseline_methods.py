@@ -4,6 +4,7 @@ import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -11,8 +12,8 @@ from jaxtyping import Float64
 from gatewise.errors import GatewiseWarning
 from gatewise.evaluation.simple_baselines import Baseline, Drift, Naive, SeasonalNaive
 from gatewise.evaluation.statistical_baselines import ARIMA, ETS, DynamicOptimizedTheta
+from gatewise.forecasting.classical.regression import Regression
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.rolling import values_until
 
 # About how many seconds a forecast takes for each value that it is estimated from, without a season and with one: AMD EPYC,
 # statsforecast 2.0.1, series of 60 to 400 values. Numbers, and not a clock, so that the same series are always forecast
@@ -22,6 +23,14 @@ _SECONDS_A_VALUE = {
     ETS.name: (5e-5, 6.5e-4),
     ARIMA.name: (5e-4, 1.7e-3),
 }
+
+
+@runtime_checkable
+class PanelBaseline(Protocol):
+    """A baseline that also knows the covariates of the series."""
+
+    def forecast_panel(self, panel: Panel, horizon: int) -> Float64[np.ndarray, "series horizon"]:
+        """Forecast the steps after a panel, in which every series has a value."""
 
 
 @dataclass(eq=False)
@@ -52,11 +61,20 @@ class BaselineMethod:
         """Forecast from each cutoff; see `rolling.Method`."""
         forecasts = np.full((len(steps_back), len(panel), horizon), np.nan)
         for window, back in enumerate(steps_back):
-            forecasts[window] = baseline_forecast(
-                self.baseline, values_until(panel, back), panel.season_length, horizon
-            )
+            forecasts[window] = panel_forecast(self.baseline, panel.until(back), horizon)
             progress((window + 1) / len(steps_back))
         return {self.baseline.name: forecasts}
+
+
+def panel_forecast(baseline: Baseline, panel: Panel, horizon: int) -> Float64[np.ndarray, "series horizon"]:
+    """Return the forecasts of a baseline, with covariates where it takes them; NaN for a series without a value."""
+    if not isinstance(baseline, PanelBaseline):
+        return baseline_forecast(baseline, panel.values, panel.season_length, horizon)
+    forecast = np.full((len(panel), horizon), np.nan)
+    begun = np.flatnonzero(np.isfinite(panel.values).any(axis=1))
+    if len(begun):
+        forecast[begun] = baseline.forecast_panel(panel.select(begun), horizon)
+    return forecast
 
 
 def baseline_forecast(
@@ -73,11 +91,11 @@ def baseline_forecast(
     return forecast
 
 
-def usual_baselines(season_length: int, arima: bool = False) -> tuple[Baseline, ...]:
+def usual_baselines(season_length: int, arima: bool = False, covariates: bool = False) -> tuple[Baseline, ...]:
     """Return the baselines that a forecast is weighed against: those of statsforecast only where it is installed."""
-    simple: tuple[Baseline, ...] = (Naive(), Drift())
-    if season_length > 1:
-        simple = (Naive(), SeasonalNaive(), Drift())
+    simple: tuple[Baseline, ...] = (Naive(), SeasonalNaive(), Drift()) if season_length > 1 else (Naive(), Drift())
+    if covariates:
+        simple = (*simple, Regression())
     if not has_statsforecast():
         return simple
     return (*simple, DynamicOptimizedTheta(), ETS(), *([ARIMA()] if arima else []))
@@ -95,5 +113,6 @@ def has_statsforecast() -> bool:
 
 
 BY_NAME: dict[str, Baseline] = {
-    baseline.name: baseline for baseline in (Naive(), SeasonalNaive(), Drift(), DynamicOptimizedTheta(), ETS(), ARIMA())
+    baseline.name: baseline
+    for baseline in (Naive(), SeasonalNaive(), Drift(), Regression(), DynamicOptimizedTheta(), ETS(), ARIMA())
 }

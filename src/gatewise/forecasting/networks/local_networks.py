@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from gatewise.datasets.windows import Layout
 from gatewise.errors import UsageError
+from gatewise.forecasting.covariate_glasses import Bare, CovariateGlasses
+from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.heads import Head, check_head, outputs_of, quantiles_of
-from gatewise.forecasting.networks.local_samples import last_windows, samples_of
+from gatewise.forecasting.networks.local_samples import Beside, last_windows, samples_of
 from gatewise.forecasting.networks.views import Glasses, LocalView
 from gatewise.forecasting.panel import Panel
 from gatewise.recipes import Recipe
@@ -45,8 +47,12 @@ class LocalNetworks:
             distribution, ``"normal"`` or ``"student-t"``, by its likelihood. The forecast is the median.
         stateful: Whether the state is carried from window to window, in the order of time, and set to zero before each epoch
             and each forecast; one window is then a step of training.
-        build: Instead of cell and units: ``(input_shape, outputs) -> keras.Model``, compiled or not.
+        build: Instead of cell and units: ``(input_shape, outputs) -> keras.Model``, compiled or not. With covariates, the
+            input is ``(look_back + outputs, 1 + covariates)``: the values first, then what is known in advance, then past
+            covariates; in the steps of the horizon all but what is known in advance is 0.
     """
+
+    covariates_used: ClassVar[tuple[Kind, ...]] = ("future", "past")
 
     name: str = "local"
     cell: Cell = "lstm"
@@ -114,42 +120,45 @@ class LocalNetworks:
             seed: Where weights and order come from, unless the series of the panel have keys.
             progress: Told the share that is done.
         """
+        lens = CovariateGlasses.of_each(panel)
         every = np.arange(len(panel))
         groups = by_length(panel.values) if self.stateful else np.array_split(every, self._blocks(len(panel)))
         parts = []
         for place, rows in enumerate(groups):
             # A series without a value is forecast as NaN, and has networks to have some.
-            own = (
-                panel.values[rows][:, -max(int(lengths_of(panel.values)[rows].max()), 2) :]
-                if self.stateful
-                else panel.values[rows]
-            )
+            own = panel.select(rows)
+            if self.stateful:
+                own = own.last(max(int(lengths_of(own.values).max()), 2))
+            covariates = None if lens is None else lens.select(rows)
 
             def share(done: float, place: int = place) -> None:
                 if progress is not None:
                     progress((place + done) / len(groups))
 
-            part = replace(panel.select(rows), values=own)
-            parts.append(self._trained(part, horizon, seed + place, share))
+            parts.append(self._trained(own, horizon, covariates, (seed + place, share)))
         return parts[0] if len(parts) == 1 else merged(parts, np.argsort(np.concatenate(groups)))
 
     def _trained(
-        self, panel: Panel, horizon: int, seed: int, progress: Callable[[float], None]
+        self, panel: Panel, horizon: int, lens: CovariateGlasses | None, run: tuple[int, Callable[[float], None]]
     ) -> "TrainedLocalNetworks":
         from gatewise.training.ensemble import fit_ensemble
         from gatewise.training.initial import member_seed
         from gatewise.training.progress import shares_told_to
 
+        seed, progress = run
         look_back = self.looks_back(panel.season_length)
         outputs = 1 if self.recursive else horizon
-        seen = tuple(Glasses.fitted(view, panel.values, panel.season_length) for view in self.views)
-        parts = [samples_of(glasses, panel.values, look_back, outputs) for glasses in seen]
+        values = panel.values if lens is None else lens.without(panel).panel.values
+        beside = None if lens is None else Beside(lens.beside(panel), lens.known)
+        seen = tuple(Glasses.fitted(view, values, panel.season_length) for view in self.views)
+        parts = [samples_of(glasses, values, look_back, outputs, beside) for glasses in seen]
         rows = max(part.weights.shape[1] for part in parts)
         member_view = np.arange(self.members) % len(self.views)
         x, y, weights = (
             np.stack([_with_rows(part[place], rows) for part in parts], axis=1)[:, member_view] for place in range(3)
         )
-        model = self.model(look_back, outputs * outputs_of(self.head))
+        kinds = None if beside is None else (beside.known, beside.seen.shape[2])
+        model = self.model(look_back, outputs * outputs_of(self.head), covariates=kinds)
         flat = len(panel) * self.members
         seeds = None
         if panel.keys is not None:
@@ -157,7 +166,7 @@ class LocalNetworks:
         with shares_told_to(progress):
             ensemble = fit_ensemble(
                 model,
-                x.reshape(flat, rows, *self._input_shape(look_back)),
+                x.reshape(flat, rows, *self._input_shape(look_back, outputs, kinds)),
                 y.reshape(flat, rows, outputs),
                 sample_weight=weights.reshape(flat, rows),
                 members=flat,
@@ -169,10 +178,10 @@ class LocalNetworks:
                 member_seeds=seeds,
                 verbose=0,
             )
-        values = [*ensemble.values.trainable, *ensemble.values.non_trainable]
-        arrays = [np.asarray(array).reshape(len(panel), self.members, *array.shape[1:]) for array in values]
+        made = [*ensemble.values.trainable, *ensemble.values.non_trainable]
+        arrays = [np.asarray(array).reshape(len(panel), self.members, *array.shape[1:]) for array in made]
         losses = np.asarray(ensemble.history.history["loss"]).reshape(len(panel), self.members, -1)
-        return TrainedLocalNetworks(self, horizon, look_back, seen, arrays, losses, ensemble.history.way)
+        return TrainedLocalNetworks(self, horizon, look_back, seen, arrays, losses, ensemble.history.way, lens)
 
     def _blocks(self, series: int) -> int:
         """Return in how many blocks so many series are trained: XLA takes the longer for a program the more members it has."""
@@ -184,13 +193,17 @@ class LocalNetworks:
             return self.look_back
         return min(max(season_length, _SHORTEST_LOOK), _LONGEST_LOOK)
 
-    def model(self, look_back: int, outputs: int, stateful: bool | None = None) -> Any:
+    def model(
+        self, look_back: int, outputs: int, stateful: bool | None = None, covariates: tuple[int, int] | None = None
+    ) -> Any:
         """Return the compiled Keras model, always the same one for the same network, so that its programs are kept."""
         stateful = self.stateful if stateful is None else stateful
         network = replace(self, name="", views=(), members=1, epochs=1, batch_size=1, stateful=stateful)
-        return _built(network, look_back, outputs)
+        return _built(network, look_back, outputs, covariates)
 
-    def _input_shape(self, look_back: int) -> tuple[int, ...]:
+    def _input_shape(self, look_back: int, outputs: int, covariates: tuple[int, int] | None) -> tuple[int, ...]:
+        if covariates is not None:
+            return (look_back + outputs, 1 + covariates[1])
         return {"flat": (look_back,), "features": (1, look_back), "steps": (look_back, 1)}[self.layout]
 
 
@@ -206,6 +219,7 @@ class TrainedLocalNetworks:
         weights: The arrays of the Keras model, each ``(series, members, …)``.
         losses: Of every epoch, ``(series, members, epochs)``.
         way: How they were trained, in words.
+        covariates: How they see covariates.
     """
 
     networks: LocalNetworks
@@ -215,6 +229,7 @@ class TrainedLocalNetworks:
     weights: list[np.ndarray]
     losses: Float64[np.ndarray, "series members epochs"]
     way: str = ""
+    covariates: CovariateGlasses | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -227,7 +242,8 @@ class TrainedLocalNetworks:
         """Return the networks of some of the series, by number, in the order asked for."""
         glasses = tuple(one.select(places) for one in self.glasses)
         weights = [array[places] for array in self.weights]
-        return replace(self, glasses=glasses, weights=weights, losses=self.losses[places])
+        lens = None if self.covariates is None else self.covariates.select(places)
+        return replace(self, glasses=glasses, weights=weights, losses=self.losses[places], covariates=lens)
 
     def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         """Forecast the steps after the last column of a panel with the same series, longer ones too."""
@@ -235,42 +251,61 @@ class TrainedLocalNetworks:
             each = self.quantiles(panel)
             return each[..., each.shape[-1] // 2]
         # Each member goes on with its own forecasts.
-        members, series = self.networks.members, len(panel)
-        values = np.repeat(panel.values[None], members, axis=0)
+        values, beside, bare = self._seen(panel)
+        members, series = self.networks.members, len(values)
+        longer = np.repeat(values[None], members, axis=0)
         for _ in range(self.horizon):
-            step = np.stack([self._ahead(values[member], 1)[member, ..., 0] for member in range(members)])
-            values = np.concatenate([values, step], axis=2)
-        return values[:, :, -self.horizon :].reshape(members, series, self.horizon)
+            step = np.stack([self._ahead(longer[member], 1, beside)[member, ..., 0] for member in range(members)])
+            longer = np.concatenate([longer, step], axis=2)
+        forecast = longer[:, :, -self.horizon :].reshape(members, series, self.horizon)
+        return forecast if bare is None else bare.back(forecast)
 
     def quantiles(self, panel: Panel) -> Float64[np.ndarray, "members series horizon levels"]:
         """Return the quantiles of `rolling.QUANTILE_LEVELS`; of a head of points the forecast alone."""
-        return self._ahead(panel.values, self.horizon)
+        values, beside, bare = self._seen(panel)
+        each = self._ahead(values, self.horizon, beside)
+        return each if bare is None else np.moveaxis(bare.back(np.moveaxis(each, -1, 0)), 0, -1)
+
+    def _seen(self, panel: Panel) -> tuple[Float64[np.ndarray, "series time"], Beside | None, Bare | None]:
+        """Return the series as they are without the effects of covariates, these, and the way back."""
+        lens = self.covariates
+        if lens is None:
+            return panel.values, None, None
+        bare = lens.without(panel)
+        return bare.panel.values, Beside(lens.beside(panel), lens.known), bare
 
     def _ahead(
-        self, values: Float64[np.ndarray, "series time"], outputs: int
+        self, values: Float64[np.ndarray, "series time"], outputs: int, beside: Beside | None
     ) -> Float64[np.ndarray, "members series outputs levels"]:
         if not self.networks.stateful:
-            return self._ahead_of(values, outputs, 1)
+            return self._ahead_of(values, outputs, 1, beside)
         groups, forecasts = by_length(values), []
         for rows in groups:
-            own = values[rows][:, -max(int(lengths_of(values)[rows].max()), 2) :]
-            count = own.shape[1] - min(self.look_back, own.shape[1]) + 1
-            forecasts.append(self.select(rows)._ahead_of(own, outputs, count))
+            columns = max(int(lengths_of(values)[rows].max()), 2)
+            own = values[rows][:, values.shape[1] - columns :]
+            known = (
+                None if beside is None else beside.select(rows).last(beside.seen.shape[1] - values.shape[1] + columns)
+            )
+            count = columns - min(self.look_back, columns) + 1
+            forecasts.append(self.select(rows)._ahead_of(own, outputs, count, known))
         return np.concatenate(forecasts, axis=1)[:, np.argsort(np.concatenate(groups))]
 
     def _ahead_of(
-        self, values: Float64[np.ndarray, "series time"], outputs: int, count: int
+        self, values: Float64[np.ndarray, "series time"], outputs: int, count: int, beside: Beside | None
     ) -> Float64[np.ndarray, "members series outputs levels"]:
         """Forecast from the last window, or with the state that so many windows, one after the other, have left."""
         members, views = self.networks.members, len(self.networks.views)
-        windows = [last_windows(glasses, values, self.look_back, count) for glasses in self.glasses]
+        known = None if beside is None else (beside, outputs)
+        windows = [last_windows(glasses, values, self.look_back, count, known) for glasses in self.glasses]
         member_view = np.arange(members) % views
         x = np.stack([inputs for inputs, _ in windows], axis=1)[:, member_view]
         flat = len(values) * members
+        kinds = None if beside is None else (beside.known, beside.seen.shape[2])
         # A network that carries its state over windows reads them as one sequence.
-        shape = self.networks._input_shape(self.look_back * count)
+        shape = self.networks._input_shape(self.look_back * count, outputs, kinds)
         head = self.networks.head
-        model = self.networks.model(self.look_back * count, outputs * outputs_of(head), stateful=False)
+        width = outputs * outputs_of(head)
+        model = self.networks.model(self.look_back * count, width, stateful=False, covariates=kinds)
         said = run_members(
             model, [array.reshape(flat, *array.shape[2:]) for array in self.weights], x.reshape(flat, 1, *shape)
         )
@@ -302,6 +337,8 @@ class TrainedLocalNetworks:
         arrays = {f"weights/{place}": array for place, array in enumerate(self.weights)}
         for place, glasses in enumerate(self.glasses):
             arrays |= {f"views/{place}/{name}": getattr(glasses, name) for name in _GLASSES}
+        if self.covariates is not None:
+            arrays |= {f"covariates/{name}": array for name, array in self.covariates.arrays().items()}
         return {**arrays, "losses": self.losses}
 
     @classmethod
@@ -320,6 +357,7 @@ class TrainedLocalNetworks:
             weights,
             arrays["losses"],
             specification["way"],
+            CovariateGlasses.restore(arrays),
         )
 
 
@@ -344,7 +382,8 @@ def merged(parts: Sequence["TrainedLocalNetworks"], order: Int64[np.ndarray, " s
     )
     weights = [np.concatenate([part.weights[place] for part in parts]) for place in range(len(first.weights))]
     losses = np.concatenate([part.losses for part in parts])
-    return replace(first, glasses=glasses, weights=weights, losses=losses).select(order)
+    lens = CovariateGlasses.joined([part.covariates for part in parts if part.covariates is not None])
+    return replace(first, glasses=glasses, weights=weights, losses=losses, covariates=lens).select(order)
 
 
 _GLASSES = ("power", "differences", "season", "scale")
@@ -379,32 +418,24 @@ def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _built(networks: LocalNetworks, look_back: int, outputs: int) -> Any:
+def _built(networks: LocalNetworks, look_back: int, outputs: int, covariates: tuple[int, int] | None) -> Any:
     from gatewise.backend import import_keras
-    from gatewise.layers import GRU, LSTM
     from gatewise.training.initial import with_zeros
 
     keras = import_keras()
-    shape = networks._input_shape(look_back)
+    shape = networks._input_shape(look_back, outputs // outputs_of(networks.head), covariates)
     batch = 1 if networks.stateful else None
     if networks.build is not None:
         model = networks.build(shape, outputs)
     else:
-        layers: list[Any] = [keras.Input(batch_shape=(batch, *shape))]
-        for place, units in enumerate(networks.units, start=1):
-            last = place == len(networks.units)
-            if networks.cell == "dense":
-                layers.append(keras.layers.Dense(units, activation="relu"))
-            else:
-                layers.append(
-                    {"lstm": LSTM, "gru": GRU}[networks.cell](
-                        units, return_sequences=not last, stateful=networks.stateful
-                    )
-                )
+        layers = _layers(networks)
         # It begins with the forecast that it is to correct.
-        small = keras.initializers.VarianceScaling(0.01)
-        head = keras.layers.Dense(outputs, kernel_initializer=small)
-        build = partial(keras.Sequential, [*layers, head], name="local_networks")
+        head = keras.layers.Dense(outputs, kernel_initializer=keras.initializers.VarianceScaling(0.01))
+        if covariates is None:
+            inputs = keras.Input(batch_shape=(batch, *shape))
+            build = partial(keras.Sequential, [inputs, *layers, head], name="local_networks")
+        else:
+            build = partial(_beside_covariates, networks, (batch, *shape), (*layers, head), covariates)
         model = build() if networks.stateful else with_zeros(build)
     if not getattr(model, "compiled", False):
         loss: Any = networks.loss
@@ -414,3 +445,46 @@ def _built(networks: LocalNetworks, look_back: int, outputs: int) -> Any:
             loss = HeadLoss(networks.head)
         model.compile(keras.optimizers.Adam(networks.learning_rate), loss)
     return model
+
+
+def _layers(networks: LocalNetworks) -> list[Any]:
+    """Return the hidden layers."""
+    from gatewise.backend import import_keras
+    from gatewise.layers import GRU, LSTM
+
+    if networks.cell == "dense":
+        return [import_keras().layers.Dense(units, activation="relu") for units in networks.units]
+    cell = {"lstm": LSTM, "gru": GRU}[networks.cell]
+    last = len(networks.units) - 1
+    return [
+        cell(units, return_sequences=place != last, stateful=networks.stateful)
+        for place, units in enumerate(networks.units)
+    ]
+
+
+def _beside_covariates(
+    networks: LocalNetworks, shape: tuple[Any, ...], layers: tuple[Any, ...], covariates: tuple[int, int]
+) -> Any:
+    """Return a model whose hidden layers read windows with covariates, and whose head knows those of the horizon."""
+    from gatewise.backend import import_keras
+    from gatewise.forecasting.networks.covariate_heads import known_ahead
+
+    keras = import_keras()
+    *hidden, head = layers
+    width = outputs_of(networks.head)
+    end = shape[1] - head.units // width
+    inputs = keras.Input(batch_shape=shape)
+    state = inputs[:, :end]
+    direct = keras.layers.Dense(head.units, use_bias=False, kernel_initializer="zeros")
+    last = direct(state[:, -1, 1:])
+    if networks.layout != "steps":
+        state = keras.layers.Flatten()(state)
+    if networks.layout == "features":
+        state = keras.ops.expand_dims(state, 1)
+    for layer in hidden:
+        state = layer(state)
+    forecast = keras.ops.add(head(state), last)
+    if covariates[0]:
+        ahead = inputs[:, end:, 1 : 1 + covariates[0]]
+        forecast = keras.ops.add(forecast, known_ahead(state, ahead, width))
+    return keras.Model(inputs, forecast, name="local_networks")

@@ -1,5 +1,6 @@
 """Windows of many series for local networks: each series has its own, and as many rows as the one with most."""
 
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,17 +23,55 @@ class Samples(NamedTuple):
     """What local networks learn from.
 
     Attributes:
-        inputs: ``(series, rows, look_back)``.
+        inputs: ``(series, rows, look_back)``; with covariates ``(series, rows, look_back + horizon, 1 + features)``.
         targets: ``(series, rows, horizon)``.
         weights: 0 for rows that a series does not have, ``(series, rows)``.
     """
 
-    inputs: Float32[np.ndarray, "series rows look_back"]
+    inputs: Float32[np.ndarray, "series rows *seen"]
     targets: Float32[np.ndarray, "series rows horizon"]
     weights: Float32[np.ndarray, "series rows"]
 
 
-def samples_of(glasses: Glasses, values: Float64[np.ndarray, "series time"], look_back: int, horizon: int) -> Samples:
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Covariates as a network sees them, at each column of the values and further.
+
+    Attributes:
+        seen: Those known in advance first, ``(series, reach, features)``.
+        known: How many are known in advance.
+    """
+
+    seen: Float32[np.ndarray, "series reach features"]
+    known: int
+
+    def around(
+        self, windows: Float64[np.ndarray, "series rows look_back"], origins: np.ndarray, horizon: int
+    ) -> Float64[np.ndarray, "series rows steps features"]:
+        """Return windows of values with covariates beside, and what is known of the horizon below; the rest of that is 0."""
+        look_back = windows.shape[2]
+        places = np.maximum(origins[:, None] + np.arange(1 - look_back, 1 + horizon), 0)
+        steps = self.seen[:, np.minimum(places, self.seen.shape[1] - 1)].astype(np.float64)
+        steps[:, :, look_back:, self.known :] = 0.0
+        values = np.pad(windows, ((0, 0), (0, 0), (0, horizon)))
+        return np.concatenate([values[..., None], steps], axis=3)
+
+    def select(self, places: np.ndarray) -> "Beside":
+        """Return those of some of the series."""
+        return replace(self, seen=self.seen[places])
+
+    def last(self, columns: int) -> "Beside":
+        """Return those of the last columns."""
+        return replace(self, seen=self.seen[:, self.seen.shape[1] - columns :])
+
+
+def samples_of(
+    glasses: Glasses,
+    values: Float64[np.ndarray, "series time"],
+    look_back: int,
+    horizon: int,
+    beside: Beside | None = None,
+) -> Samples:
     """Cut series into windows and what followed them.
 
     A window holds values as the glasses show them, relative to the level at its end, and so do its targets. A target that is
@@ -43,6 +82,7 @@ def samples_of(glasses: Glasses, values: Float64[np.ndarray, "series time"], loo
         values: The series, ``(series, time)``.
         look_back: Values in a window. A series that begins inside a window has its first value before that.
         horizon: Values in a target.
+        beside: Covariates.
     """
     seen = glasses.see(values)
     time = values.shape[1]
@@ -61,12 +101,18 @@ def samples_of(glasses: Glasses, values: Float64[np.ndarray, "series time"], loo
     used = np.flatnonzero(weights.any(axis=0))
     keep = slice(used[0] if len(used) else -1, None)
     targets = np.where(known, np.clip(targets, -4 * _FAR, 4 * _FAR), 0.0)
+    if beside is not None:
+        inputs = beside.around(inputs, origins, horizon)
     return Samples(*(array[:, keep].astype(np.float32) for array in (inputs, targets, weights)))
 
 
 def last_windows(
-    glasses: Glasses, values: Float64[np.ndarray, "series time"], look_back: int, count: int = 1
-) -> tuple[Float32[np.ndarray, "series values"], Float64[np.ndarray, " series"]]:
+    glasses: Glasses,
+    values: Float64[np.ndarray, "series time"],
+    look_back: int,
+    count: int = 1,
+    beside: tuple[Beside, int] | None = None,
+) -> tuple[Float32[np.ndarray, "series *seen"], Float64[np.ndarray, " series"]]:
     """Return the windows at the end of each series, and what a forecast from the last of them is relative to.
 
     Args:
@@ -74,10 +120,18 @@ def last_windows(
         values: The series, ``(series, time)``.
         look_back: Values in a window.
         count: How many windows, of which each begins one value later than the one before; one after the other in a row.
+        beside: Covariates, and the steps to forecast, whose covariates stand below the last window.
     """
     seen = glasses.see(values)
     end = values.shape[1] - 1
-    inputs, base = _windows(glasses, seen, np.arange(end - count + 1, end + 1), look_back)
+    origins = np.arange(end - count + 1, end + 1)
+    inputs, base = _windows(glasses, seen, origins, look_back)
+    if beside is not None:
+        covariates, horizon = beside
+        around = covariates.around(inputs, origins, horizon)
+        windows = around[:, :, :look_back].reshape(len(values), count * look_back, around.shape[3])
+        whole = np.concatenate([windows, around[:, -1, look_back:]], axis=1)
+        return whole.astype(np.float32), base[:, -1]
     return inputs.reshape(len(values), -1).astype(np.float32), base[:, -1]
 
 

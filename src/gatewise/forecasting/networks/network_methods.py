@@ -139,10 +139,4 @@ def _local(
 
 def stacked(panel: Panel, steps_back: Sequence[int]) -> Panel:
     """Return one panel with every series as it stood at every cutoff, ``(cutoffs × series, time)``."""
-    time = panel.values.shape[1] - min(steps_back)
-    parts = []
-    for back in steps_back:
-        known = panel.values[:, : panel.values.shape[1] - back]
-        parts.append(np.pad(known, ((0, 0), (time - known.shape[1], 0)), constant_values=np.nan))
-    keys = None if panel.keys is None else np.tile(panel.keys, len(steps_back))
-    return Panel(np.concatenate(parts), panel.season_length, keys=keys)
+    return Panel.joined([panel.until(back) for back in steps_back])

@@ -1,0 +1,200 @@
+"""Covariates: what may move a forecast and what may not, what they are worth, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import gatewise as gw
+from forecasting.made_covariates import COVARIATES, made_explained, without_values
+from forecasting.made_networks import Lines
+from gatewise.forecasting.classical.regression import Regression
+from gatewise.forecasting.covariate_glasses import CovariateGlasses
+from gatewise.forecasting.linear_effects import own_variance, shared, steps_of
+from gatewise.forecasting.networks.local_networks import LocalNetworks
+from gatewise.forecasting.panel import Panel
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
+HORIZON = 4
+DENSE = LocalNetworks(cell="dense", layout="flat", units=(4,), members=2, epochs=4, learning_rate=0.005)
+
+
+def read(frame, **covariates):
+    return gw.read_series(frame, id_col="unique_id", target_col="y", covariates=covariates or COVARIATES)
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return Panel.of(read(without_values(made_explained(ahead=HORIZON), HORIZON)), ahead=HORIZON)
+
+
+class TestPanel:
+    def test_covariates_stand_beside_their_series_and_go_on_after_it(self):
+        frame = pd.DataFrame(
+            {
+                "unique_id": ["a"] * 5 + ["b"] * 3,
+                "ds": [1, 2, 4, 5, 6, 3, 4, 5],
+                "y": [1.0, 2, 4, None, None, 3, 4, None],
+                "promo": [0.0, 1, 0, 1, 2, 5, 6, 7],
+                "lead": [0.1, 0.2, 0.4, None, None, 0.3, 0.4, None],
+                "area": ["n"] * 5 + ["s"] * 3,
+            }
+        )
+        known = Panel.of(read(frame), ahead=2).covariates
+        # Time 3 of series a is left out, and is as time 2 was; b begins later, and knows one step in advance only.
+        assert known.past[..., 0].tolist() == [[0.1, 0.2, 0.2, 0.4], [0.3, 0.3, 0.3, 0.4]]
+        assert known.future[..., 0].tolist() == [[0, 1, 1, 0, 1, 2], [5, 5, 5, 6, 7, 7]]
+        assert known.static.tolist() == [[1, 0], [0, 1]]
+        assert known.names == ("promo", "lead", "area=n", "area=s")
+
+    def test_what_was_known_at_a_cutoff(self, panel):
+        cut = panel.until(3).covariates
+        np.testing.assert_array_equal(cut.past, panel.covariates.past[:, :-3])
+        np.testing.assert_array_equal(cut.future, panel.covariates.future[:, :-3])
+        assert (cut.ahead, cut.select([1]).static.tolist()) == (HORIZON, [[1, 0]])
+        both = Panel.joined([panel.until(3), panel])
+        np.testing.assert_array_equal(both.covariates.future[:2, 3:], cut.future)
+        np.testing.assert_array_equal(both.values[2:], panel.values)
+
+
+class TestLinearEffects:
+    def test_effects_are_found_beside_a_level_that_moves_and_noise_is_none(self):
+        generator = np.random.default_rng(0)
+        columns = generator.standard_normal((3, 200, 2))
+        levels = 0.1 * generator.standard_normal((3, 200)).cumsum(axis=1) + 0.3 * columns[..., 0]
+        levels[1, :50] = np.nan
+        steps = steps_of(levels, columns)
+        effects = steps.effects(np.zeros((3, 2)), own_variance(steps))
+        np.testing.assert_allclose(effects[:, 0], 0.3, atol=0.03)
+        np.testing.assert_allclose(effects[:, 1], 0.0, atol=0.01)
+        mean, variance = shared(steps)
+        np.testing.assert_allclose(mean, [0.3, 0.0], atol=0.02)
+        assert (variance < 1e-3).all()
+
+    def test_the_sums_are_those_of_least_squares(self):
+        generator = np.random.default_rng(1)
+        columns, level = generator.standard_normal((1, 40, 2)), generator.standard_normal((1, 40))
+        steps = steps_of(np.cumsum(level, axis=1), np.cumsum(columns, axis=1))
+        # A random walk is smoothed at rate 1: the regression is one of differences.
+        assert steps.rate[0] == 1.0
+        expected = np.linalg.lstsq(columns[0, 1:], level[0, 1:], rcond=None)[0]
+        np.testing.assert_allclose(steps.effects(np.zeros((1, 2)), np.full((1, 2), 1e9))[0], expected, rtol=1e-6)
+
+    def test_a_series_without_its_effects_and_back(self, panel):
+        lens = CovariateGlasses.of_each(panel)
+        bare = lens.without(panel)
+        promo = panel.covariates.future[:, :-HORIZON, 0] > 0
+        with_promo, rest = (
+            np.nanmean(np.where(where, np.log(bare.panel.values), np.nan), axis=1) for where in (promo, ~promo)
+        )
+        np.testing.assert_allclose(with_promo, rest, atol=0.05)
+        step = np.diff(bare.effects[0])[np.diff(panel.covariates.future[0, -HORIZON:, 0]) == 1]
+        np.testing.assert_allclose(step, 0.4, atol=0.03)
+        again = bare.back(bare.panel.values[None, :, -HORIZON:])
+        np.testing.assert_allclose(again[0], bare.panel.values[:, -HORIZON:] * np.exp(bare.effects))
+
+
+# What each method uses.
+METHODS = {
+    "dense": DENSE,
+    "stateful": LocalNetworks(units=(3,), members=2, epochs=2, look_back=3, stateful=True),
+    "recursive": replace(DENSE, recursive=True),
+    "Regression": Regression(),
+}
+
+
+def forecasts(method, panel):
+    """Return a function from a panel to a method's forecasts, trained before."""
+    if isinstance(method, Regression):
+        return lambda other: method.forecast_panel(other, HORIZON)[None]
+    return method.train(panel, HORIZON, seed=1).forecast
+
+
+def moved(panel, kind, columns, by=1.0):
+    array = getattr(panel.covariates, kind).copy()
+    array[0, columns] += by
+    return replace(panel, covariates=replace(panel.covariates, **{kind: array}))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_moves_a_forecast_and_what_does_not(panel, name):
+    back = 12
+    cut = panel.until(back)
+    forecast = forecasts(METHODS[name], cut)
+    before = forecast(cut)
+    assert np.isfinite(before).all()
+    end = cut.values.shape[1]
+    # What is measured after the cutoff, and what is known in advance of times after the horizon, is nothing to it.
+    later = moved(moved(panel, "past", slice(end, None)), "future", slice(end + HORIZON, None))
+    np.testing.assert_array_equal(forecast(later.until(back)), before)
+    for kind, columns in (("past", -1), ("future", slice(end + 1, end + 2))):
+        after = forecast(moved(cut, kind, columns))
+        assert (after[:, 0] != before[:, 0]).any(axis=1).all(), kind
+        # The other series has covariates of its own.
+        np.testing.assert_array_equal(after[:, 1], before[:, 1])
+
+
+def test_a_backtest_finds_who_reads_what_was_not_known(monkeypatch):
+    table = read(made_explained(), future=["promo"], past=["lead"])
+    honest = gw.Forecaster(2, network=Lines(), baselines=["Naive", "Regression"])
+    tested = gw.backtest(honest, table, n_windows=4, check_leaks=True)
+    assert tested.notes[0].startswith("The networks cannot use")
+
+    from gatewise.forecasting.classical import baseline_methods
+
+    class Method(baseline_methods.BaselineMethod):
+        def roll(self, panel, horizon, steps_back, progress):
+            found = super().roll(panel, horizon, steps_back, progress)
+            return {name: forecast + panel.covariates.past[0, -1, 0] for name, forecast in found.items()}
+
+    monkeypatch.setattr("gatewise.forecasting.planning.BaselineMethod", Method)
+    with pytest.raises(gw.errors.UsageError, match=r"^The method 'Naive' knows the future"):
+        gw.backtest(honest, table, n_windows=4, check_leaks=True)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    table = read(without_values(made_explained(ahead=HORIZON), HORIZON))
+    return gw.Forecaster(HORIZON, network=DENSE, baselines=["Naive", "SeasonalNaive", "Regression"]).fit(table)
+
+
+def test_a_promotion_is_forecast_far_better_by_who_knows_of_it(fitted):
+    plain = gw.Forecaster(HORIZON, network=DENSE, baselines=["Naive", "SeasonalNaive"]).fit(
+        made_explained()[["unique_id", "ds", "y"]]
+    )
+    known, unknown = (one.validation.metrics().set_index("method")["mase"] for one in (fitted, plain))
+    for method in ("gatewise", "gatewise-network"):
+        assert known[method] < 0.65 * unknown[method]
+    assert known["Regression"] < 0.5 * known["SeasonalNaive"]
+
+
+def test_the_explanation_says_who_uses_what(fitted):
+    assert fitted.explanation.covariates == ("promo", "lead")
+    assert fitted.explanation.sentences[2:] == (
+        "The networks use the covariates 'promo', 'lead'.",
+        "The networks cannot use static covariates: 'area' is nothing to them.",
+        "Of the baselines, Regression uses 'promo', 'lead', and the others go by the series alone.",
+    )
+
+
+class TestFuture:
+    """Where what is known in advance comes from."""
+
+    def test_rows_of_the_table_are_rows_given_later(self, fitted):
+        whole = made_explained(ahead=HORIZON)
+        rows = whole.groupby("unique_id").tail(HORIZON)[["unique_id", "ds", "promo"]]
+        expected = fitted.predict()
+        for given in (rows, whole.drop(columns=["lead", "area"]), rows.sample(frac=1, random_state=0)):
+            pd.testing.assert_frame_equal(fitted.predict(future=given), expected)
+        other = fitted.predict(future=rows.assign(promo=1.0 - rows["promo"]))
+        ratio = np.log(other["gatewise"] / expected["gatewise"]) * np.where(rows["promo"] > 0, -1, 1)
+        assert (ratio > 0.2).all()
+
+    def test_a_list_for_a_single_covariate_of_a_single_series(self):
+        frame = made_explained(series=1, ahead=HORIZON)
+        forecaster = gw.Forecaster(HORIZON, network=[], baselines=["Regression"])
+        forecaster.fit(read(frame.iloc[:-HORIZON], future=["promo"]))
+        listed = forecaster.predict(future=frame["promo"].tolist()[-HORIZON:])
+        pd.testing.assert_frame_equal(listed, forecaster.predict(future=frame[["ds", "promo"]].tail(HORIZON)))

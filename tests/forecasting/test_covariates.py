@@ -1,5 +1,6 @@
 """Covariates: what may move a forecast and what may not, what they are worth, and what is refused."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,11 @@ from forecasting.made_networks import Lines
 from gatewise.forecasting.classical.regression import Regression
 from gatewise.forecasting.covariate_glasses import CovariateGlasses
 from gatewise.forecasting.linear_effects import own_variance, shared, steps_of
+from gatewise.forecasting.networks.global_networks import restore
 from gatewise.forecasting.networks.local_networks import LocalNetworks
+from gatewise.forecasting.networks.origins import View
+from gatewise.forecasting.networks.season_networks import SeasonNetworks
+from gatewise.forecasting.networks.sequence_networks import SequenceNetworks
 from gatewise.forecasting.panel import Panel
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -102,6 +107,8 @@ METHODS = {
     "stateful": LocalNetworks(units=(3,), members=2, epochs=2, look_back=3, stateful=True),
     "recursive": replace(DENSE, recursive=True),
     "Regression": Regression(),
+    "sequence": SequenceNetworks("sequence", View("smooth", lags=4), units=6, members=1, steps=6),
+    "season": SeasonNetworks("season", cycle=2, units=6, members=1, steps=6, phases=1),
 }
 
 
@@ -130,6 +137,8 @@ def test_what_moves_a_forecast_and_what_does_not(panel, name):
     later = moved(moved(panel, "past", slice(end, None)), "future", slice(end + HORIZON, None))
     np.testing.assert_array_equal(forecast(later.until(back)), before)
     for kind, columns in (("past", -1), ("future", slice(end + 1, end + 2))):
+        if kind not in getattr(METHODS[name], "covariates_used", ("past", "future")):
+            continue
         after = forecast(moved(cut, kind, columns))
         assert (after[:, 0] != before[:, 0]).any(axis=1).all(), kind
         # The other series has covariates of its own.
@@ -198,3 +207,32 @@ class TestFuture:
         forecaster.fit(read(frame.iloc[:-HORIZON], future=["promo"]))
         listed = forecaster.predict(future=frame["promo"].tolist()[-HORIZON:])
         pd.testing.assert_frame_equal(listed, forecaster.predict(future=frame[["ds", "promo"]].tail(HORIZON)))
+
+
+def test_global_networks_learn_from_other_series_what_a_promotion_does():
+    """Nor does a series know by itself that has not had any; and what is said of whole series is seen."""
+    frame = made_explained(series=12, time=60, ahead=HORIZON)
+    first = frame["unique_id"] == "s0"
+    frame.loc[first, "y"] *= np.exp(-0.4 * frame.loc[first, "promo"])
+    times = frame.groupby("unique_id").cumcount()
+    frame.loc[first, "promo"] = (times[first] >= 61).astype(float)
+    panel = Panel.of(read(without_values(frame, HORIZON)), ahead=HORIZON)
+    networks = SequenceNetworks("sequence", View("smooth", lags=4), units=8, members=1, steps=60)
+    trained = networks.train(panel, HORIZON, seed=1)
+    forecast = trained.forecast(panel)
+    actual = frame["y"].to_numpy().reshape(12, -1)[:, -HORIZON:]
+    plain = replace(panel, covariates=None)
+    alone = networks.train(plain, HORIZON, seed=1).forecast(plain)
+    errors = [np.abs(np.log(each[0, 1:]) - np.log(actual[1:])).mean() for each in (forecast, alone)]
+    assert errors[0] < 0.5 * errors[1]
+    # The promotion of the series that had none before begins at its second step.
+    np.testing.assert_allclose(np.log(forecast[0, 0, 1] / forecast[0, 0, 0]), 0.4, atol=0.15)
+
+    static = panel.covariates.static.copy()
+    static[3] = static[3, ::-1]
+    other = trained.forecast(replace(panel, covariates=replace(panel.covariates, static=static)))
+    assert (other[0, 3] != forecast[0, 3]).all()
+    np.testing.assert_array_equal(np.delete(other, 3, axis=1), np.delete(forecast, 3, axis=1))
+
+    again = restore(json.loads(json.dumps(trained.specification())), trained.arrays())
+    np.testing.assert_array_equal(again.forecast(panel), forecast)

@@ -1,8 +1,8 @@
 """What covariates do to the level of a series, as far as it is linear: a regression whose errors are a level that moves.
 
-``level[t] = covariates[t] · effects + season[t] + l[t]``, where l is what exponential smoothing follows. Whatever is smoothed in
-the level is smoothed in the columns, too, so the regression is one of steps: the change from the smoothed level on
-the changes from the smoothed columns (generalised least squares for a local level; Harvey 1989, "Forecasting, structural time
+``level[t] = covariates[t] · effects + season[t] + l[t]``, where l is what exponential smoothing follows. Whatever is smoothed
+in the level is smoothed in the columns, too, so the regression is one of steps: the change from the smoothed level on the
+changes from the smoothed columns (generalised least squares for a local level; Harvey 1989, "Forecasting, structural time
 series models and the Kalman filter", section 7.3). Effects are drawn to 0, or to what they are in other series, as far
 as they may be noise (Efron and Morris 1973, "Stein's estimation rule and its competitors").
 """

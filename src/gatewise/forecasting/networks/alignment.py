@@ -48,9 +48,8 @@ class AlignedSeries:
         room = panel.room if longest is None else min(panel.room, longest)
         here = np.isfinite(values)
         columns = values.shape[1]
-        first = np.where(here.any(axis=1), here.argmax(axis=1), columns)
-        lengths = columns - first
-        place = np.minimum(first[:, None] + np.arange(room), columns - 1)
+        lengths = columns - np.where(here.any(axis=1), here.argmax(axis=1), columns)
+        place = _moved(here, room)
         inside = np.arange(room) < lengths[:, None]
         moved = np.take_along_axis(values, place, axis=1)
         observed = inside & np.isfinite(moved)
@@ -78,6 +77,17 @@ class AlignedSeries:
         kept = np.clip(forecast, floor[:, None], ceiling[:, None])
         values = np.where(self.positive[:, None], np.exp(np.minimum(kept, 700.0)), kept * self.units[:, None])
         return np.where(empty[:, None], np.nan, values)
+
+
+def columns_moved(panel: Panel, longest: int) -> Int64[np.ndarray, "series room"]:
+    """Return which column of a panel, of those that are kept, stands at each column of `AlignedSeries`."""
+    return _moved(np.isfinite(panel.values[:, -longest:]), min(panel.room, longest))
+
+
+def _moved(here: Bool[np.ndarray, "series time"], room: int) -> Int64[np.ndarray, "series room"]:
+    columns = here.shape[1]
+    first = np.where(here.any(axis=1), here.argmax(axis=1), columns)
+    return np.minimum(first[:, None] + np.arange(room), columns - 1)
 
 
 def _first_movements(

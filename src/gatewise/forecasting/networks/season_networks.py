@@ -7,11 +7,13 @@ again, and the mean season of the last cycle. Shares and correction come from th
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from gatewise.forecasting.covariate_glasses import CovariateGlasses
+from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.forecasting.networks.global_networks import Progress
 from gatewise.forecasting.networks.members_apart import in_blocks, part_of_progress, weights_by_name, weights_of_members
@@ -45,6 +47,8 @@ class SeasonNetworks:
         phases: Into how many beginnings of a season the origins are spread, for training.
     """
 
+    covariates_used: ClassVar[tuple[Kind, ...]] = ("future",)
+
     name: str
     cycle: int = 7
     seasons: int = 42
@@ -67,7 +71,8 @@ class SeasonNetworks:
         from gatewise.training.initial import initialize, member_seed
         from gatewise.training.progress import shares_told_to
 
-        inputs, y = training_rows(self, panel, horizon, seed)
+        lens = CovariateGlasses.of_all(panel)
+        inputs, y = training_rows(self, panel if lens is None else lens.without(panel).panel, horizon, seed)
         batch = min(self.batch, len(inputs))
         rows = np.arange(-(-len(inputs) // batch) * batch) % len(inputs)
         inputs, y = inputs[rows], y[rows]
@@ -81,7 +86,7 @@ class SeasonNetworks:
             with shares_told_to(part_of_progress(progress, member, self.members)):
                 fit(model, inputs, y, batch_size=batch, epochs=epochs, verbose=0, seed=own)
             weights.append([np.asarray(weight) for weight in model.get_weights()])
-        return TrainedSeasonNetworks(self, horizon, panel.season_length, weights)
+        return TrainedSeasonNetworks(self, horizon, panel.season_length, weights, lens)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +98,14 @@ class TrainedSeasonNetworks:
         horizon: Steps that they forecast.
         season_length: Of the panel.
         weights: The weights of each member.
+        covariates: What those that are known in advance do to series.
     """
 
     networks: SeasonNetworks
     horizon: int
     season_length: int
     weights: list[list[np.ndarray]]
+    covariates: CovariateGlasses | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,7 +119,8 @@ class TrainedSeasonNetworks:
     def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         from gatewise.training.predict import predict
 
-        aligned = AlignedSeries.of(panel)
+        bare = None if self.covariates is None else self.covariates.without(panel)
+        aligned = AlignedSeries.of(panel if bare is None else bare.panel)
         places = origins_before(aligned, self.networks, 0)
         seen = season_origins(aligned, places, self.networks, self.horizon)
         model = _model(self.networks, self.season_length, self.horizon, 1)
@@ -123,7 +131,8 @@ class TrainedSeasonNetworks:
         for weights in self.weights:
             model.set_weights(weights)
             outputs = predict(model, seen.inputs, batch_size=len(panel), verbose=0)[rows, last].astype(np.float64)
-            forecasts.append(aligned.back(level + np.where(still, 0.0, scale * outputs)))
+            forecast = aligned.back(level + np.where(still, 0.0, scale * outputs))
+            forecasts.append(forecast if bare is None else bare.back(forecast))
         return np.stack(forecasts)
 
     def specification(self) -> dict[str, Any]:
@@ -137,8 +146,9 @@ class TrainedSeasonNetworks:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the weights of all members."""
-        return weights_by_name(self.weights)
+        """Return the weights of all members, and what covariates do."""
+        lens = {} if self.covariates is None else self.covariates.arrays()
+        return weights_by_name(self.weights) | {f"covariates/{name}": array for name, array in lens.items()}
 
     @classmethod
     def restore(cls, specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> "TrainedSeasonNetworks":
@@ -146,7 +156,8 @@ class TrainedSeasonNetworks:
         given = dict(specification["networks"])
         given["relative"] = tuple(given["relative"])
         weights = weights_of_members(arrays, specification["members"])
-        return cls(SeasonNetworks(**given), specification["horizon"], specification["season_length"], weights)
+        lens = CovariateGlasses.restore(arrays)
+        return cls(SeasonNetworks(**given), specification["horizon"], specification["season_length"], weights, lens)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,16 +2,19 @@
 
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float64
 
 from gatewise.errors import UsageError
+from gatewise.forecasting.covariate_glasses import CovariateGlasses
+from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.forecasting.networks.global_networks import Progress
 from gatewise.forecasting.networks.heads import Head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.members_apart import in_blocks, part_of_progress, weights_by_name, weights_of_members
+from gatewise.forecasting.networks.origin_covariates import with_covariates
 from gatewise.forecasting.networks.origins import UNKNOWN, View, origins_of, targets_of, usual_movement
 from gatewise.forecasting.panel import Panel
 
@@ -46,6 +49,8 @@ class SequenceNetworks:
             median.
     """
 
+    covariates_used: ClassVar[tuple[Kind, ...]] = ("future", "past", "static")
+
     name: str
     view: View = field(default_factory=View)
     cell: Literal["GRU", "LSTM"] = "GRU"
@@ -75,7 +80,8 @@ class SequenceNetworks:
         from gatewise.training.progress import shares_told_to
 
         panel = part_of(panel, seed)
-        aligned = AlignedSeries.of(panel, _LONGEST)
+        lens = CovariateGlasses.of_all(panel)
+        aligned = AlignedSeries.of(panel if lens is None else lens.without(panel).panel, _LONGEST)
         usual = usual_movement(aligned)
         origins = origins_of(aligned, self.view, horizon, usual)
         targets = targets_of(aligned, origins, horizon, self.settled)
@@ -84,8 +90,8 @@ class SequenceNetworks:
         rows, batch = _whole_batches(len(panel), self.batch)
         per_epoch = len(rows) // batch
         epochs = -(-self.steps // per_epoch)
-        model = _model(self, origins.inputs.shape[-1], horizon, epochs * per_epoch)
-        inputs = origins.inputs[rows]
+        inputs = with_covariates(origins.inputs, panel, lens, horizon, _LONGEST)[rows]
+        model = _model(self, _features(inputs, lens), horizon, epochs * per_epoch)
         weights = []
         for member in range(self.members):
             relative = self.relative[member % len(self.relative)]
@@ -97,7 +103,7 @@ class SequenceNetworks:
             with shares_told_to(part_of_progress(progress, member, self.members)):
                 fit(model, inputs, y, batch_size=batch, epochs=epochs, verbose=0, seed=own)
             weights.append([np.asarray(weight) for weight in model.get_weights()])
-        return TrainedSequenceNetworks(self, horizon, panel.season_length, usual, weights)
+        return TrainedSequenceNetworks(self, horizon, panel.season_length, usual, weights, lens)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +116,7 @@ class TrainedSequenceNetworks:
         season_length: Of the panel.
         usual: The usual movement of the panel they were trained on.
         weights: The weights of each member.
+        covariates: How they see covariates.
     """
 
     networks: SequenceNetworks
@@ -117,6 +124,7 @@ class TrainedSequenceNetworks:
     season_length: int
     usual: float
     weights: list[list[np.ndarray]]
+    covariates: CovariateGlasses | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -135,21 +143,25 @@ class TrainedSequenceNetworks:
     def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon levels"]:
         from gatewise.training.predict import predict
 
-        aligned = AlignedSeries.of(panel, _LONGEST)
+        lens = self.covariates
+        bare = None if lens is None else lens.without(panel)
+        aligned = AlignedSeries.of(panel if bare is None else bare.panel, _LONGEST)
         origins = origins_of(aligned, self.networks.view, self.horizon, self.usual)
-        model = _model(self.networks, origins.inputs.shape[-1], self.horizon, 1)
+        inputs = with_covariates(origins.inputs, panel, lens, self.horizon, _LONGEST)
+        model = _model(self.networks, _features(inputs, lens), self.horizon, 1)
         rows, last = np.arange(len(panel)), np.maximum(aligned.lengths - 1, 0)
         base, scale = origins.base[rows, last], origins.scale[rows, last]
         still = (np.abs(np.diff(aligned.levels, axis=1)).sum(axis=1) == 0)[:, None]
         forecasts = []
         for weights in self.weights:
             model.set_weights(weights)
-            outputs = predict(model, origins.inputs, batch_size=len(panel), verbose=0)[rows, last]
+            outputs = predict(model, inputs, batch_size=len(panel), verbose=0)[rows, last]
             each = quantiles_of(self.networks.head, outputs)
             middle = each[..., each.shape[-1] // 2, None]
             # The median is corrected by a share; what is around it keeps its distance.
             believed = np.moveaxis(self.networks.share * middle + (each - middle), -1, 0)
-            forecasts.append(aligned.back(base + np.where(still, 0.0, scale[:, None] * believed)))
+            forecast = aligned.back(base + np.where(still, 0.0, scale[:, None] * believed))
+            forecasts.append(forecast if bare is None else bare.back(forecast))
         return np.moveaxis(np.stack(forecasts), 1, 3)
 
     def specification(self) -> dict[str, Any]:
@@ -164,8 +176,9 @@ class TrainedSequenceNetworks:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the weights of all members."""
-        return weights_by_name(self.weights)
+        """Return the weights of all members, and how they see covariates."""
+        lens = {} if self.covariates is None else self.covariates.arrays()
+        return weights_by_name(self.weights) | {f"covariates/{name}": array for name, array in lens.items()}
 
     @classmethod
     def restore(cls, specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> "TrainedSequenceNetworks":
@@ -175,7 +188,9 @@ class TrainedSequenceNetworks:
         given["relative"] = tuple(given["relative"])
         weights = weights_of_members(arrays, specification["members"])
         networks = SequenceNetworks(**given)
-        return cls(networks, specification["horizon"], specification["season_length"], specification["usual"], weights)
+        lens = CovariateGlasses.restore(arrays)
+        fixed = specification["horizon"], specification["season_length"], specification["usual"]
+        return cls(networks, *fixed, weights, lens)
 
 
 def part_of(panel: Panel, seed: int) -> Panel:
@@ -193,7 +208,12 @@ def _whole_batches(series: int, wanted: int) -> tuple[np.ndarray, int]:
     return np.arange(steps * batch) % series, batch
 
 
-def _model(networks: SequenceNetworks, features: int, horizon: int, steps: int) -> Any:
+def _features(inputs: np.ndarray, lens: CovariateGlasses | None) -> tuple[int, int]:
+    """Return how many inputs there are, and how many covariates are known in advance at each step of the horizon."""
+    return inputs.shape[-1], 0 if lens is None else lens.known
+
+
+def _model(networks: SequenceNetworks, features: tuple[int, int], horizon: int, steps: int) -> Any:
     """Return a compiled model of an architecture, always the same one, so that its programs are compiled once."""
     architecture = (networks.cell, networks.layers, networks.units, networks.dropout, networks.head)
     return _built(architecture, features, horizon, (steps, networks.rate, networks.decay))
@@ -201,16 +221,22 @@ def _model(networks: SequenceNetworks, features: int, horizon: int, steps: int) 
 
 @lru_cache(maxsize=64)
 def _built(
-    architecture: tuple[str, int, int, float, Head], features: int, horizon: int, training: tuple[int, float, float]
+    architecture: tuple[str, int, int, float, Head],
+    features: tuple[int, int],
+    horizon: int,
+    training: tuple[int, float, float],
 ) -> Any:
     from gatewise import layers as recurrent
     from gatewise.backend import import_keras
+    from gatewise.forecasting.networks.covariate_heads import known_ahead
     from gatewise.forecasting.networks.losses import OriginLoss, compiled
 
     keras = import_keras()
     cell, layers, units, dropout, head = architecture
-    inputs = keras.Input((None, features))
-    hidden = inputs
+    inputs = keras.Input((None, features[0]))
+    reach = features[0] - horizon * features[1]
+    seen = inputs[..., :reach] if features[1] else inputs
+    hidden = seen
     for place in range(layers):
         walked = getattr(recurrent, cell)(units, return_sequences=True)(hidden)
         hidden = walked if place == 0 else keras.layers.Add()([hidden, walked])
@@ -218,9 +244,12 @@ def _built(
             hidden = keras.layers.Dropout(dropout, noise_shape=(None, 1, None))(hidden)
     small = keras.initializers.VarianceScaling(0.01, "fan_in")
     outputs = horizon * outputs_of(head)
-    correction = keras.layers.Dense(outputs, kernel_initializer=small)(hidden)
-    direct = keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros")(inputs)
-    model = keras.Model(inputs, keras.layers.Add()([correction, direct]))
+    parts = [keras.layers.Dense(outputs, kernel_initializer=small)(hidden)]
+    parts.append(keras.layers.Dense(outputs, use_bias=False, kernel_initializer="zeros")(seen))
+    if features[1]:
+        ahead = keras.layers.Reshape((-1, horizon, features[1]))(inputs[..., reach:])
+        parts.append(known_ahead(hidden, ahead, outputs_of(head)))
+    model = keras.Model(inputs, keras.layers.Add()(parts))
     if head == "point":
         return compiled(model, OriginLoss(horizon), training)
     from gatewise.forecasting.networks.head_losses import OriginQuantileLoss

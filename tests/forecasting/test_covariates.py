@@ -236,3 +236,118 @@ def test_global_networks_learn_from_other_series_what_a_promotion_does():
 
     again = restore(json.loads(json.dumps(trained.specification())), trained.arrays())
     np.testing.assert_array_equal(again.forecast(panel), forecast)
+
+
+def test_an_update_is_the_same_in_steps_and_at_once_and_a_saved_forecaster_comes_back(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    step_by_step, at_once = (gw.Forecaster.load(tmp_path / "model") for _ in range(2))
+    pd.testing.assert_frame_equal(at_once.predict(networks=True), fitted.predict(networks=True))
+    assert str(at_once.explanation) == str(fitted.explanation)
+    assert at_once.explanation.covariates == ("promo", "lead")
+    later = made_explained(ahead=HORIZON + 4).groupby("unique_id").tail(HORIZON + 4)
+    new = later.groupby("unique_id").head(2)
+    for ds in sorted(new["ds"].unique()):
+        step_by_step.update(new[new["ds"] == ds])
+    at_once.update(new)
+    # Two of the four steps that were known in advance still are.
+    pd.testing.assert_frame_equal(step_by_step.predict(2, networks=True), at_once.predict(2, networks=True))
+    with pytest.raises(gw.errors.DataError, match=r"has no 'promo' for 2021-05-01, and a forecast of 3 steps"):
+        at_once.predict(3)
+    whole = read(without_values(made_explained(ahead=HORIZON), 2))
+    table = at_once.fitted.table
+    np.testing.assert_array_equal(table.future.values, whole.future.values)
+    np.testing.assert_array_equal(table.past.values, whole.past.values)
+    np.testing.assert_array_equal(table.ahead, whole.ahead)
+    expected = at_once.fitted.trained[0].forecast(Panel.of(whole, ahead=HORIZON))
+    np.testing.assert_array_equal(expected, at_once.fitted.trained[0].forecast(at_once.fitted.panel))
+
+
+def new_rows(**columns):
+    rows = {"unique_id": ["s0"] * 2, "ds": ["2021-01-01", "2021-02-01"], "y": [50.0, 51.0]}
+    rows |= {"promo": [0.0, 1.0], "lead": [0.0, 0.0], **columns}
+    return pd.DataFrame({name: column for name, column in rows.items() if column is not None})
+
+
+FUTURE = (
+    "and a forecast of 2 steps needs them: give rows for these times with future, or below its last value with an empty "
+    "value."
+)
+
+
+@pytest.fixture(scope="module")
+def lines():
+    return gw.Forecaster(HORIZON, network=[], baselines=["Regression"]).fit(read(made_explained()))
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda one: one.predict(2),
+            f"Series 's0' (the first of 2 such series) has no 'promo' for 2021-01-01, 2021-02-01, {FUTURE}",
+        ),
+        (
+            lambda one: one.predict(2, future=new_rows()),
+            f"Series 's1' has no 'promo' for 2021-01-01, 2021-02-01, {FUTURE}",
+        ),
+        (
+            lambda one: one.predict(future=new_rows(promo=None)),
+            "The rows in advance have no column 'promo'; they have 'unique_id', 'ds', 'y', 'lead': add it, since the "
+            "forecaster was fitted with it.",
+        ),
+        (
+            lambda one: one.predict(future=new_rows(promo=["yes", "no"])),
+            "The frame, row 0, column 'promo' is 'yes', which is no number: correct it, or leave the cell empty if the value "
+            "is missing.",
+        ),
+        (
+            lambda one: one.predict(future=new_rows(ds=["2021-01-02", "2021-02-02"])),
+            "freq is 'MS', and The frame, row 0, column 'ds' is 2021-01-02, which is not on it.",
+        ),
+        (
+            lambda one: one.predict(future=new_rows(unique_id=["s9"] * 2)),
+            "The new rows have 1 series that the forecaster was not fitted with, the first is 's9'; it knows 's0', 's1': leave "
+            "them out, or fit again with them.",
+        ),
+        (
+            lambda one: one.update([1.0, 2.0]),
+            "The forecaster was fitted with the covariates 'promo', 'lead', and a list has none: give a table with them.",
+        ),
+        (
+            lambda one: one.update(gw.read_series(new_rows()[["unique_id", "ds", "y"]], freq="MS")),
+            "The new rows have no covariates of that kind, and the forecaster was fitted with 'lead': give the same ones.",
+        ),
+        (
+            lambda one: one.update(new_rows(lead=None)),
+            "The frame has no column 'lead' (covariates['past']); it has 'unique_id', 'ds', 'y', 'promo': choose one of them.",
+        ),
+        (
+            lambda one: one.update(new_rows(promo=[np.nan, 1.0])),
+            "The frame, row 0, column 'promo' is empty, and a covariate has to be known: fill it in.",
+        ),
+    ],
+)
+def test_what_is_missing_or_does_not_fit_is_refused_in_a_sentence(lines, call, sentence):
+    with pytest.raises(gw.errors.DataError) as caught:
+        call(lines)
+    assert str(caught.value) == sentence
+
+
+def test_rows_in_advance_for_series_without_such_covariates_are_refused():
+    forecaster = gw.Forecaster(2, network=[], baselines=["Naive"]).fit([1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(gw.errors.UsageError) as caught:
+        forecaster.predict(future=new_rows())
+    assert str(caught.value) == (
+        "Rows with what is known in advance were given, and the series have no such covariates: leave them out, or name the "
+        "columns."
+    )
+
+
+def test_what_never_changes_is_said_and_does_no_harm():
+    frame = made_explained(series=1).assign(promo=1.0, lead=2.0)
+    table = read(frame, future=["promo"], past=["lead"])
+    plain = gw.Forecaster(2, network=[], baselines=["Regression"]).fit(frame[["ds", "y"]])
+    forecaster = gw.Forecaster(2, network=[], baselines=["Regression"]).fit(table)
+    assert forecaster.explanation.sentences[-1] == "'promo', 'lead' never changes, so that nothing is learned from it."
+    expected = plain.predict()["gatewise"]
+    np.testing.assert_allclose(forecaster.predict(future=[1.0, 1.0])["gatewise"], expected, rtol=1e-6)

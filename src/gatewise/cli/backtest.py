@@ -25,7 +25,10 @@ from gatewise.cli.table_options import (
     Fixes,
     Formats,
     Freq,
+    Future,
     IdCol,
+    Past,
+    Static,
     TableTyped,
     TargetCol,
     TimeCol,
@@ -69,6 +72,9 @@ def backtest(
     time_col: TimeCol = None,
     target_col: TargetCol = None,
     freq: Freq = None,
+    future: Future = None,
+    past: Past = None,
+    static: Static = None,
     fix: Fixes = None,
     form: Formats = None,
     seed: Seed = 0,
@@ -90,7 +96,7 @@ def backtest(
     anew = _refit(refit)
     check_files({"--out": out, "--report": report}, force, source)
     started = time.perf_counter()
-    table = read_typed(source, TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form))
+    table = read_typed(source, TableTyped(id_col, time_col, target_col, freq, future, past, static, fix, form))
     seconds = {"reading the table": time.perf_counter() - started}
     from gatewise.forecasting.backtest import backtest as run
     from gatewise.forecasting.forecaster import Forecaster
@@ -118,6 +124,8 @@ def backtest(
             from gatewise.report.forecast_page import Told, write_backtest
 
             settings = {"horizon": f"{horizon} steps", "cutoffs": f"{n_windows}, {step_size} apart", "refit": refit}
+            if found.covariates:
+                settings["covariates"] = ", ".join(found.covariates)
             write_backtest(report, standing, table, Told(name_of(source), settings, seconds), force)
     if report is not None:
         say(f"report: {report}", quiet)

@@ -10,6 +10,7 @@ import typer
 
 from gatewise.cli.forecast_options import (
     Engine,
+    FutureRows,
     Horizon,
     Level,
     Minutes,
@@ -32,7 +33,10 @@ from gatewise.cli.table_options import (
     Fixes,
     Formats,
     Freq,
+    Future,
     IdCol,
+    Past,
+    Static,
     TableTyped,
     TargetCol,
     TimeCol,
@@ -43,6 +47,7 @@ from gatewise.cli.table_options import (
 if TYPE_CHECKING:
     from gatewise.forecasting.forecaster import Forecaster
     from gatewise.report.verdict import Standing
+    from gatewise.tables import SeriesTable
 
 
 def forecast(
@@ -64,6 +69,10 @@ def forecast(
     time_col: TimeCol = None,
     target_col: TargetCol = None,
     freq: Freq = None,
+    future: Future = None,
+    past: Past = None,
+    static: Static = None,
+    future_rows: FutureRows = None,
     fix: Fixes = None,
     form: Formats = None,
     seed: Seed = 0,
@@ -83,12 +92,13 @@ def forecast(
       gatewise forecast sales.csv --horizon 12 --out forecast.csv --report forecast.html
       gatewise forecast sales.csv --horizon 28 --level 90 --target-col sold --model sales-model
       gatewise forecast sales.csv --horizon 12 --minutes 10 --json
+      gatewise forecast sales.csv --horizon 12 --future promo --past heat --future-rows plan.csv
       gatewise forecast sales.csv --horizon 12 --paths 1000 --paths-out paths.csv
       gatewise forecast sales --horizon 12 --engine dask --out forecasts      folders of Parquet files
     """  # noqa: D301
     from gatewise.cli.outputs import check_files, say
 
-    typed = TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form)
+    typed = TableTyped(id_col, time_col, target_col, freq, future, past, static, fix, form)
     if engine is not None:
         from gatewise.cli.engine_forecast import forecast_blocks
 
@@ -98,6 +108,7 @@ def forecast(
             "--report": report,
             "--model": model,
             "--json": as_json,
+            **{"--future": future, "--past": past, "--static": static, "--future-rows": future_rows},
         }
         how = {"mode": mode.value, "network": network, "network_only": network_only}
         forecast_blocks(
@@ -110,7 +121,7 @@ def forecast(
 
         check_target(model, overwrite=force)
     started = time.perf_counter()
-    table = read_typed(source, typed)
+    table = _read(source, typed, future_rows, horizon)
     seconds = {"reading the table": time.perf_counter() - started}
     from gatewise.forecasting.forecaster import Forecaster
 
@@ -141,6 +152,17 @@ def forecast(
             _write_report(report, forecaster, standing, source, levels, seconds, force)
     if report is not None:
         say(f"report: {report}", quiet)
+
+
+def _read(source: str, typed: TableTyped, future_rows: Path | None, horizon: int) -> "SeriesTable":
+    """Return the series with what is known in advance; what is not is said before the work, and not after it."""
+    table = read_typed(source, typed)
+    if future_rows is not None:
+        from gatewise.forecasting.future_rows import with_future
+
+        table = with_future(table, future_rows)
+    table.refuse_unknown_future(horizon)
+    return table
 
 
 def _give(
@@ -193,4 +215,6 @@ def _write_report(
         "networks only": "yes" if plan.network_only else "no",
         "seed": str(plan.seed),
     }
+    if forecaster.explanation.covariates:
+        settings["covariates"] = ", ".join(forecaster.explanation.covariates)
     write_forecast(report, forecaster, standing, Told(name_of(source), settings, seconds), levels, force)

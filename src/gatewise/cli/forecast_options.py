@@ -77,6 +77,14 @@ ModelOut = Annotated[
 ]
 ModelTyped = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a saved model.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the CSV to a file.")]
+FutureRows = Annotated[
+    Path | None,
+    typer.Option(
+        "--future-rows",
+        metavar="FILE",
+        help="A table of what is known in advance at the times to forecast, if it is not below the last values.",
+    ),
+]
 Report = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page with everything, and plots.")
 ]
@@ -93,12 +101,20 @@ PathsOut = Annotated[
 ]
 
 
-def write_paths(forecaster: "Forecaster", horizon: int | None, paths: int, out: Path | None, force: bool) -> None:
+def write_paths(
+    forecaster: "Forecaster",
+    horizon: int | None,
+    paths: int,
+    out: Path | None,
+    force: bool,
+    future_rows: Path | None = None,
+) -> None:
     """Write paths into the future where they were asked for."""
     if out is not None:
         from gatewise.cli.outputs import write_csv
 
-        write_csv(forecaster.simulate(paths, horizon=horizon, seed=forecaster.plan.seed), out, force)
+        drawn = forecaster.simulate(paths, horizon=horizon, future=future_rows, seed=forecaster.plan.seed)
+        write_csv(drawn, out, force)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ def of_forecaster(forecaster: "Forecaster", standing: "Standing | None") -> dict
     return {
         **(too_short if standing is None else of_standing(standing)),
         "explanation": list(explanation.sentences),
+        "covariates": list(explanation.covariates),
         "weights": dict(zip(explanation.methods, weights, strict=True)),
     }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from gatewise.cli.forecast_options import Level, ModelTyped, Out, Paths, PathsOut, told, write_paths
+from gatewise.cli.forecast_options import FutureRows, Level, ModelTyped, Out, Paths, PathsOut, told, write_paths
 from gatewise.cli.options import Debug, Force, Json, Quiet
 from gatewise.cli.table_options import Fixes, Formats, Freq, IdCol, TableTyped, TargetCol, TimeCol, read_typed
 from gatewise.cli.text_options import BadBytes, Bytes, TextColumn, TextsTyped
@@ -24,6 +24,7 @@ class Request(NamedTuple):
     source: str | None
     horizon: int | None
     level: list[float] | None
+    future_rows: Path | None
     table: TableTyped
     texts: TextsTyped
     out: Path | None
@@ -48,6 +49,7 @@ def predict(
         typer.Option("--horizon", metavar="N", help="Steps to forecast, at most what the model was made for."),
     ] = None,
     level: Level = None,
+    future_rows: FutureRows = None,
     out: Out = None,
     paths: Paths = 100,
     paths_out: PathsOut = None,
@@ -87,7 +89,9 @@ def predict(
     check_files({"--out": out, "--paths-out": paths_out}, force, source)
     texts = TextsTyped(text, errors.value, explain, out, as_json, force, quiet)
     _answering(model)(
-        Request(model, source, horizon, level, typed, texts, out, (paths, paths_out), as_json, force, quiet)
+        Request(
+            model, source, horizon, level, future_rows, typed, texts, out, (paths, paths_out), as_json, force, quiet
+        )
     )
 
 
@@ -164,13 +168,13 @@ def _forecaster(request: Request) -> None:
             forecaster = Forecaster.load(request.model)
         else:
             forecaster = _updated(request.model, request.source, request.table, progress)
-        frame = forecaster.predict(request.horizon, levels, progress=progress)
+        frame = forecaster.predict(request.horizon, levels, future=request.future_rows, progress=progress)
     if request.out is not None or not request.as_json:
         write_csv(frame, request.out, request.force)
     if request.out is not None:
         say(f"forecast: {request.out}", request.quiet)
     paths, paths_out = request.paths
-    write_paths(forecaster, request.horizon, paths, paths_out, request.force)
+    write_paths(forecaster, request.horizon, paths, paths_out, request.force, request.future_rows)
     if paths_out is not None:
         say(f"paths: {paths_out}", request.quiet)
     if request.as_json:
@@ -199,10 +203,15 @@ def _updated(model: Path, rows: str, typed: TableTyped, progress: "Progress") ->
 
     progress(0.0, f"reading {model}")
     forecaster = Forecaster.load(model)
-    known = forecaster.fitted.table.freq
-    freq = typed.freq if typed.freq is not None or known is None else str(known)
+    known = forecaster.fitted.table
+    freq = typed.freq if typed.freq is not None or known.freq is None else str(known.freq)
+    typed = typed._replace(freq=freq)
+    if known.past.names or known.future.names:
+        # What explains the series is in the later rows, too, and beside it the values have to be named.
+        target = typed.target_col or known.columns[2]
+        typed = typed._replace(target_col=target, past=list(known.past.names), future=list(known.future.names))
     progress(0.4, f"reading {rows}")
-    return forecaster.update(read_typed(rows, typed._replace(freq=freq)))
+    return forecaster.update(read_typed(rows, typed))
 
 
 # What predicts with a model, by the kind in its manifest: one line a kind.

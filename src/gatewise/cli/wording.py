@@ -33,7 +33,11 @@ def flags_of(command: Any, arguments: Sequence[str]) -> dict[str, str]:
     if "min_texts" in flags:
         flags["gw.Linear(min_texts=1)"] = "--min-texts 1"
     # Several flags where Python has one dictionary.
-    return flags | {f"covariates[{kind!r}]": f"--{kind}" for kind in _COVARIATES if kind in flags}
+    kinds = {f"covariates[{kind!r}]": f"--{kind}" for kind in _COVARIATES if kind in flags}
+    if "future_rows" in flags:
+        # What `predict` calls future; a flag of that name is of columns.
+        flags["future"] = flags.pop("future_rows")
+    return flags | kinds
 
 
 def as_typed(sentence: str, flags: dict[str, str]) -> str:

@@ -47,6 +47,7 @@ class Backtest:
         levels: Of the intervals, in per cent.
         notes: What else is to be said, such as which baseline there was no time for.
         networks: Which of the methods are networks.
+        covariates: The covariates that a method used.
     """
 
     frame: "pd.DataFrame"
@@ -54,6 +55,7 @@ class Backtest:
     levels: tuple[float, ...]
     notes: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
 
     def metrics(self, by: By | None = None) -> "pd.DataFrame":
         """Return the errors of every method; see `Scores.table`."""
@@ -122,8 +124,8 @@ def backtest(
     judged = judge(rolled, panel, plan.network_only)
     levels = tuple(read_levels(level).tolist())
     tested = backtest_of(table, panel, rolled, judged, np.isin(rolled.steps_back, back), levels)
-    said = covariates_said(table, networks, named)[1]
-    return replace(tested, notes=(*said, *season_notes, *notes))
+    used, said = covariates_said(table, networks, named)
+    return replace(tested, notes=(*said, *season_notes, *notes), covariates=used)
 
 
 def _part(told: Progress, place: int, parts: int, share: float, what: str) -> None:

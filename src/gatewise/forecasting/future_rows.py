@@ -30,8 +30,8 @@ def with_future(table: SeriesTable, rows: Any) -> SeriesTable:
     names = table.future.names
     if not names:
         raise UsageError(
-            "Rows with what is known in advance were given, and the forecaster was fitted without such covariates: leave out "
-            "future."
+            "Rows with what is known in advance were given, and the series have no such covariates: leave them out, or name "
+            "the columns."
         )
     more, known = _read(table, rows)
     places = places_of(table, more)

@@ -180,6 +180,11 @@ def steps_after(
     if table.frequency is None:
         raise DataError("The step of the series is not known, as each has one value: read them with freq.")
     frequency = table.frequency
+    if more.frequency not in (None, frequency):
+        raise DataError(
+            f"The new rows have the step {more.freq!r}, and the series that the forecaster was fitted with {table.freq!r}: "
+            "give rows with the same one."
+        )
     steps = frequency.ordinals(more.starts.view(np.int64)) - frequency.ordinals(ends.view(np.int64))
     return steps // frequency.step - 1, steps % frequency.step == 0
 

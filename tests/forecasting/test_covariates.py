@@ -58,7 +58,7 @@ class TestPanel:
         cut = panel.until(3).covariates
         np.testing.assert_array_equal(cut.past, panel.covariates.past[:, :-3])
         np.testing.assert_array_equal(cut.future, panel.covariates.future[:, :-3])
-        assert (cut.ahead, cut.select([1]).static.tolist()) == (HORIZON, [[1, 0]])
+        assert (cut.ahead, cut.select(np.array([1])).static.tolist()) == (HORIZON, [[1, 0]])
         both = Panel.joined([panel.until(3), panel])
         np.testing.assert_array_equal(both.covariates.future[:2, 3:], cut.future)
         np.testing.assert_array_equal(both.values[2:], panel.values)
@@ -101,11 +101,18 @@ class TestLinearEffects:
         np.testing.assert_allclose(again[0], bare.panel.values[:, -HORIZON:] * np.exp(bare.effects))
 
 
+def own_network(input_shape, outputs):
+    import keras
+
+    assert input_shape == (3 + outputs, 3)
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Flatten(), keras.layers.Dense(outputs)])
+
+
 # What each method uses.
 METHODS = {
     "dense": DENSE,
-    "stateful": LocalNetworks(units=(3,), members=2, epochs=2, look_back=3, stateful=True),
-    "recursive": replace(DENSE, recursive=True),
+    "stateful": LocalNetworks(units=(3,), members=2, epochs=2, look_back=3, stateful=True, head="normal"),
+    "own and recursive": LocalNetworks(build=own_network, members=2, epochs=2, look_back=3, recursive=True),
     "Regression": Regression(),
     "season": SeasonNetworks("season", cycle=2, units=6, members=1, steps=6, phases=1),
 }

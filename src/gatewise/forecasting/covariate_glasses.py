@@ -54,7 +54,7 @@ class CovariateGlasses:
     Attributes:
         past: Mean and spread of what is known up to now, ``(rows, 2, past)``.
         future: Mean, spread, least and most of what is known in advance, ``(rows, 4, future)``.
-        static: Mean and spread of what is said of whole series, ``(rows, 2, static)``.
+        static: Mean and spread of what is said of whole series, ``(1, 2, static)``.
         squared: Which of those known in advance also work through their squares: those of more than two values.
         mean: Effects in general, ``(rows, columns)``.
         variance: How far those of a series are from that, ``(rows, columns)``.
@@ -62,7 +62,7 @@ class CovariateGlasses:
 
     past: Float64[np.ndarray, "rows 2 past"]
     future: Float64[np.ndarray, "rows 4 future"]
-    static: Float64[np.ndarray, "rows 2 static"]
+    static: Float64[np.ndarray, "1 2 static"]
     squared: Bool[np.ndarray, " future"]
     mean: Float64[np.ndarray, "rows columns"]
     variance: Float64[np.ndarray, "rows columns"]

@@ -77,6 +77,10 @@ def test_pooling_leaves_out_what_is_behind_a_cut(pooled):
     for step in range(5):
         said = gw.predict(pooled, tokens[None, : step + 1])[0]
         np.testing.assert_allclose(found.running[step], said, atol=1e-6)
+    signs = [(said > 0) == (found.scores[-1] > 0) for said in found.scores.tolist()]
+    assert all(signs[found.decided :])
+    assert found.decided == 0 or not signs[found.decided - 1]
+    assert f"it has this sign from step {found.decided + 1} on ({found.steps[found.decided]!r})." in found.sentences[0]
     assert [layer.backwards for layer in found.layers] == [False, True]
     assert [layer.name.split(", ")[1] for layer in found.layers] == ["forward", "backward"]
     assert found.layers[1].decay["h"][0] == 1

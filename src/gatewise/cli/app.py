@@ -17,7 +17,9 @@ from gatewise.cli.backtest import backtest
 from gatewise.cli.bench import bench
 from gatewise.cli.cache import cache
 from gatewise.cli.classify import classify
+from gatewise.cli.explain import explain
 from gatewise.cli.forecast import forecast
+from gatewise.cli.inspect import inspect
 from gatewise.cli.interrupts import remembered_interrupts
 from gatewise.cli.predict import predict, update
 from gatewise.cli.recipes import recipes
@@ -47,6 +49,8 @@ app.command("forecast")(forecast)
 app.command("backtest")(backtest)
 app.command("predict")(predict)
 app.command("update")(update)
+app.command("inspect")(inspect)
+app.command("explain")(explain)
 app.command("bench")(bench)
 app.command("warmup")(warmup)
 app.add_typer(cache, name="cache")

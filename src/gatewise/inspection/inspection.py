@@ -1,7 +1,6 @@
 """The result of looking into a network: gates, states, running prediction, connectivity, attribution, in words as well."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
@@ -9,6 +8,7 @@ from jaxtyping import Float, Float64, Int64
 from gatewise.errors import UsageError
 from gatewise.inspection import memory
 from gatewise.inspection.attribution import Attribution
+from gatewise.inspection.portable import Counterfactual
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +100,7 @@ class Inspection:
         layers: The recurrent layers.
         skipped: Padding in front of the sequence, read but not shown.
         counterfactual: What the page computes with, where it can; else the reason why it cannot.
+        notes: What else is to be known, as sentences.
     """
 
     name: str
@@ -114,7 +115,8 @@ class Inspection:
     attribution: Attribution
     layers: tuple[Layer, ...]
     skipped: int = 0
-    counterfactual: Any = None
+    counterfactual: Counterfactual | str = "it was inspected without"
+    notes: tuple[str, ...] = ()
 
     @property
     def reach(self) -> int:
@@ -128,19 +130,22 @@ class Inspection:
 
     @property
     def decided(self) -> int:
-        """The step after which the score no longer changes its side: of its sign, or of half its way to the end."""
-        side = self.scores > 0 if self.said.startswith("log-odds") else self.scores > self.scores.mean()
-        others = np.flatnonzero(side != side[-1])
+        """The step, counted from 0, from which on the score has the sign that it has at the end."""
+        others = np.flatnonzero((self.scores > 0) != (self.scores[-1] > 0))
         return int(others[-1]) + 1 if len(others) else 0
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What is to be seen, in words."""
+        end = f"After {len(self.steps):,} steps the {self.said} is {self.scores[-1]:+.3f}"
+        if self.said.startswith("log-odds"):
+            end += f"; it has this sign from step {self.decided + 1:,} on ({self.steps[self.decided]!r})"
         return (
-            f"After {len(self.steps):,} steps the {self.said} is {self.scores[-1]:+.3f}.",
+            f"{end}.",
             memory.reach_in_words(self.influence_by_lag),
             *map(str, self.layers),
             str(self.attribution),
+            *self.notes,
         )
 
     def __str__(self) -> str:

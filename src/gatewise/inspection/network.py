@@ -84,6 +84,9 @@ class Inspected:
         self.embedding = _reading_embedding(model)
         self.head = _squashing_head(model)
         self._weights = [*model.trainable_variables, *model.non_trainable_variables]
+        self._compile()
+
+    def _compile(self) -> None:
         self._seen = jax.jit(self._record)
         self._scored = jax.jit(self._run, static_argnums=4)
         self._sloped = jax.jit(jax.value_and_grad(self._total, argnums=2, has_aux=True), static_argnums=4)
@@ -109,6 +112,11 @@ class Inspected:
         if self.embedding is None:
             return np.asarray(sequence, np.float32)
         return np.asarray(self.embedding.embeddings)[np.asarray(sequence)]
+
+    def baseline(self, vectors: np.ndarray) -> np.ndarray:
+        """Return what stands for nothing: of tokens the vector of the padding, of values their mean over the sequence."""
+        nothing = vectors.mean(axis=0) if self.embedding is None else np.asarray(self.embedding.embeddings)[0]
+        return np.broadcast_to(nothing, vectors.shape)
 
     def see(self, sequence: np.ndarray) -> Seen:
         """Run the network on one sequence and keep all gates and states.

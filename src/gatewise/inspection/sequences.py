@@ -127,8 +127,9 @@ def _shown(
         return given
     if network.embedding is None:
         return tuple(" ".join(f"{value:.6g}" for value in row) for row in read[first:].tolist())
-    return tuple(_word(token, words) for token in read[first:].tolist())
+    return tuple(word_of(token, words) for token in read[first:].tolist())
 
 
-def _word(token: int, words: Sequence[str] | None) -> str:
+def word_of(token: int, words: Sequence[str] | None) -> str:
+    """Return what a token is called: its word, or its number."""
     return words[token] if words is not None and token < len(words) else str(token)

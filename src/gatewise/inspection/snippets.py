@@ -1,6 +1,6 @@
 """Where in a corpus each unit is most active, with what stands around it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from gatewise.errors import DataError, UsageError
 from gatewise.inspection.inspection import Snippet
 from gatewise.inspection.network import Inspected, Seen
-from gatewise.inspection.sequences import Read, as_read
+from gatewise.inspection.sequences import Read
 
 MOST_SEQUENCES = 100
 _SHOWN = 4
@@ -25,13 +25,13 @@ class Corpus:
     seen: list[Seen]
 
     @classmethod
-    def of(cls, network: Inspected, given: Sequence[Any], words: Sequence[str] | None) -> "Corpus":
+    def of(cls, network: Inspected, given: Sequence[Any], reading: Callable[[Any], Read]) -> "Corpus":
         """Run a network over a corpus.
 
         Args:
             network: The network.
             given: Sequences as `inspect` takes them.
-            words: The word of each row of the Embedding.
+            reading: Makes of each what the network reads.
 
         Raises:
             DataError: It is empty.
@@ -43,7 +43,7 @@ class Corpus:
             raise UsageError(
                 f"corpus has {len(given):,} sequences, and inspect looks at {MOST_SEQUENCES} at most: give some of them."
             )
-        read = [as_read(network, sequence, None, words) for sequence in given]
+        read = [reading(sequence) for sequence in given]
         return cls(read, [network.see(one.array) for one in read])
 
 

@@ -11,21 +11,22 @@ from plotly.offline import get_plotlyjs
 from gatewise.report.traces import Figure
 
 
-def render(template: str, figures: Mapping[str, Figure], **content: Any) -> str:
+def render(template: str, figures: Mapping[str, Figure] | None, **content: Any) -> str:
     """Return a page as HTML that needs nothing else: style, data, plots and what draws them are inside of it.
 
     Args:
         template: The name of a file in ``templates`` that extends ``page.html``.
-        figures: What is drawn into the element of each name.
+        figures: What Plotly draws into the element of each name; None for a page that draws by itself, and is smaller by
+            Plotly's four megabytes.
         content: What the template shows; every text is escaped. A value named ``data`` is there for the page's scripts.
     """
     return (
         _environment()
         .get_template(template)
         .render(
-            figures=_json(figures),
+            figures=None if figures is None else _json(figures),
             data=_json(content.pop("data", None)),
-            plotly=Markup(get_plotlyjs()),
+            plotly=None if figures is None else Markup(get_plotlyjs()),
             **content,
         )
     )

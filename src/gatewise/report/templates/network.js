@@ -1,0 +1,145 @@
+// The forward pass of a small network, layer by layer, as Keras computes it: what a counterfactual asks.
+// A sequence is an array of rows; matrices are {data, rows, columns} with data in a Float32Array.
+
+const sigmoid = x => 1 / (1 + Math.exp(-x));
+const activations = {
+  linear: row => row,
+  relu: row => row.map(x => Math.max(x, 0)),
+  tanh: row => row.map(Math.tanh),
+  sigmoid: row => row.map(sigmoid),
+  softmax: row => {
+    const top = Math.max(...row), powers = row.map(x => Math.exp(x - top));
+    const sum = powers.reduce((a, b) => a + b, 0);
+    return powers.map(x => x / sum);
+  },
+};
+
+// row × matrix + bias, from one of the bias's rows on (a GRU has two of them).
+function product(row, matrix, bias = null, from = 0) {
+  const {data, columns} = matrix, result = new Float64Array(columns);
+  if (bias !== null) for (let j = 0; j < columns; j++) result[j] = bias.data[from + j];
+  for (let i = 0; i < row.length; i++) {
+    const x = row[i];
+    if (x !== 0) for (let j = 0, k = i * columns; j < columns; j++, k++) result[j] += x * data[k];
+  }
+  return result;
+}
+
+// One step of a cell: (projected input, states, layer) -> {gates, states}; gates in Keras's order.
+const cells = {
+  lstm(x, [h, c], layer) {
+    const n = layer.units, u = product(h, layer.recurrent), part = (k, f) => Float64Array.from({length: n}, (_, j) => f(x[k * n + j] + u[k * n + j]));
+    const input = part(0, sigmoid), forget = part(1, sigmoid), cell = part(2, Math.tanh), output = part(3, sigmoid);
+    const after = forget.map((f, j) => f * c[j] + input[j] * cell[j]);
+    return {gates: {input, forget, cell, output}, states: [after.map((v, j) => output[j] * Math.tanh(v)), after]};
+  },
+  gru(x, [h], layer) {
+    const n = layer.units, after = layer.resetAfter;
+    const u = product(h, layer.recurrent, after ? layer.bias : null, 3 * n);
+    const gate = k => Float64Array.from({length: n}, (_, j) => sigmoid(x[k * n + j] + u[k * n + j]));
+    const update = gate(0), reset = gate(1);
+    // Before or after the product, as the layer was built.
+    const inner = after ? reset.map((r, j) => r * u[2 * n + j]) : product(reset.map((r, j) => r * h[j]), layer.recurrent).slice(2 * n);
+    const candidate = inner.map((v, j) => Math.tanh(x[2 * n + j] + v));
+    return {gates: {update, reset, candidate}, states: [h.map((v, j) => update[j] * v + (1 - update[j]) * candidate[j])]};
+  },
+  rnn(x, [h], layer) {
+    const u = product(h, layer.recurrent);
+    return {gates: {}, states: [u.map((v, j) => Math.tanh(x[j] + v))]};
+  },
+};
+
+// Walk a recurrent layer; `kept` gets gates and states of every step, in the order of time.
+function walk(layer, rows, real, kept) {
+  const zeros = () => new Float64Array(layer.units), steps = rows.map((_, t) => t);
+  if (layer.backwards) steps.reverse();
+  let states = layer.type === "lstm" ? [zeros(), zeros()] : [zeros()];
+  const found = new Array(rows.length), outputs = [];
+  for (const t of steps) {
+    const step = cells[layer.type](product(rows[t], layer.kernel, layer.bias), states, layer);
+    if (real === null || real[t]) states = step.states;
+    found[t] = {...step.gates, h: states[0], ...(states.length > 1 ? {c: states[1]} : {})};
+    outputs.push(states[0]);
+  }
+  kept.push(found);
+  return {outputs, last: states[0]};
+}
+
+const merges = {
+  concat: (a, b) => [...a, ...b],
+  sum: (a, b) => a.map((v, j) => v + b[j]),
+  ave: (a, b) => a.map((v, j) => (v + b[j]) / 2),
+  mul: (a, b) => a.map((v, j) => v * b[j]),
+};
+
+const kinds = {
+  activation: (layer, rows) => rows.map(activations[layer.activation]),
+  dense: (layer, rows) => rows.map(row => activations[layer.activation](product(row, layer.kernel, layer.bias))),
+  pooling(layer, rows) {
+    const count = Math.floor(rows.length / layer.size);
+    const highest = (t, j) => Math.max(...rows.slice(t * layer.size, (t + 1) * layer.size).map(row => row[j]));
+    return Array.from({length: count}, (_, t) => rows[0].map((_, j) => highest(t, j)));
+  },
+  convolution(layer, rows) {
+    const width = layer.kernel.rows / rows[0].length, half = (width - 1) / 2, zeros = new Float64Array(rows[0].length);
+    return rows.map((_, t) => {
+      const seen = Array.from({length: width}, (_, k) => Array.from(rows[t + k - half] ?? zeros)).flat();
+      return activations[layer.activation](product(seen, layer.kernel, layer.bias));
+    });
+  },
+  pool(layer, rows, real) {
+    const counted = real === null ? rows : rows.filter((_, t) => real[t]);
+    const over = j => layer.kind === "max" ? Math.max(...rows.map(row => row[j])) : counted.reduce((sum, row) => sum + row[j], 0) / counted.length;
+    return [rows[0].map((_, j) => over(j))];
+  },
+};
+
+// Run a network on tokens, or on rows of values. Returns the rows that come out, gates and states of every recurrent layer, and what
+// the network says after each step of its last recurrent layer: null where that would be another run for each.
+function run(network, sequence) {
+  const kept = [];
+  let rows = sequence, real = null, running = null, forward = true;
+  network.forEach((layer, place) => {
+    if (layer.type === "embedding") {
+      if (layer.masks) real = sequence.map(token => token !== 0);
+      rows = sequence.map(token => row(layer.vectors, layer.place.get(token)));
+    } else if (layer.type === "both") {
+      forward = false;
+      const [one, other] = layer.halves.map(half => walk(half, rows, real, kept));
+      const merge = merges[layer.merge];
+      rows = layer.sequences ? one.outputs.map((h, t) => merge(h, other.outputs[rows.length - 1 - t])) : [merge(one.last, other.last)];
+    } else if (layer.type in cells) {
+      forward = forward && !layer.backwards;
+      const {outputs, last} = walk(layer, rows, real, kept);
+      if (forward && !layer.sequences) running = network.slice(place + 1).reduce((found, next) => kinds[next.type](next, found, null), outputs);
+      rows = layer.sequences ? outputs : [last];
+    } else {
+      rows = kinds[layer.type](layer, rows, real);
+    }
+  });
+  return {outputs: rows, kept, running: running ?? (forward && rows.length > 1 ? rows : null)};
+}
+
+const row = (matrix, place) => Array.from(matrix.data.subarray(place * matrix.columns, (place + 1) * matrix.columns));
+
+// A network as it comes in the page, with its arrays decoded.
+function unpacked(network) {
+  return network.map(layer => {
+    const open = {...layer};
+    for (const [name, value] of Object.entries(layer)) if (value?.floats !== undefined) open[name] = matrix(value);
+    if (layer.rows) open.place = new Map(layer.rows.map((token, place) => [token, place]));
+    if (layer.halves) open.halves = unpacked(layer.halves);
+    return open;
+  });
+}
+
+const matrix = ({floats, columns}) => {
+  const data = new Float32Array(bytes(floats).buffer);
+  return {data, columns, rows: data.length / columns};
+};
+
+function bytes(text) {
+  const raw = atob(text), found = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) found[i] = raw.charCodeAt(i);
+  return found;
+}

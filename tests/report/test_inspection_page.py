@@ -1,0 +1,225 @@
+"""The page of an inspection in a browser: drawn, safe, by keys alone, and its counterfactuals are those of the network."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import gatewise as gw
+from browser import probed
+from gatewise.backend import import_keras
+from gatewise.inspection.network import Inspected
+from gatewise.inspection.portable import counterfactual
+from gatewise.inspection.sequences import as_read
+from gatewise.report.inspection_page import inspection_page, write_inspection
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+keras = import_keras()
+layers = keras.layers
+
+EVIL = [
+    "",
+    "</script><script>document.title = 1</script>",
+    '<img src=x onerror="document.title = 2">',
+    "film",
+    "not",
+    "bad",
+]
+TOKENS = [3, 1, 4, 5, 2, 3]
+SERIES = np.stack([np.sin(np.arange(12.0)), np.cos(0.3 * np.arange(12.0))], axis=1)
+
+
+@pytest.fixture(scope="module")
+def text_model(quickly_compiled):
+    """A network with a window of eight words, a convolution, both directions, every kind of cell."""
+    model = keras.Sequential(
+        [
+            keras.Input((8,), dtype="int32"),
+            layers.Embedding(6, 4),
+            layers.Conv1D(4, 3, padding="same", activation="relu"),
+            layers.MaxPooling1D(2),
+            layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True)),
+            layers.GRU(3, reset_after=False),
+            layers.Dropout(0.5),
+            layers.Dense(2, activation="softmax"),
+        ],
+        name="<b>reader",
+    )
+    gw.initialize(model, 3)
+    return model
+
+
+@pytest.fixture(scope="module")
+def series_model(quickly_compiled):
+    model = keras.Sequential(
+        [keras.Input((None, 2)), layers.LSTM(3, return_sequences=True), layers.GRU(3), layers.Dense(1)], name="series"
+    )
+    gw.initialize(model, 4)
+    return model
+
+
+@pytest.fixture(scope="module")
+def text(text_model):
+    return gw.inspect(text_model, TOKENS, words=EVIL, names=["bad", "<i>good</i>"])
+
+
+@pytest.fixture(scope="module")
+def series(series_model):
+    return gw.inspect(series_model, SERIES)
+
+
+_LOOK = """
+const light = text => {
+  const parts = text.match(/[0-9.]+/g).map(one => one / 255);
+  const [r, g, b] = parts.map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const paper = light(getComputedStyle(document.body).backgroundColor);
+const contrast = one => {
+  const ink = light(getComputedStyle(one).color);
+  return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+};
+const pixels = canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer;
+const shades = canvas => new Set(new Uint32Array(pixels(canvas))).size;
+const texts = [...document.querySelectorAll(".panel:first-child .sequence button")].map(one => one.textContent);
+const inks = ["h1", ".conclusion", ".soft", "figcaption", ".step"].map(one => contrast(document.querySelector(one)));
+const charts = [...document.querySelectorAll(".chart")].map(one => one.querySelector("polyline").getAttribute("points"));
+return {
+  width: innerWidth, content: document.documentElement.scrollWidth, paper,
+  contrast: Math.min(...inks), charts: charts.every(points => points.length > 20),
+  shades: [...document.querySelectorAll("canvas")].map(shades),
+  ready: performance.now(),
+  images: document.images.length, bold: document.querySelectorAll("h1 b").length, title: document.title, words: texts,
+};
+"""
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (1400, True)], ids=["phone, light", "desk, dark"])
+def test_two_are_drawn_side_by_side_and_names_stay_text(text, series, tmp_path, width, dark):
+    found, faults = probed(inspection_page([text, series]), _LOOK, tmp_path, width, dark)
+    assert faults == []
+    assert (found["width"], found["content"]) == (width, width)
+    assert found["charts"]
+    # Three maps of a GRU's gates, or one of a plain layer's state, and the connectivity.
+    assert min(found["shades"]) > 3
+    assert found["contrast"] >= 4.5
+    assert found["paper"] < 0.02 if dark else found["paper"] == 1
+    assert (found["images"], found["bold"]) == (0, 0)
+    assert found["title"] == "Inside <b>reader: gatewise"
+    assert found["words"] == [EVIL[token] for token in TOKENS]
+
+
+_USE = """
+const panel = document.querySelector(".panel"), get = name => panel.querySelector(`.${name}`);
+const key = (element, name) => element.dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true}));
+const seen = [get("step").textContent];
+get("sequence").querySelector("[tabindex='0']").focus();
+key(document.activeElement, "Home");
+key(document.activeElement, "ArrowRight");
+seen.push(get("step").textContent);
+const focus = document.activeElement.textContent;
+get("method").value = "occlusion";
+get("method").dispatchEvent(new Event("change"));
+seen.push(get("step").textContent);
+get("layer").value = "2";
+get("layer").dispatchEvent(new Event("change"));
+get("unit").value = "1";
+get("unit").dispatchEvent(new Event("change"));
+const unit = [get("unit-name").textContent, get("unit-facts").textContent, get("snippets").children.length];
+const reached = [...panel.querySelectorAll("button, select, input, [tabindex]")];
+const stops = reached.filter(one => one.tabIndex >= 0 && one.offsetParent !== null).length;
+return {seen, focus, unit, stops, maps: [...panel.querySelectorAll(".maps b")].map(one => one.textContent)};
+"""
+
+
+def test_steps_and_units_are_chosen_by_keys(text, tmp_path):
+    found, faults = probed(inspection_page([text]), _USE, tmp_path)
+    assert faults == []
+    says = [f"{100 * row[1]:.1f} % <i>good</i>" for row in text.running]
+    assert found["seen"][0].startswith(f"Step 6 of 6: “film”. After it the network says {says[-1]}. It adds ")
+    # Two words are a step of the recurrent layers.
+    assert found["seen"][1].startswith(f"Step 2 of 6: “{EVIL[1]}”. After it the network says {says[1]}. It adds ")
+    assert found["focus"] == EVIL[1]
+    adds = text.attribution.occlusion[1]
+    number = float(re.search(r"adds (.*) to", found["seen"][2])[1].replace("−", "-"))
+    assert number == pytest.approx(adds, rel=1e-2)
+    layer = text.layers[2]
+    assert found["unit"][0] == f"Unit {layer.order[1]} of {layer.name}"
+    silent = float(re.search(r"by (\S+)\. Half", found["unit"][1])[1].replace("−", "-"))
+    assert silent == pytest.approx(layer.ablation[layer.order[1]], rel=1e-2)
+    assert found["unit"][2] >= 1
+    assert found["maps"] == ["update", "reset", "candidate", "h"]
+    # Not one for each word: a text of five hundred would be five hundred stops.
+    assert found["stops"] == 9
+
+
+_WHAT_IF = """
+const panel = panels[0], get = name => panel.get(name);
+const say = (place, value) => {
+  panel.choose(place);
+  get(panel.edited === null ? "new" : "exact").value = value;
+  get("edit").requestSubmit();
+};
+say(...FIRST);
+const one = {outputs: Array.from(panel.says_), text: get("answer").textContent};
+say(...SECOND);
+const kept = run(panel.network, panel.sequence ?? panel.edited).kept;
+const plain = rows => rows === null ? null : rows.map(row => Array.from(row));
+const h = kept.map(all => plain(all.map(step => step.h)));
+const two = {outputs: Array.from(panel.says_), running: plain(panel.running), h};
+get("undo").click();
+return {one, two, after: [get("answer").textContent, panel.running === panel.shown.running]};
+"""
+
+
+def _asked(first, second):
+    return _WHAT_IF.replace("FIRST", json.dumps(first)).replace("SECOND", json.dumps(second))
+
+
+def test_another_word_gives_what_the_network_says_of_it(text_model, text, tmp_path):
+    found, faults = probed(inspection_page([text]), _asked([2, "bad"], [5, EVIL[1]]), tmp_path)
+    assert faults == []
+    for answer, tokens in ((found["one"], [3, 1, 5, 5, 2, 3]), (found["two"], [3, 1, 5, 5, 2, 1])):
+        expected = gw.predict(text_model, np.array([[0, 0, *tokens]]))[0]
+        np.testing.assert_allclose(answer["outputs"], expected, atol=1e-5)
+    again = gw.inspect(text_model, [3, 1, 5, 5, 2, 1])
+    for layer, steps in zip(again.layers, found["two"]["h"], strict=True):
+        np.testing.assert_allclose(np.array(steps)[1:], layer.states["h"], atol=1e-5)
+    assert found["one"]["text"].startswith("It said ")
+    assert found["after"] == ["", True]
+
+
+def test_another_value_gives_what_the_network_says_of_it(series_model, series, tmp_path):
+    found, faults = probed(inspection_page([series]), _asked([3, "2.5"], [10, "-1"]), tmp_path)
+    assert faults == []
+    changed = SERIES.copy()
+    changed[3, 0] = 2.5
+    np.testing.assert_allclose(found["one"]["outputs"], gw.predict(series_model, changed[None])[0], atol=1e-5)
+    changed[10, 0] = -1
+    again = gw.inspect(series_model, changed)
+    np.testing.assert_allclose(found["two"]["running"], again.running, atol=1e-5)
+    for layer, steps in zip(again.layers, found["two"]["h"], strict=True):
+        np.testing.assert_allclose(steps, layer.states["h"], atol=1e-5)
+
+
+def test_a_network_that_the_page_cannot_compute_is_named_with_the_reason(series, tmp_path):
+    big = keras.Sequential([keras.Input((None, 1)), layers.LSTM(180), layers.Dense(1)], name="big")
+    network = Inspected.of(big)
+    reason = counterfactual(network, as_read(network, np.sin(np.arange(6.0))), None)
+    assert reason == "it has 131,221 weights, and a page takes 120,000 along"
+    path = tmp_path / "big.html"
+    write_inspection(path, [replace(series, counterfactual=reason)])
+    assert "it has 131,221 weights" in path.read_text(encoding="utf-8")
+
+
+def test_the_page_asks_the_network_for_nothing(text):
+    page = inspection_page([text])
+    assert "default-src 'none'" in page
+    assert not re.search(
+        r"""(?:src|href)\s*=\s*["'](?!#)|url\(|@import|https?://(?!www\.w3\.org/2000/svg)""",
+        page.split('id="data">')[0],
+    )
+    assert page.count("<script") == 2
+    assert len(page) < 100_000

@@ -85,7 +85,7 @@ def test_texts_are_numbered_as_the_reviews_are(folder, capsys):
         ),
         (["words", "--text", " ", "--words", "words.txt"], "error: The text is empty: give at least one word.", 3),
         (["model", "--csv", "airline", "--last", "0"], "error: --last is 0: give a whole number of at least 1.", 2),
-        (["nowhere", "--csv", "airline"], "error: There is no saved model 'nowhere'", 4),
+        (["nowhere", "--csv", "airline"], "error: nowhere is refused: there is no such folder.", 4),
     ],
 )
 def test_what_cannot_be_meant_is_refused(folder, monkeypatch, capsys, typed, sentence, status):

@@ -41,7 +41,7 @@ def test_a_classifier_is_read_word_by_word(classifier):
     # The last chunk has one word.
     assert [layer.decay["h"].tolist() for layer in found.layers] == [[1.0], [1.0]]
     assert alone.layers[0].decay["h"][-1] == alone.layers[1].decay["h"][0] == 1
-    assert found.notes[0].startswith("This is the first of 1 networks by itself; the whole classifier says ")
+    assert found.notes[0].startswith("This is one of 1 network by itself; the whole classifier says ")
 
 
 def test_silencing_a_unit_of_a_classifier_is_cutting_its_weights(classifier):
@@ -78,7 +78,7 @@ def test_classifiers_that_have_no_gates_say_so(classifier):
 
 def test_a_forecaster_is_read_value_by_value():
     series = gw.datasets.load_airline()[:72]
-    forecaster = gw.Forecaster(horizon=3, network="lstm-time-steps", baselines=["naive"], seed=1).fit(series)
+    forecaster = gw.Forecaster(horizon=3, network="lstm-time-steps", baselines=["Naive"], seed=1).fit(series)
     found = gw.inspect(forecaster, None)
     trained = forecaster.fitted.trained[0]
     assert len(found.steps) == trained.look_back
@@ -91,9 +91,8 @@ def test_a_forecaster_is_read_value_by_value():
 
     _, base = last_windows(glasses, forecaster.fitted.panel.values, trained.look_back)
     assert np.isfinite(shown).any()
-    expected = glasses.back(forecaster.fitted.panel.values, found.running[-1][None].astype(np.float64) + base[:, None])[
-        0
-    ]
+    ahead = found.running[-1][None, None].astype(np.float64) + base[:, None]
+    expected = glasses.back(forecaster.fitted.panel.values, ahead)[0, 0]
     np.testing.assert_allclose(forecast, expected, rtol=1e-6)
     with pytest.raises(UsageError, match=r"^There is no series 'sales' in the forecaster: give one of "):
         gw.inspect(forecaster, "sales")

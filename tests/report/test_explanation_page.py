@@ -46,7 +46,7 @@ def test_the_numbers_are_those_of_a_loop_in_numpy(lessons, cell):
 
 def test_a_plain_network_forgets_and_an_lstm_remembers(lessons):
     cells = data_of(explanation_page("lstm", lessons))["cells"]
-    assert cells["rnn"][-1] < 1e-4 * cells["lstm"][-1]
+    assert cells["rnn"][-1] < 0.1 * min(cells["lstm"][-1], cells["gru"][-1])
     assert all(values[0] == pytest.approx(1) for values in cells.values())
 
 

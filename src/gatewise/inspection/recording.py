@@ -195,7 +195,8 @@ def decay(cell: Any, walk: Walk) -> dict[str, Any]:
 
     along = ((before(outputs, walk.first[0]), outputs), walk.saved, walk.mask)
     _, norms = jax.lax.scan(step, begin, along, reverse=True)
-    return dict(zip(walk.states, norms, strict=True))
+    # By the order of the cell: what has been through JAX has its names sorted.
+    return dict(zip(STATES["LSTM"], norms, strict=False))
 
 
 def cut_masks(model: Any, cuts: Any, steps: int) -> Sequence[tuple[Any, dict[str, Any]]]:

@@ -23,6 +23,7 @@ from gatewise.inspection.snippets import Corpus
 from gatewise.recurrent import quick_cells
 from gatewise.recurrent.layer_walk import equation_of
 from gatewise.recurrent.states import replaced
+from gatewise.training.wording import counted
 
 
 def inspect_classifier(
@@ -42,10 +43,11 @@ def inspect_classifier(
             "The classifier is the linear model alone, which has no gates to look into: fit it with a network."
         )
     members = fitted.network.model
-    own = [member for member in members.trained if isinstance(members.kinds[member.kind], Network)]
+    kinds = members.kinds
+    own = [one for one in members.trained if isinstance(kinds[one.kind], Network) and kinds[one.kind].cell != "cnn"]
     if not own:
         raise UsageError(
-            "The networks of the classifier were built by a function of yours: give gatewise.inspect such a Keras model itself."
+            "The classifier has no recurrent network of gatewise's own: fit it with one, or give a Keras model."
         )
     with members.lock:
         reader = members.reader(own[0].kind)
@@ -59,7 +61,7 @@ def inspect_classifier(
         found = looked(network, read, others, names, _output(output, names, members.outputs))
     chances = dict(zip(names, classifier.predict_proba([text])[0].tolist(), strict=True))
     said = ", ".join(f"{chance:.1%} {name}" for name, chance in chances.items())
-    note = f"This is the first of {len(members.trained)} networks by itself; the whole classifier says {said}."
+    note = f"This is one of {counted(len(members.trained), 'network')} by itself; the whole classifier says {said}."
     reason = "it reads texts in chunks of 50 words" if reader.chunking.steps == 50 else "it reads texts in chunks"
     return replace(found, name="text classifier", notes=(note,), counterfactual=reason)
 

@@ -11,10 +11,16 @@ from gatewise.datasets import Sequences, Vocabulary
 
 TEXTS, FOLDS = 4000, 10
 NOISE = (0.5, 1.0)
+STEEPNESS = 1.5
+
+
+def says(texts):
+    """What a network would say without chance."""
+    return np.random.default_rng(7).normal(size=TEXTS)[texts]
 
 
 class Pretended:
-    """A network that says of text n the number n / 1000, and chance; it remembers which texts it was shown."""
+    """A network that says of each text a number, and chance; it remembers which texts it was shown."""
 
     def __init__(self, noise, clock):
         self.noise, self.clock, self.shown = noise, clock, []
@@ -28,7 +34,7 @@ class Pretended:
         seed, turn = weights
         chance = np.random.default_rng(seed).normal(size=TEXTS)[words.ids] * self.noise
         assert not np.isin(words.ids, self.shown[turn]).any()
-        return (words.ids / 1000 + chance)[:, None].astype(np.float32)
+        return (says(words.ids) + chance)[:, None].astype(np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +51,10 @@ def trained(clock, members=(None, None), folds=FOLDS, until=1e9):
     made.readers = {place: Pretended(noise, clock) for place, noise in zip(range(len(kinds)), NOISE, strict=False)}
     words = Sequences(np.arange(TEXTS, dtype=np.int32), np.ones(TEXTS, np.int64))
     none = np.zeros(0, np.int64)
-    lesson = Lesson(words, np.zeros((TEXTS, 1), bool), np.ones(TEXTS), False, none, none, 0)
+    # The truth is what the networks would say without chance.
+    chances = 1 / (1 + np.exp(-STEEPNESS * says(np.arange(TEXTS))))
+    truth = np.random.default_rng(9).random(TEXTS) < chances
+    lesson = Lesson(words, truth[:, None], np.ones(TEXTS), False, none, none, 0)
     fold = (np.arange(TEXTS) % folds).astype(np.int32)
     told = []
     held = train_in_rounds(made, lesson, fold, until, lambda *step: told.append(step))
@@ -56,16 +65,17 @@ def test_every_text_is_judged_by_one_network_of_each_kind_that_does_not_know_it(
     made, held, told = trained(clock)
     assert held.covered == tuple(range(FOLDS))
     assert [(member.fold, member.kind) for member in made.trained] == [(f, k) for f in range(FOLDS) for k in (0, 1)]
-    off = held.scores[:, 0] - np.arange(TEXTS) / 1000
-    # The mean of two that have these deviations.
-    assert off.std() == pytest.approx(np.hypot(*NOISE) / 2, rel=0.05)
+    assert sum(made.weights) == pytest.approx(1)
+    # Together they would be as good as without chance; of what each says alone a part is chance.
+    off = held.scores[:, 0] - says(np.arange(TEXTS))
+    assert off.std() == pytest.approx(np.hypot(*np.multiply(made.weights, NOISE)), rel=0.05)
     assert told[0] == (0, 20)
     assert told[-1] == (19, 20)
 
 
 def test_what_is_chance_is_found_where_two_networks_know_a_text_neither(clock):
     made, held, _ = trained(clock)
-    expected = (NOISE[0] ** 2 + NOISE[1] ** 2) / 4 * (1 - 1 / FOLDS)
+    expected = np.square(np.multiply(made.weights, NOISE)).sum() * (1 - 1 / FOLDS)
     assert held.excess == pytest.approx(expected, rel=0.1)
     for kind in (0, 1):
         first, second, third = made.readers[kind].shown[:3]
@@ -74,12 +84,22 @@ def test_what_is_chance_is_found_where_two_networks_know_a_text_neither(clock):
         assert set(np.arange(TEXTS) % FOLDS) - set(third % FOLDS) == {2}
 
 
-def test_each_kind_counts_as_much_as_another(clock):
+def test_kinds_count_as_they_deserve(clock):
+    made, _, _ = trained(clock)
+    # What is chance in the second kind has four times the variance of the first: so much less does it count.
+    assert made.weights[0] == pytest.approx(0.8, abs=0.04)
+    assert made.shares() == pytest.approx([weight / FOLDS for _ in range(FOLDS) for weight in made.weights])
+    assert made.shares(one_of_each=True)[-2:] == pytest.approx(made.weights)
+    assert sum(made.shares(one_of_each=True)) == pytest.approx(1)
+
+
+def test_kinds_may_have_different_numbers_of_networks(clock):
     made, held, _ = trained(clock, members=(3, 1))
-    assert made.shares() == pytest.approx([1 / 6, 1 / 2, 1 / 6, 1 / 6])
+    of_kind = made.weights
+    assert made.shares() == pytest.approx([of_kind[0] / 3, of_kind[1], of_kind[0] / 3, of_kind[0] / 3])
     # Of the second kind there is one network, and nothing shows how much of what it says is chance.
     assert held.covered == (0,)
-    assert held.excess == pytest.approx(NOISE[0] ** 2 / 4 * (1 - 1 / 3), rel=0.15)
+    assert held.excess == pytest.approx((of_kind[0] * NOISE[0]) ** 2 * (1 - 1 / 3), rel=0.15)
 
 
 def test_few_folds_are_left_out_one_at_a_time(clock):

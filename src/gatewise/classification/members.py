@@ -38,7 +38,7 @@ class Member(NamedTuple):
 
 @dataclass(eq=False)
 class Members:
-    """Trained networks that classify together: the mean of each kind, and of these the mean.
+    """Trained networks that classify together: the mean of each kind, and the kinds weighed.
 
     Attributes:
         kinds: The kinds of networks: a `Network`, or a function that makes a Keras model.
@@ -46,6 +46,7 @@ class Members:
         outputs: Numbers for each text.
         longest: Words of the longest training text.
         trained: The trained networks.
+        weights: How much each kind counts, in all 1; None while that is not known: each as much as another.
     """
 
     kinds: tuple[Network | Maker, ...]
@@ -53,6 +54,7 @@ class Members:
     outputs: int
     longest: int
     trained: list[Member] = field(default_factory=list)
+    weights: tuple[float, ...] | None = None
     readers: dict[int, Reader] = field(default_factory=dict)
     # Networks of one kind take turns in one Keras model, which two threads must not do at once.
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -72,12 +74,15 @@ class Members:
         return total
 
     def shares(self, one_of_each: bool = False) -> list[float]:
-        """Return how much each network counts: every kind as much as another, however many there are of it."""
+        """Return how much each network counts: all of a kind together as much as the kind."""
         of_kind = Counter(member.kind for member in self.trained)
-        if one_of_each:
-            last = {member.kind: place for place, member in enumerate(self.trained)}
-            return [(last[member.kind] == place) / len(last) for place, member in enumerate(self.trained)]
-        return [1 / (len(of_kind) * of_kind[member.kind]) for member in self.trained]
+        last = {member.kind: place for place, member in enumerate(self.trained)}
+
+        def share(place: int, kind: int) -> float:
+            weight = 1 / len(of_kind) if self.weights is None else self.weights[kind]
+            return weight * (last[kind] == place if one_of_each else 1 / of_kind[kind])
+
+        return [share(place, member.kind) for place, member in enumerate(self.trained)]
 
     def reader(self, kind: int) -> Reader:
         """Return the network of some kind, without weights of its own."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
+from gatewise.classification.combination import combine
 from gatewise.classification.lessons import Lesson
 from gatewise.classification.members import Member, Members
 from gatewise.classification.specification import Network
@@ -28,8 +29,8 @@ class Held(NamedTuple):
     """Scores of texts that were held out.
 
     Attributes:
-        scores: The mean over the kinds of what the network that did not know the text said of it, ``(samples,
-            outputs)``; zeros where every network of a kind did.
+        scores: What the networks that did not know the text said of it, one of each kind, weighed, ``(samples, outputs)``;
+            zeros where every network of a kind did.
         covered: Which texts have some, as folds: every text of these.
         excess: By how much the variance of these scores is greater than that of the mean of all networks would be.
     """
@@ -88,7 +89,7 @@ def train_in_rounds(
         )
         members.trained.append(_train(members, kind, fold, task))
         _hold(members, kinds[kind], task, folds, left_out)
-    return _held(members, kinds, lesson.one_of_many)
+    return _held(members, kinds, lesson, folds)
 
 
 def centered(scores: Any, one_of_many: bool) -> Any:
@@ -132,11 +133,34 @@ def _hold(
     kind.seconds = member.seconds + time.monotonic() - started
 
 
-def _held(members: Members, kinds: list[_Kind], one_of_many: bool) -> Held:
+def _held(members: Members, kinds: list[_Kind], lesson: Lesson, folds: Int32[np.ndarray, " samples"]) -> Held:
+    """Weigh the kinds, and return what they say together."""
     numbers = [sum(member.kind == place for member in members.trained) for place in range(len(kinds))]
-    there = [(kind, number) for kind, number in zip(kinds, numbers, strict=True) if number]
-    covered = sorted(set.intersection(*(kind.covered for kind, _ in there)))
-    scores: Float64[np.ndarray, "samples outputs"] = np.mean([kind.scores for kind, _ in there], axis=0)
-    # The variance of a mean of kinds, each of which is the mean of some networks.
-    excess = sum(kind.chance(one_of_many) * (1 - 1 / number) for kind, number in there) / len(there) ** 2
-    return Held(scores.astype(np.float32), tuple(covered), excess)
+    there = [place for place, number in enumerate(numbers) if number]
+    covered = sorted(set.intersection(*(kinds[place].covered for place in there)))
+    # The variance that a score loses when it is the mean of all networks of its kind.
+    excess = np.array([kinds[place].chance(lesson.one_of_many) * (1 - 1 / numbers[place]) for place in there])
+    scores = np.stack([kinds[place].scores for place in there]).astype(np.float64)
+    weights = _weights(scores, lesson, np.isin(folds, covered))
+    members.weights = tuple(
+        float(weights[there.index(place)]) if place in there else 0.0 for place in range(len(kinds))
+    )
+    together = np.tensordot(weights, scores, axes=1).astype(np.float32)
+    return Held(together, tuple(covered), float(weights**2 @ excess))
+
+
+def _weights(
+    scores: Float64[np.ndarray, "parts samples outputs"],
+    lesson: Lesson,
+    rows: Bool[np.ndarray, " samples"],
+) -> Float64[np.ndarray, " parts"]:
+    """Return how much each kind counts, by what its networks say of texts that they do not know."""
+    parts, _, outputs = scores.shape
+    if parts == 1:
+        return np.ones(1)
+    several = outputs > 1 and not lesson.one_of_many
+    truth = np.concatenate([~lesson.truth, lesson.truth], axis=1) if outputs == 1 else lesson.truth
+    weights = combine(scores[:, rows], truth[rows], several, "temperature").weights
+    # Where none is worth anything, all are worth the same.
+    result: Float64[np.ndarray, " parts"] = weights / weights.sum() if weights.sum() > 0 else np.full(parts, 1 / parts)
+    return result

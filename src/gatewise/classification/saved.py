@@ -72,6 +72,7 @@ def write(
         entries["networks"] = {
             "outputs": members.outputs,
             "longest": members.longest,
+            "weights": list(members.weights or ()),
             "kinds": [_described(members, kind) for kind in range(len(members.kinds))],
             "trained": [
                 [member.kind, member.fold, member.seconds, [list(curve) for curve in member.curves]]
@@ -152,6 +153,9 @@ def _read_members(
         raise refusal(where, "its networks do not fit its classes")
     kinds = tuple(_read_kind(kind, where, custom) for kind in entry["kinds"])
     members = Members(kinds, vocabulary, outputs, int(entry["longest"]))
+    members.weights = tuple(map(float, entry["weights"]))
+    if len(members.weights) != len(kinds):
+        raise refusal(where, "its networks do not fit their weights")
     for number, (kind, fold, seconds, curves) in enumerate(entry["trained"]):
         start = f"network/{number:04d}/"
         names = sorted(name for name in arrays if name.startswith(start))

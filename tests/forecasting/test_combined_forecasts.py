@@ -178,7 +178,8 @@ def test_cutoffs():
     assert validation_cutoffs(Panel(np.ones((1, 144)), 12), 12, 4) == [48, 36, 24, 12]
     assert validation_cutoffs(Panel(np.ones((1, 144)), 12), 12, 100)[0] == 48
     assert validation_cutoffs(Panel(np.ones((1, 10)), 12), 12, 4) == []
-    assert validation_cutoffs(Panel(np.ones((1, 14)), 1), 6, 4) == [6]
+    assert validation_cutoffs(Panel(np.ones((1, 14)), 1), 6, 4) == [9, 8, 7, 6]
+    assert validation_cutoffs(Panel(np.ones((1, 10)), 1), 6, 4) == [6]
     # Whole days before the end, where there is room for them.
     assert validation_cutoffs(Panel(np.ones((1, 912)), 24), 48, 6) == [288, 240, 192, 144, 96, 48]
     assert validation_cutoffs(Panel(np.ones((1, 700)), 7), 10, 3) == [231, 126, 14]

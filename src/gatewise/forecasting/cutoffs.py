@@ -12,9 +12,10 @@ MOST_CUTOFFS = {"fast": 6, "best": 12}
 def validation_cutoffs(panel: Panel, horizon: int, most: int) -> list[int]:
     """Return cutoffs, as steps before the end, the earliest first, whose forecasts all can be compared with what came.
 
-    They are spread over as much of the end of the series as leaves the typical one two thirds of its values, or at least
-    two seasons and a horizon; none where that is not there. Where there is room for a season between them, they are whole
-    seasons before the end: what is forecast at noon is judged by what was forecast at noon.
+    They are spread over as much of the end of the series as leaves the typical one two thirds of its values, or over one and
+    a half horizons where that leaves two seasons, as a single window shows little; none where there is no room for one. Where
+    there is room for a season between them, they are whole seasons before the end: what is forecast at noon is judged by
+    what was forecast at noon.
 
     Args:
         panel: The series.
@@ -24,7 +25,7 @@ def validation_cutoffs(panel: Panel, horizon: int, most: int) -> list[int]:
     lengths = panel.values.shape[1] - np.isfinite(panel.values).argmax(axis=1)
     typical = int(np.median(lengths))
     least = max(min(2 * panel.season_length + 2, typical - horizon), 3)
-    room = min(max(typical // 3, horizon), typical - least)
+    room = min(max(typical // 3, horizon + horizon // 2), typical - least)
     if room < horizon:
         return []
     season = panel.season_length

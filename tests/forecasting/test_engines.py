@@ -11,9 +11,11 @@ import pytest
 
 import gatewise as gw
 from forecasting.made_series import made_frame
+from gatewise.cli.app import run
 from gatewise.errors import DataError, UsageError
 from gatewise.forecasting.engines import lots
 from gatewise.forecasting.engines.lots import Draw, lots_of
+from gatewise.forecasting.engines.order import order_of
 from gatewise.forecasting.networks.local_networks import LocalNetworks
 from gatewise.forecasting.networks.origins import View
 from gatewise.forecasting.networks.sequence_networks import SequenceNetworks
@@ -87,6 +89,33 @@ def test_a_folder_of_parquet_files_is_forecast_into_another(here, client, tmp_pa
     assert_same_bits(pd.read_parquet(made), here)
     with pytest.raises(UsageError, match="exists: give a folder that is to be made"):
         gw.forecast(given, 4, engine=client, out=made, **ORDER)
+
+
+def test_the_command_line_forecasts_from_folder_to_folder_or_to_stdout(here, client, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shuffled().to_parquet("sales", write_index=False)
+    asked = []
+
+    def quick(horizon, level, sample, options):
+        asked.append((horizon, level, sample, options))
+        return order_of(horizon, level, 20, {name: ORDER[name] for name in ("network", "baselines")})
+
+    monkeypatch.setattr("gatewise.forecasting.engines.order.order_of", quick)
+    typed = ["forecast", "sales", "--horizon", "4", "--engine", "dask", "--seed", "0"]
+    assert run([*typed, "--out", "forecasts"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("On average over 20 series the forecast is ")
+    assert said.err.endswith("forecasts: forecasts\n")
+    assert_same_bits(pd.read_parquet("forecasts"), here)
+    assert run([*typed, "--level", "80", "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.splitlines()[0] == "unique_id,ds,gatewise,gatewise-lo-80,gatewise-hi-80"
+    assert len(said.out.splitlines()) == 1 + 40 * 4
+    given = {"mode": "fast", "network": None, "network_only": False, "season_length": None, "seed": 0}
+    columns = dict.fromkeys(["id_col", "time_col", "target_col", "freq"])
+    assert asked == [(4, [80.0, 95.0], None, given | columns), (4, [80.0], None, given | columns)]
 
 
 @pytest.mark.parametrize("sampled", [True, False])

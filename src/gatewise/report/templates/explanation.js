@@ -42,7 +42,7 @@ function show() {
     box.classList.toggle("read", !going && place <= t);
     box.classList.toggle("back", going && place >= t);
     box.style.setProperty("--left", Math.min(lesson.decay[months - 1 - place], 1).toFixed(3));
-    box.style.setProperty("--share", `${100 * Math.abs(values.h[place][unit])}%`);
+    box.style.setProperty("--share", `${going || place <= t ? 100 * Math.abs(values.h[place][unit]) : 0}%`);
     box.lastChild.textContent = !going && place > t ? "" : going && place >= t ? lesson.decay[months - 1 - place].toPrecision(2) : fixed(values.h[place][unit]);
   });
   lines.forEach((line, place) => {
@@ -55,7 +55,7 @@ function show() {
   get("told").textContent = going
     ? end + filled(words.back, {steps: back, left: `${(100 * left).toPrecision(3)} %`}) + " " + words[`back-${lesson.cell}`]
     : words[equations[lit][0]];
-  chart(get("series"), {lines: [{name: words.series, values: passengers, colour: 1}, {name: words.says, values: [NaN, ...lesson.says.map((value, place) => going || place < t ? value : NaN)]}], at: t, first: called(0), last: called(months)});
+  chart(get("series"), {lines: [{name: words.series, values: passengers, colour: 1}, {name: words.says, colour: 0, values: [NaN, ...lesson.says.map((value, place) => going || place < t ? value : NaN)]}], at: t, first: called(0), last: called(months)});
 }
 
 function go(place) {

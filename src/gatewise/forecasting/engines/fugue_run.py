@@ -141,7 +141,8 @@ def forecast_blocks(rows: pd.DataFrame, text: str) -> pd.DataFrame:
         table = read_rows(block.drop(columns=_BLOCK), shared.freq)
         lots = lots_of(table.ids.tolist(), shared.seed)
         parts.append(forecast_block(shared, table.select(np.argsort(lots, kind="stable")), silent))
-    return pd.concat(parts, ignore_index=True)
+    # Spark cannot take the string columns of pandas 3: their Arrow arrays come in chunks.
+    return pd.concat(parts, ignore_index=True).astype({"unique_id": object})
 
 
 def _lots_of_rows(rows: pd.DataFrame, seed: int) -> np.ndarray:

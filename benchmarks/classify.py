@@ -30,6 +30,7 @@ On the official movie reviews, by `benchmarks/classify.py`: the default classifi
 texts."""
 RUN, HELD_OUT = 250, 2
 PEERS = ("TF-IDF + logistic regression", "fastText", "fastText, autotuned")
+LINEAR = "linear part"
 ONE_TEXT = "Not a bad film, but the end is weak."
 
 
@@ -62,7 +63,7 @@ def own(arguments):
     ways = {
         "gatewise": classifier.predict_proba,
         "gatewise, asked quickly": functools.partial(classifier.predict_proba, quick=True),
-        "linear part": classifier.linear_.predict_proba,
+        LINEAR: classifier.linear_.predict_proba,
         "networks alone": classifier.network_.predict_proba,
     }
     found, asked = {}, {}
@@ -78,7 +79,7 @@ def own(arguments):
         single.append(time.perf_counter() - started)
     held = {part: classifier.validation_.scores(part)._asdict() for part in classifier.validation_.probabilities}
     took = dict.fromkeys(ways, seconds)
-    took["linear part"] = sum(classifier.seconds_[part] for part in ("words", "linear"))
+    took[LINEAR] = sum(classifier.seconds_[part] for part in ("words", "linear"))
     took["networks alone"] = seconds - classifier.seconds_["linear"]
     cells = [
         {"name": name, "train_seconds": took[name], "ask_seconds": asked[name], "chances": chances[:, 1].tolist()}
@@ -92,6 +93,22 @@ def own(arguments):
         "notes": list(classifier.notes_),
     }
     return cells
+
+
+def own_process(out):
+    """Measure gatewise in a process of its own; return its cells."""
+    subprocess.run([sys.executable, __file__, *sys.argv[1:], "--own", str(out)], check=True)
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def results_of(fold):
+    return HERE / "results" / ("classify.json" if fold == "test" else "classify-validation.json")
+
+
+def kept(fold):
+    """Return the cells of gatewise from the last results."""
+    cells = json.loads(results_of(fold).read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in cells if cell["name"] not in PEERS]
 
 
 def peak_megabytes():
@@ -172,6 +189,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peers", help="a Python with scikit-learn and fasttext-wheel")
     parser.add_argument("--autotune", type=int, default=300, help="seconds for fastText to tune itself; 0 for none")
+    parser.add_argument("--only-peers", action="store_true", help="keep what gatewise did as the JSON has it")
     parser.add_argument("--own", help="measure gatewise in this process, into this file")
     parser.add_argument("--publish", action="store_true", help="only write the page from the JSON")
     arguments = parser.parse_args()
@@ -196,19 +214,17 @@ def main():
         for name, part in (("train", train), ("judged", judged)):
             content = {"texts": list(part.texts), "labels": part.labels.tolist()}
             (files / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-        out = files / "own.json"
-        subprocess.run([sys.executable, __file__, *sys.argv[1:], "--own", str(out)], check=True)
-        cells = json.loads(out.read_text(encoding="utf-8"))
+        cells = kept(arguments.fold) if arguments.only_peers else own_process(files / "own.json")
         for name in PEERS[: None if arguments.autotune else -1] if arguments.peers else ():
             print(name, file=sys.stderr, flush=True)
             cells.append(peer(arguments.peers, name, files, arguments.autotune))
-    linear = next(np.array(cell["chances"]) for cell in cells if cell["name"] == "linear part")
-    linear = np.stack([1 - linear, linear], axis=1)
-    cells = [scored(cell, truth, None if cell["name"] == "linear part" else linear) for cell in cells]
+    linear = next((np.array(cell["chances"]) for cell in cells if cell["name"] == LINEAR and "chances" in cell), None)
+    if linear is not None:
+        linear = np.stack([1 - linear, linear], axis=1)
+    cells = [scored(cell, truth, None if cell["name"] == LINEAR else linear) for cell in cells]
     content = {"fold": arguments.fold, "minutes": arguments.minutes, "seed": arguments.seed, "date": today()}
     content |= {"machine": describe_machine(), "versions": installed_versions(), "cells": cells}
-    name = "classify.json" if arguments.fold == "test" else "classify-validation.json"
-    (HERE / "results" / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    results_of(arguments.fold).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print_table(HEADER, list(table(content)))
     if arguments.fold == "test":
         publish(content)

@@ -39,7 +39,8 @@ def fasttext(train, labels, judged, folder, autotune=0):
         path.write_text("".join(f"__label__{labels[row]} {_line(train[row])}\n" for row in rows), encoding="utf-8")
         return str(path)
 
-    rows = range(len(train))
+    # Mixed, since it learns from texts in the order of the file, and theirs is that of the classes.
+    rows = sorted(range(len(train)), key=lambda row: (row * 7919) % len(train))
     started = time.perf_counter()
     if autotune:
         model = fasttext.train_supervised(
@@ -49,8 +50,7 @@ def fasttext(train, labels, judged, folder, autotune=0):
             verbose=0,
         )
     else:
-        shuffled = sorted(rows, key=lambda row: (row * 7919) % len(train))
-        model = fasttext.train_supervised(written("all.txt", shuffled), wordNgrams=2, epoch=5, lr=0.5, verbose=0)
+        model = fasttext.train_supervised(written("all.txt", rows), wordNgrams=2, epoch=5, lr=0.5, verbose=0)
     trained = time.perf_counter()
     # One text at a time: of several, the package returns the probabilities of the last class for all.
     found = [dict(pair[::-1] for pair in model.f.predict(_line(text) + "\n", 2, 0.0, "strict")) for text in judged]

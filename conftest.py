@@ -44,6 +44,9 @@ def quickly_compiled() -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+    # JAX keeps what it has compiled in memory whatever this says: Keras would draw initial weights with the small programs of
+    # this module in later ones, an ulp off, and laws of bits that ask another process would fail.
+    jax.clear_caches()
 
 
 class _OwnFolder:

@@ -60,10 +60,10 @@ def test_a_forecast_of_which_nothing_is_left_is_refused():
 
 def test_real_networks_stop_in_the_middle_of_their_training():
     import_keras()
+    # Compiled beforehand, as its program does not depend on the epochs: XLA does not stop in the middle.
+    fit(LocalNetworks(members=16, epochs=1), None)
     forecaster, seconds = fit(LocalNetworks(members=16, epochs=50_000), 3 / 60)
-    assert (
-        3 < seconds < 30
-    )  # All of its epochs would take minutes; how many seconds late it stops is the machine's affair.
+    assert 3 < seconds < 2 * 3
     assert forecaster.explanation.sentences[-1].startswith(
         "There was no time for 1 of the networks, networks local, in"
     )

@@ -1,6 +1,7 @@
 """gatewise: recurrent networks for forecasting and text, on the machine you have.
 
-The rooms, from the front door down: `gatewise.cli` (the command line), `gatewise.report` (results to HTML),
+The rooms, from the front door down: `gatewise.cli` (the command line), `gatewise.serving` (models and
+sessions over HTTP), `gatewise.report` (results to HTML),
 `gatewise.inspection` (gates, memory and reasons of a network on one sequence),
 `gatewise.forecasting` and `gatewise.classification` (the two products), `gatewise.recipes` (the classic recipes by name),
 `gatewise.training` (the compiled training program and its doors),

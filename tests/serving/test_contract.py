@@ -1,0 +1,66 @@
+"""The contract of a served model is what the made models fulfil, and what an error looks like."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gatewise.errors import DataError, EnvironmentFault, UsageError
+from gatewise.serving.contract import Asked, Stepped
+from gatewise.serving.problems import CODES, Problem, as_problem, shown
+from serving.made_models import Lengths, Memory
+
+
+def test_made_models_fulfil_the_contract():
+    assert isinstance(Memory(), Stepped)
+    assert isinstance(Memory(), Asked)
+    assert isinstance(Lengths(), Asked)
+    assert not isinstance(Lengths(), Stepped)
+
+
+def test_steps_by_hand():
+    model = Memory()
+    state, said = model.step(model.begin(), np.array([[1.0, 2.0], [0.0, 4.0]]))
+    assert said.tolist() == [[3.0], [5.5]]
+    assert np.frombuffer(state, "<f4").tolist() == [0.5, 5.0]
+    assert model.forecast(state, 2, ()) == {"y": [[2.75], [1.375]]}
+    assert model.fault(state[:-1]) == "it has 7 bytes and should have 8"
+
+
+def test_a_problem_says_what_and_what_to_do():
+    problem = Problem("seq_gap", "Step 9 came, and step 4 is next.", field="seq", detail={"expected": 4})
+    assert json.loads(problem.body("r-1")) == {
+        "error": "Step 9 came, and step 4 is next.",
+        "code": "seq_gap",
+        "field": "seq",
+        "detail": {"expected": 4},
+        "remedy": "Send the step with the number in detail.expected.",
+        "request_id": "r-1",
+    }
+    assert problem.status == 409
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (UsageError("No."), "data_refused", 422),
+        (DataError("No."), "data_refused", 422),
+        (EnvironmentFault("No."), "busy", 503),
+        (ZeroDivisionError("secret"), "internal", 500),
+    ],
+)
+def test_what_a_call_raises_becomes_a_problem(error, code, status):
+    problem = as_problem(error)
+    assert (problem.code, problem.status) == (code, status)
+    assert "secret" not in str(problem)
+
+
+def test_every_code_has_a_remedy_in_a_sentence():
+    for code, (status, remedy) in CODES.items():
+        assert 400 <= status <= 507, code
+        assert remedy.endswith("."), code
+
+
+def test_values_of_a_request_are_shown_without_control_characters():
+    assert shown("a\r\n\x1b[31mé") == r"'a\r\n\x1b[31m\xe9'"
+    assert len(shown("x" * 1000)) == 80

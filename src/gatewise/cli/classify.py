@@ -88,11 +88,12 @@ def classify(
     from gatewise.artifact import check_target
     from gatewise.classification import Linear, TextClassifier, assess
     from gatewise.cli.forecast_options import told
-    from gatewise.cli.outputs import check_files, say
+    from gatewise.cli.outputs import check_files, check_room, say
 
     check_files({"--out": out, "--report": report}, force, train)
     if model is not None:
         check_target(model, overwrite=force)
+        check_room(model)
     corpus = _read(train, test, (text, label, group, separator, errors.value))
     for note in corpus.notes:
         say(f"- {note}", quiet)

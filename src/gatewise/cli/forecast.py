@@ -96,7 +96,7 @@ def forecast(
       gatewise forecast sales.csv --horizon 12 --paths 1000 --paths-out paths.csv
       gatewise forecast sales --horizon 12 --engine dask --out forecasts      folders of Parquet files
     """  # noqa: D301
-    from gatewise.cli.outputs import check_files, say
+    from gatewise.cli.outputs import check_files, check_room, say
 
     typed = TableTyped(id_col, time_col, target_col, freq, future, past, static, fix, form)
     if engine is not None:
@@ -120,6 +120,7 @@ def forecast(
         from gatewise.artifact import check_target
 
         check_target(model, overwrite=force)
+        check_room(model)
     started = time.perf_counter()
     table = _read(source, typed, future_rows, horizon)
     seconds = {"reading the table": time.perf_counter() - started}

@@ -2,13 +2,14 @@
 
 import io
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gatewise.errors import UsageError
+from gatewise.errors import EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?")
 _DIGITS = "%.10g"
+# More than a page (five megabytes, most of them what draws) and a model take together.
+_ROOM = 16 * 10**6
 
 
 def check_files(files: dict[str, Path | None], force: bool, source: str | None = None) -> None:
@@ -40,6 +43,21 @@ def check_files(files: dict[str, Path | None], force: bool, source: str | None =
             raise UsageError(f"{seen[target]} and {flag} are the same file {str(file)!r}: give two names.")
         seen[target] = flag
         check_target(file, force)
+        check_room(target)
+
+
+def check_room(target: Path) -> None:
+    """Refuse to begin where a result is to be written on a disk that is almost full.
+
+    Raises:
+        EnvironmentFault: There is less room than results usually take.
+    """
+    free = shutil.disk_usage(target.resolve().parent).free
+    if free < _ROOM:
+        raise EnvironmentFault(
+            f"{target} may not be written: {free / 1e6:.1f} MB are free on its disk, and {_ROOM / 1e6:.0f} MB are wanted "
+            "before the work begins; make room, or write elsewhere."
+        )
 
 
 def as_csv(frame: "pd.DataFrame") -> str:

@@ -1,6 +1,7 @@
 """What ``gatewise predict`` does with a classifier: a line out for each text that comes in."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from gatewise.cli.predictions import columns_of, decided
 from gatewise.cli.text_options import TextsTyped
+from gatewise.cli.wording import without_controls
 from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,7 +124,7 @@ def _explained(explanation: "Explanation", predicted: str) -> str:
     # Of several classes, or none, one is explained: the likeliest.
     whose = "" if predicted == explained else f" for {_one_line(explained)}"
     head = f"{_one_line(predicted)}\t{explanation.probabilities[explanation.explained]:.6f}{whose}\t"
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         pairs = zip(explanation.tokens, explanation.attribution.tolist(), strict=True)
         return head + " ".join(f"{token}({value:+.2f})" for token, value in pairs)
     return head + " ".join(
@@ -141,5 +143,5 @@ def _coloured(token: str, shade: float) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return a class's name without what would break a line or a column."""
-    return " ".join(text.split())
+    """Return a class's name without what would break a line or a column, or speak to the terminal."""
+    return without_controls(" ".join(text.split()))

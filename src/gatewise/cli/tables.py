@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TextIO
 
+from gatewise.cli.wording import without_controls
+
 _GAP = 2
 
 
@@ -26,6 +28,8 @@ def print_table(
     from rich.console import Console
     from rich.table import Table
 
+    titles = [without_controls(title) for title in titles]
+    rows = [[without_controls(cell) for cell in row] for row in rows]
     # A title may be broken between its words; a cell may not.
     widths = [
         max([0, *map(cell_len, title.split()), *(cell_len(row[place]) for row in rows)])

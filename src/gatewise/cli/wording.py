@@ -15,6 +15,8 @@ _QUOTED = re.compile(r"((?<![\w=])'(?:[^'\\]|\\.)*'(?!\w))")
 _VALUE = r"""\{[^{}]*\}|\([^()]*\)|"[^"]*"|'(?:[^'\\]|\\.)*'|[^\s,;:.()'"]+(?:\.\d+)?"""
 _ANOTHER_FORM = re.compile(r'''(--format (\w+)=\S+) or "([^"]*)"''')
 _COVARIATES = ("future", "past", "static")
+# Those of the terminal, halves of pairs, and those that turn the direction; the joiners inside of an emoji may stay.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def flags_of(command: Any, arguments: Sequence[str]) -> dict[str, str]:
@@ -88,3 +90,12 @@ def _typed(value: Any) -> Iterable[str]:
     if isinstance(value, dict):
         return [f"{key}={one}" for key, one in value.items()]
     return [str(one) for one in value] if isinstance(value, tuple) else [str(value)]
+
+
+def without_controls(text: str) -> str:
+    r"""Return a text that tells a terminal nothing: control characters, and those that turn the direction, become �.
+
+    >>> without_controls("red\x1b[31m, \u202egnp.exe")
+    'red�[31m, �gnp.exe'
+    """
+    return _CONTROLS.sub("�", text)

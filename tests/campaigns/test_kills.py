@@ -1,0 +1,44 @@
+"""Short versions of the campaigns that kill trainings and saves; the long ones are run by hand, see docs/reliability.md."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the system calls are Linux's")
+
+
+def ran(name, *arguments):
+    """Run a campaign in a process of its own, which forks; return what it found."""
+    command = [sys.executable, Path(__file__).with_name(name), *arguments, "--short"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return json.loads("[" + done.stdout.replace("}\n{", "},{") + "]")
+
+
+@linux
+def test_a_killed_training_is_resumed_bit_for_bit():
+    (found,) = ran("training_kills.py", "--kills", "3", "--seed", "2")
+    assert (found["kills"], found["differing"], found["strays"]) == (3, 0, 0)
+    assert found["with_a_checkpoint"] > 0, "no kill came after a checkpoint"
+
+
+@linux
+def test_saves_are_cut_off_at_system_calls_and_moments():
+    arguments = ["--kills", "60"]
+    sys.path.insert(0, str(Path(__file__).parent))
+    import save_kills
+
+    if save_kills.may_trace():
+        arguments.append("--calls")
+    *calls, moments = ran("save_kills.py", *arguments)
+    assert (moments["kills"], moments["strays_after_next"]) == (60, 0)
+    if not calls:
+        pytest.skip("strace is not installed, or may not look at processes")
+    killed = calls[0]["killed"]["exchange"]
+    assert killed["points"] > 10
+    assert killed["old"] > 0 < killed["new"]
+    assert killed["strays_after_next"] == 0
+    assert calls[0]["failed_calls_survived"]["ENOSPC, exchange"] > 10

@@ -5,7 +5,8 @@ sessions over HTTP), `gatewise.report` (results to HTML),
 `gatewise.inspection` (gates, memory and reasons of a network on one sequence),
 `gatewise.forecasting` and `gatewise.classification` (the two products), `gatewise.recipes` (the classic recipes by name),
 `gatewise.training` (the compiled training program and its doors),
-`gatewise.recurrent` (recurrent layers and their state; its layers as `gatewise.layers`), `gatewise.datasets` (data that
+`gatewise.recurrent` (recurrent layers and their state; its layers as `gatewise.layers`), `gatewise.stepping` (steps of a
+saved network, without Keras), `gatewise.datasets` (data that
 ships, labelled texts, windows), `gatewise.tables` (files and frames to series), `gatewise.evaluation`
 (errors of forecasts, baselines, intervals), `gatewise.artifact` (model files), `gatewise.backend` and `gatewise.errors`.
 

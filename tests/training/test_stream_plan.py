@@ -13,9 +13,9 @@ import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.errors import DataError, GatewiseError
 from gatewise.recurrent import fresh_states, recurrent_layers
-from gatewise.training import step_chain
+from gatewise.stepping import plan as plans
+from gatewise.stepping.operations import ACTIVATIONS
 from gatewise.training.forward import Forward
-from gatewise.training.step_operations import ACTIVATIONS
 from gatewise.training.stream import Compiled, Stream
 from recurrent_twins import wave, weights
 
@@ -113,16 +113,18 @@ def test_several_steps_at_once_are_single_steps(name: str, rows: int) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("function", ACTIVATIONS, ids=lambda function: function.__name__)
-def test_activations_are_those_of_keras(function: Any) -> None:
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_are_those_of_keras(name: str) -> None:
     # Far out, too: where exp overflows, and where a sigmoid made from tanh would be 0.
     values = np.concatenate([np.linspace(-90, 80, 35), np.linspace(-3, 3, 40)]).astype("float32")
     target = np.empty_like(values)
     with np.errstate(all="ignore"):
-        ACTIVATIONS[function](values.copy(), target)
+        ACTIVATIONS[name](values.copy(), target)
         in_place = values.copy()
-        ACTIVATIONS[function](in_place, in_place)
-    np.testing.assert_allclose(target, np.asarray(function(keras.ops.array(values))), rtol=2e-6, atol=1e-37)
+        ACTIVATIONS[name](in_place, in_place)
+    np.testing.assert_allclose(
+        target, np.asarray(getattr(keras.activations, name)(keras.ops.array(values))), rtol=2e-6, atol=1e-37
+    )
     np.testing.assert_array_equal(in_place, target)
 
 
@@ -365,10 +367,10 @@ def test_a_convolution_of_one_step_is_compiled() -> None:
 
 
 def test_more_multiplications_than_pay_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_chain, "MOST_MULTIPLICATIONS", 110)
+    monkeypatch.setattr(plans, "MOST_MULTIPLICATIONS", 110)
     model = in_a_row(layers.LSTM(4), layers.Dense(1))
     # (2 + 4 + 1) · 16 for the LSTM, (4 + 1) · 1 for the Dense.
     assert gw.stream(model).way == "compiled: 117 multiplications a step, above 110"
-    monkeypatch.setattr(step_chain, "MOST_MULTIPLICATIONS", 117)
+    monkeypatch.setattr(plans, "MOST_MULTIPLICATIONS", 117)
     assert gw.stream(model).way == "NumPy"
     assert gw.stream(model, 2).way == "compiled: 234 multiplications a step, above 117"

@@ -14,5 +14,6 @@ newer, or that gatewise did not put there. This room knows no training; it may b
 
 from gatewise.artifact.folder import check_target as check_target
 from gatewise.artifact.folder import read_folder as read_folder
+from gatewise.artifact.folder import read_identity as read_identity
 from gatewise.artifact.folder import read_kind as read_kind
 from gatewise.artifact.folder import write_folder as write_folder

@@ -92,7 +92,14 @@ def write_folder(
 
 
 def read_kind(path: str | os.PathLike[str]) -> str:
-    """Return what kind of thing a saved folder holds, without reading its weights.
+    """Return what kind of thing a saved folder holds, without reading its weights; see `read_identity`."""
+    return read_identity(path)[0]
+
+
+def read_identity(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """Return what kind of thing a saved folder holds, and the SHA-256 of its manifest, without reading its weights.
+
+    The manifest holds the SHA-256 of the weights: two folders with the same one hold the same model.
 
     Raises:
         UsageError: `path` is no path.
@@ -102,7 +109,8 @@ def read_kind(path: str | os.PathLike[str]) -> str:
     folder = durable.current(durable.as_path(path))
     _check_names(folder)
     where = folder / manifests.NAME
-    return str(manifests.decode(read_plain(where, manifests.MOST_BYTES), where)["kind"])
+    entries = manifests.decode(read_plain(where, manifests.MOST_BYTES), where)
+    return str(entries["kind"]), manifests.fingerprint(entries)
 
 
 def read_folder(

@@ -141,12 +141,16 @@ def decode(data: bytes, where: object) -> dict[str, Any]:
         raise refusal(where, f"it does not say that it is a {FORMAT}", "Give a folder that gw.save wrote.")
     _check_version(manifest, where)
     stated = manifest.pop(_HASH, None)
-    text = _dump(manifest)
     whole = _dump({**manifest, _HASH: stated})
-    if stated != hashlib.sha256(text.encode()).hexdigest() or whole.encode() != data:
+    if stated != fingerprint(manifest) or whole.encode() != data:
         raise refusal(where, "its content does not match its own SHA-256, so it was changed after it was written")
     _check_form(manifest, where)
     return manifest
+
+
+def fingerprint(manifest: dict[str, Any]) -> str:
+    """Return the SHA-256 of a manifest that `decode` returned, 64 hexadecimal digits."""
+    return hashlib.sha256(_dump(manifest).encode()).hexdigest()
 
 
 def _dump(value: Any) -> str:

@@ -1,11 +1,11 @@
-"""Which models can be stepped through by NumPy: chains of the usual layers, in float32."""
+"""Which Keras models NumPy can step through, chains of the usual layers in float32, and their description for it."""
 
 from typing import Any
 
 from gatewise.backend import import_keras
 from gatewise.recurrent import layers as quick_layers
-from gatewise.training import step_cells, step_operations
-from gatewise.training.step_operations import ACTIVATIONS, Part
+from gatewise.stepping.operations import ACTIVATIONS, Layer
+from gatewise.stepping.plan import NoChain, Plan, parts_of
 
 keras = import_keras()
 layers = keras.layers
@@ -23,21 +23,28 @@ _NOTHING = {
 _KERAS = {layers.LSTM, layers.GRU, layers.SimpleRNN, layers.RNN}
 _RECURRENT = _KERAS | {quick_layers.LSTM, quick_layers.GRU, quick_layers.SimpleRNN, quick_layers.RNN}
 
-# A step with more multiplications in its matrix products than this is compiled. The largest that benchmarks/latency.py
-# times, an LSTM(1024) with 4.2 million, is still faster in NumPy; nothing above it was measured.
-MOST_MULTIPLICATIONS = 5_000_000
+_ACTIVATIONS = {getattr(keras.activations, name): name for name in ACTIVATIONS}
 
 
-class NoChain(Exception):
-    """Why a model is no chain of layers that NumPy steps through."""
+def plan(model: Any, batch_size: int) -> Plan:
+    """Return the plan of a model's step, which follows the weights that the model has at each moment.
+
+    Args:
+        model: A built model with recurrent layers.
+        batch_size: How many sequences are fed side by side.
+
+    Raises:
+        NoChain: It has to be compiled, with the reason.
+    """
+    chain, features = described(model)
+    return Plan(parts_of(chain, features, batch_size), batch_size, gives_sequences(model))
 
 
-def parts_of(model: Any, batch_size: int) -> list[Part]:
-    """Return the layers of a model as parts of a step, in the order in which they are run.
+def described(model: Any) -> tuple[list[Layer], int]:
+    """Return the layers of a model in the order in which they are run, and how many numbers the first reads at a time step.
 
     Args:
         model: A built model with recurrent layers and one input.
-        batch_size: How many sequences are fed side by side.
 
     Raises:
         NoChain: With the reason why its steps have to be compiled.
@@ -49,16 +56,12 @@ def parts_of(model: Any, batch_size: int) -> list[Part]:
         raise NoChain(f"its input has the shape {tuple(tensor.shape)}")
     if not words and tensor.dtype != "float32":
         raise NoChain(f"its input has the type {tensor.dtype}")
-    parts: list[Part] = []
-    features = 0 if words else tensor.shape[-1]
-    for number, layer in enumerate(chain):
-        if type(layer) not in _NOTHING:
-            parts.append(_part(_each_step(layer), features, first=number == 0))
-            features = parts[-1].units
-    multiplications = batch_size * sum(part.multiplications for part in parts)
-    if multiplications > MOST_MULTIPLICATIONS:
-        raise NoChain(f"{multiplications:,} multiplications a step, above {MOST_MULTIPLICATIONS:,}")
-    return parts
+    found = [
+        _described(_each_step(layer), first=number == 0)
+        for number, layer in enumerate(chain)
+        if type(layer) not in _NOTHING
+    ]
+    return found, 0 if words else tensor.shape[-1]
 
 
 def gives_sequences(model: Any) -> bool:
@@ -108,26 +111,34 @@ def _each_step(layer: Any) -> Any:
     return layer.layer if distributed else layer
 
 
-def _part(layer: Any, features: int, first: bool) -> Part:
-    """Return a layer as a part of a step, or say why it is none."""
+def _described(layer: Any, first: bool) -> Layer:
+    """Return a layer as plain data with its variables, or say why NumPy does not step through it."""
     kind = _kind(layer, first)
     if kind is None:
         raise NoChain(f"layer {layer.name!r} is a {type(layer).__name__}")
     reason = _why_not(layer)
     if reason is not None:
         raise NoChain(f"layer {layer.name!r} {reason}")
-    return kind(layer, features)
+    if kind == "Activation":
+        return Layer(kind, 0, _ACTIVATIONS[layer.activation])
+    if kind == "Embedding":
+        return Layer(kind, layer.output_dim, weights=(layer.embeddings,))
+    inner = getattr(layer, "cell", layer)
+    weights = (inner.kernel, getattr(inner, "recurrent_kernel", None), inner.bias)
+    return Layer(
+        kind, inner.units, _ACTIVATIONS[inner.activation], tuple(weight for weight in weights if weight is not None)
+    )
 
 
-def _kind(layer: Any, first: bool) -> type[Part] | None:
+def _kind(layer: Any, first: bool) -> str | None:
+    """Return the kind of a layer, as `Layer` has it."""
     if type(layer) in _RECURRENT:
         if type(layer.cell) is layers.GRUCell:
-            return step_cells.GRU if layer.cell.reset_after else step_cells.GRUResetBefore
-        cells = {layers.LSTMCell: step_cells.LSTM, layers.SimpleRNNCell: step_cells.SimpleRNN}
-        return cells.get(type(layer.cell))
+            return "GRU" if layer.cell.reset_after else "GRU, reset before"
+        return {layers.LSTMCell: "LSTM", layers.SimpleRNNCell: "SimpleRNN"}.get(type(layer.cell))
     if type(layer) is layers.Embedding:
-        return step_operations.Embedding if first else None
-    return {layers.Dense: step_operations.Dense, layers.Activation: step_operations.Activation}.get(type(layer))
+        return "Embedding" if first else None
+    return {layers.Dense: "Dense", layers.Activation: "Activation"}.get(type(layer))
 
 
 def _why_not(layer: Any) -> str | None:
@@ -141,7 +152,7 @@ def _why_not(layer: Any) -> str | None:
         "is quantized or has LoRA weights": getattr(layer, "quantization_mode", None)
         or getattr(layer, "lora_enabled", False),
         "masks its input": getattr(layer, "mask_zero", False),
-        f"has the activation {getattr(activation, '__name__', activation)}": activation not in ACTIVATIONS,
+        f"has the activation {getattr(activation, '__name__', activation)}": activation not in _ACTIVATIONS,
         f"has the recurrent_activation {getattr(gates, '__name__', gates)}": gates is not keras.activations.sigmoid,
         "gives its state, too": getattr(layer, "return_state", False),
     }

@@ -10,14 +10,14 @@ from gatewise.artifact import read_folder, write_folder
 from gatewise.backend import import_keras
 from gatewise.errors import ModelFileError, ShapeError, UsageError
 from gatewise.recurrent import fresh_states, recurrent_layers
+from gatewise.stepping.plan import NoChain, Plan
 from gatewise.training.arrays import as_arrays
 from gatewise.training.checks import check_built, check_whole
 from gatewise.training.data import check_finite
 from gatewise.training.forward import Forward, fetched
 from gatewise.training.inputs import check_indices, embeddings
 from gatewise.training.step_by_step import check_step_by_step
-from gatewise.training.step_chain import NoChain
-from gatewise.training.step_plan import Plan, plan
+from gatewise.training.step_chain import plan
 
 keras = import_keras()
 

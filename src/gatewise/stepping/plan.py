@@ -1,36 +1,63 @@
-"""The step of a stream as a plan: a list of NumPy operations that is run for every observation.
+"""The step of a network as a plan: a list of NumPy operations that is run for every observation.
 
 A call of a compiled program takes about 20 µs, whatever it does; the dozen operations of a small network together take a
 third of that (benchmarks/latency.py).
 """
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from gatewise.training.step_chain import gives_sequences, parts_of
-from gatewise.training.step_operations import Array, Part, aligned
+from gatewise.stepping import cells, operations
+from gatewise.stepping.operations import Array, Layer, Part, Turns, aligned
+
+# A step with more multiplications in its matrix products than this is compiled. The largest that benchmarks/latency.py
+# times, an LSTM(1024) with 4.2 million, is still faster in NumPy; nothing above it was measured.
+MOST_MULTIPLICATIONS = 5_000_000
+
+_PARTS: dict[str, type[Part]] = {
+    "LSTM": cells.LSTM,
+    "GRU": cells.GRU,
+    "GRU, reset before": cells.GRUResetBefore,
+    "SimpleRNN": cells.SimpleRNN,
+    "Dense": operations.Dense,
+    "Activation": operations.Activation,
+    "Embedding": operations.Embedding,
+}
 
 
-def plan(model: Any, batch_size: int) -> "Plan":
-    """Return the plan of a model's step.
+class NoChain(Exception):
+    """Why a model is no chain of layers that NumPy steps through."""
+
+
+def parts_of(layers: Iterable[Layer], features: int, batch_size: int) -> list[Part]:
+    """Return layers as parts of a step.
 
     Args:
-        model: A built model with recurrent layers.
+        layers: In the order in which they are run.
+        features: How many numbers the first reads at a time step; 0 where it is an Embedding.
         batch_size: How many sequences are fed side by side.
 
     Raises:
-        NoChain: It has to be compiled, with the reason.
+        NoChain: There is too much to multiply.
     """
-    return Plan(parts_of(model, batch_size), batch_size, gives_sequences(model))
+    parts: list[Part] = []
+    for layer in layers:
+        parts.append(_PARTS[layer.kind](layer, features))
+        features = parts[-1].units
+    multiplications = batch_size * sum(part.multiplications for part in parts)
+    if multiplications > MOST_MULTIPLICATIONS:
+        raise NoChain(f"{multiplications:,} multiplications a step, above {MOST_MULTIPLICATIONS:,}")
+    return parts
 
 
 class Plan:
     """The parts of a chain, their state, and all the arrays that a step needs.
 
     Args:
-        parts: From ``step_chain.parts_of``.
+        parts: From `parts_of`.
         batch_size: How many sequences are fed side by side.
         sequences: Whether the output has a time axis.
     """
@@ -42,7 +69,8 @@ class Plan:
         self._lay_out()
 
     def _read_weights(self) -> None:
-        self._read = [(variable, variable._value) for part in self._parts for variable in part.variables]
+        variables = [one for part in self._parts for one in part.weights if not isinstance(one, np.ndarray)]
+        self._read = [(variable, variable._value) for variable in variables]
         self._weights = [part.pack() for part in self._parts]
 
     def _lay_out(self) -> None:
@@ -62,8 +90,18 @@ class Plan:
         self._entries = [entry.T for entry in entries]
         self._outputs = [output[:-1].T for output in laid[-1].outputs]
         self._states = [[array.reshape(len(array), -1).T for array in turns] for one in laid for turns in one.states]
+        self._last = [output[:-1].reshape(-1) for output in laid[-1].outputs]
+        self._spans = self._places_in_bytes() if self._batch_size == 1 else []
         self._operations = [[operation for one in laid for operation in one.operations[turn]] for turn in (0, 1)]
         self._quick = self._quick_shapes()
+
+    def _places_in_bytes(self) -> list[tuple[Turns, int, int]]:
+        """Return the states of one sequence, each with where it begins and ends among all of them in a row."""
+        ends = np.cumsum([0, *(turns[0].size for turns in self._states)]).tolist()
+        return [
+            ((turns[0][0], turns[1][0]), start, stop)
+            for turns, start, stop in zip(self._states, ends, ends[1:], strict=False)
+        ]
 
     def _quick_shapes(self) -> dict[tuple[int, ...], tuple[int, ...]]:
         """Return the shapes of one observation, each with the shape of the output that belongs to it."""
@@ -158,6 +196,32 @@ class Plan:
                 self._put_state(before)
                 raise
         return np.stack(outputs, axis=1) if self._sequences else outputs[-1]
+
+    @np.errstate(all="ignore")
+    def steps_from(self, state: bytes, rows: Array) -> tuple[bytes, Array]:
+        """Feed one sequence from a given state; what the plan itself has in memory does not matter.
+
+        Args:
+            state: All states one after the other, as float32 in little-endian order.
+            rows: ``(time, features)``, or numbers of words ``(time,)``, that have been checked.
+
+        Returns:
+            The state afterwards, and ``(time, outputs)``.
+        """
+        given = np.frombuffer(state, "<f4")
+        after, outputs = np.empty_like(given), np.empty((len(rows), self._outputs[0].size), "float32")
+        with self._lock:
+            turn = self._turn
+            for turns, start, stop in self._spans:
+                turns[turn][...] = given[start:stop]
+            for number, row in enumerate(rows):
+                turn = self._turn
+                self._flat[turn][...] = row
+                self._advance()
+                outputs[number] = self._last[turn]
+            for turns, start, stop in self._spans:
+                after[start:stop] = turns[1 - turn]
+        return after.tobytes(), outputs
 
     def _follow_weights(self) -> None:
         """Pack the weights again if the model has got other ones: JAX's arrays never change, so new ones are other arrays."""

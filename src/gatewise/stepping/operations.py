@@ -13,16 +13,33 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gatewise.backend import import_keras
-
-keras = import_keras()
-
 Array = np.ndarray[Any, np.dtype[Any]]
 Operation = tuple[Callable[..., Any], tuple[Any, ...]]
 # One array for each turn.
 Turns = tuple[Array, Array]
 
+# A weight: an array, which stays what it is, or a Keras variable, whose `_value` is the array that it holds now.
+Weight = Any
+
 _ZERO, _ONE = np.zeros((), "float32"), np.ones((), "float32")
+
+
+class Layer(NamedTuple):
+    """A layer of a network as plain data.
+
+    Attributes:
+        kind: ``"LSTM"``, ``"GRU"``, ``"GRU, reset before"``, ``"SimpleRNN"``, ``"Dense"``, ``"Activation"`` or
+            ``"Embedding"``.
+        units: How many numbers it gives at a time step; of an Activation 0, for as many as it reads.
+        activation: A name of `ACTIVATIONS`.
+        weights: Kernel, recurrent kernel and bias, those that it has; the table of an Embedding. In the order and layout
+            that Keras has them.
+    """
+
+    kind: str
+    units: int
+    activation: str = "linear"
+    weights: tuple[Weight, ...] = ()
 
 
 class Laid(NamedTuple):
@@ -55,9 +72,9 @@ def above_ones(size: int, rows: tuple[int, ...]) -> Array:
     return array
 
 
-def values_of(*variables: Any) -> list[Array]:
-    """Return copies of what Keras variables hold now."""
-    return [np.array(variable._value) for variable in variables]
+def values_of(weights: tuple[Weight, ...]) -> list[Array]:
+    """Return copies of what weights are now."""
+    return [np.array(weight if isinstance(weight, np.ndarray) else weight._value) for weight in weights]
 
 
 # -- activations: (source, target), which may be the same array ---------------------------------------------------------
@@ -97,16 +114,16 @@ def _softmax(source: Array, target: Array) -> None:
     np.divide(target, target.sum(axis=0), target)
 
 
-ACTIVATIONS: dict[Any, Callable[[Array, Array], Any]] = {
-    keras.activations.linear: _linear,
-    keras.activations.relu: _relu,
-    keras.activations.tanh: np.tanh,
-    keras.activations.sigmoid: _sigmoid,
-    keras.activations.silu: _silu,
-    keras.activations.elu: _elu,
-    keras.activations.exponential: np.exp,
-    keras.activations.softplus: _softplus,
-    keras.activations.softmax: _softmax,
+ACTIVATIONS: dict[str, Callable[[Array, Array], Any]] = {
+    "linear": _linear,
+    "relu": _relu,
+    "tanh": np.tanh,
+    "sigmoid": _sigmoid,
+    "silu": _silu,
+    "elu": _elu,
+    "exponential": np.exp,
+    "softplus": _softplus,
+    "softmax": _softmax,
 }
 
 
@@ -117,13 +134,15 @@ class Part(ABC):
     """A layer of a chain: packs its weights, and lays out its arrays and operations.
 
     Args:
-        layer: A built Keras layer.
+        layer: The layer.
         features: How many numbers it reads at a time step.
     """
 
-    def __init__(self, layer: Any, features: int) -> None:
-        self.features = self.units = features
-        self.variables: list[Any] = []
+    def __init__(self, layer: Layer, features: int) -> None:
+        self.features = features
+        self.units = layer.units or features
+        self.activation = ACTIVATIONS[layer.activation]
+        self.weights = layer.weights
 
     @property
     def multiplications(self) -> int:
@@ -148,10 +167,6 @@ class Part(ABC):
 class Activation(Part):
     """``activation(x)``."""
 
-    def __init__(self, layer: Any, features: int) -> None:
-        super().__init__(layer, features)
-        self.activation = ACTIVATIONS[layer.activation]
-
     def lay_out(self, weights: list[Array], rows: tuple[int, ...], before: Turns | None) -> Laid:
         """See `Part.lay_out`."""
         entries = before or _same(above_ones(self.features, rows))
@@ -160,13 +175,8 @@ class Activation(Part):
         return Laid(_without_ones(entries), operations, _same(output))
 
 
-class Dense(Activation):
+class Dense(Part):
     """``activation(x W + b)``."""
-
-    def __init__(self, layer: Any, features: int) -> None:
-        super().__init__(layer, features)
-        self.units = layer.units
-        self.variables = [one for one in (layer.kernel, layer.bias) if one is not None]
 
     @property
     def multiplications(self) -> int:
@@ -176,7 +186,7 @@ class Dense(Activation):
     def pack(self) -> list[Array]:
         """See `Part.pack`."""
         weights = aligned((self.features + 1, self.units))
-        for part, values in zip((weights[:-1], weights[-1]), values_of(*self.variables), strict=False):
+        for part, values in zip((weights[:-1], weights[-1]), values_of(self.weights), strict=False):
             part[...] = values
         return [weights]
 
@@ -195,14 +205,9 @@ class Dense(Activation):
 class Embedding(Part):
     """A row of a table; its entries hold the numbers of the rows."""
 
-    def __init__(self, layer: Any, features: int) -> None:
-        super().__init__(layer, features)
-        self.units = layer.output_dim
-        self.variables = [layer.embeddings]
-
     def pack(self) -> list[Array]:
         """See `Part.pack`."""
-        return values_of(*self.variables)
+        return values_of(self.weights)
 
     def lay_out(self, weights: list[Array], rows: tuple[int, ...], before: Turns | None) -> Laid:
         """See `Part.lay_out`."""

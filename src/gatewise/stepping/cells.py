@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.training.step_operations import (
-    ACTIVATIONS,
+from gatewise.stepping.operations import (
     Array,
     Laid,
     Operation,
@@ -36,13 +35,6 @@ class Recurrent(Part):
 
     # Columns of the weights for every unit.
     columns = 1
-
-    def __init__(self, layer: Any, features: int) -> None:
-        super().__init__(layer, features)
-        cell = layer.cell
-        self.units = cell.units
-        self.variables = [one for one in (cell.kernel, cell.recurrent_kernel, cell.bias) if one is not None]
-        self.activation = ACTIVATIONS[cell.activation]
 
     @property
     def multiplications(self) -> int:
@@ -76,7 +68,7 @@ class Recurrent(Part):
         return packed, packed[: self.features], packed[self.features : -1], packed[-1]
 
     def _weights(self) -> tuple[Array, Array, Array]:
-        kernel, recurrent, *bias = values_of(*self.variables)
+        kernel, recurrent, *bias = values_of(self.weights)
         return kernel, recurrent, bias[0] if bias else np.zeros(kernel.shape[1], "float32")
 
 

@@ -81,6 +81,7 @@ class Lengths:
     """A classifier of texts: ``long`` from five characters on, with the probability that its length in tens would be."""
 
     name: str = "lengths"
+    quick: bool = True
     kind: Kind = "classifier"
     closed: bool = False
 

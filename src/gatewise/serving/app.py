@@ -1,67 +1,171 @@
-"""The ASGI application: paths to calls, and every error in the one shape of `problems`."""
+"""The ASGI application: guards around everything, paths to calls, every error in the one shape of `problems`.
 
-import itertools
+The calls of `calls` go past FastAPI, which would take longer than they do; it has their paths all the same, in its document.
+"""
+
 import logging
-import secrets
+import time
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
+from gatewise.serving import calls, routes_models, routes_sessions
+from gatewise.serving.answers import ALWAYS, JSON, Answer, Disconnected, Receive, Scope, Send, as_json, received, sent
+from gatewise.serving.guards import Guards
 from gatewise.serving.problems import Problem, as_problem, shown
+from gatewise.serving.receipt import new_request_id
 from gatewise.serving.service import Service
+from gatewise.serving.shapes import SCHEMAS
 from gatewise.version import __version__
 
 LOG = logging.getLogger("gatewise.serving")
-_BEGUN = secrets.token_hex(4)
-_REQUESTS = itertools.count(1)
+ACCESS = logging.getLogger("gatewise.serving.access")
+_UNKNOWN = "unknown"
 
 
-def new_request_id() -> str:
-    """Return a name for a request, by which it is found in the log."""
-    return f"{_BEGUN}-{next(_REQUESTS):x}"
+class Application:
+    """What the web server calls."""
+
+    def __init__(self, service: Service, guards: Guards) -> None:
+        self.service = service
+        self.guards = guards
+        self.routed = make_app(service)
+        self.answering = 0
+        service.metrics.watch("requests_in_flight", "Requests that are being answered.", lambda: self.answering)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            # Nothing else is spoken; there is nothing to begin or to end with the web server.
+            return
+        begun = time.perf_counter()
+        request_id = new_request_id()
+        route, status = _UNKNOWN, 499
+        self.answering += 1
+        try:
+            self.guards.check(scope["path"], scope["headers"])
+            if self.answering > self.service.limits.requests:
+                raise _too_many(self.service)
+            quick = calls.find(scope["path"]) if scope["method"] == "POST" else None
+            if quick is None:
+                route, status = await self._routed(scope, receive, send, request_id)
+                return
+            route = quick[0].path
+            incoming = await received(scope, receive, self.service.limits)
+            answer = await quick[0].call(self.service, quick[1], incoming)
+            status = answer.status
+            await sent(send, answer, request_id.encode())
+        except Disconnected:
+            pass
+        except Exception as error:
+            problem = _told(error, request_id)
+            status = problem.status
+            await sent(send, _refusal(problem, request_id), request_id.encode())
+        finally:
+            self.answering -= 1
+            seconds = time.perf_counter() - begun
+            self.service.metrics.request(route, status, seconds)
+            if ACCESS.isEnabledFor(logging.INFO):
+                fields = {"request_id": request_id, "method": scope["method"][:16], "route": route, "status": status}
+                ACCESS.info("request", extra={"fields": {**fields, "ms": round(seconds * 1000, 3)}})
+
+    async def _routed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> tuple[str, int]:
+        """Let FastAPI answer; return which path it was, as documented, and the status."""
+        status = 499
+        scope["gatewise.request_id"] = request_id
+
+        async def finished(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                said = {name for name, _ in message["headers"]}
+                more = (header for header in ALWAYS if header[0] not in said)
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *more]
+            await send(message)
+
+        try:
+            await self.routed(scope, receive, finished)
+        except Exception:
+            # Starlette raises again what it has answered.
+            if status == 499:
+                raise
+        route = scope.get("route")
+        return getattr(route, "path", _UNKNOWN), status
 
 
 def make_app(service: Service) -> FastAPI:
-    """Return the application for some models; its routes find them as ``request.app.state.service``."""
-    app = FastAPI(title="gatewise", version=__version__, docs_url=None, redoc_url=None)
+    """Return the routes of some models, without guards; they find the models as ``request.app.state.service``."""
+    app = FastAPI(
+        title="gatewise", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False, openapi_url=None
+    )
     app.state.service = service
-    app.add_exception_handler(Problem, _answered)
-    app.add_exception_handler(HTTPException, _answered)
-    app.add_exception_handler(Exception, _answered)
-
-    @app.get("/v1/models")
-    def models() -> dict[str, Any]:
-        """List what is served."""
-        return {
-            "models": [
-                {"name": model.name, "kind": model.kind, "sha256": model.sha256} for model in service.models.values()
-            ]
-        }
-
+    for kind in (Problem, HTTPException, RequestValidationError, Disconnected, Exception):
+        app.add_exception_handler(kind, _answered)
+    app.include_router(routes_sessions.router)
+    app.include_router(routes_models.router)
+    app.add_api_route("/openapi.json", _document, methods=["GET"], include_in_schema=False)
     return app
+
+
+async def _document(request: Request) -> Response:
+    """Return the OpenAPI document."""
+    document = request.app.openapi()
+    document.setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
+    for path in document["paths"].values():
+        for operation in path.values():
+            # No route has FastAPI's own complaint about bodies; ours are under "default".
+            operation["responses"].pop("422", None)
+    return routes_sessions.response(as_json(document))
 
 
 async def _answered(request: Request, error: Exception) -> Response:
     """Answer an exception of a route."""
-    request_id = new_request_id()
+    request_id: str = request.scope.get("gatewise.request_id") or new_request_id()
+    if isinstance(error, Disconnected):
+        return Response(status_code=400)
     if isinstance(error, HTTPException):
         problem = _of_routing(request, error)
+    elif isinstance(error, RequestValidationError):
+        problem = Problem("field_wrong", "A parameter of the path or query is not what it should be.")
     else:
-        problem = as_problem(error)
-        if problem.code == "internal":
-            LOG.error("request %s failed", request_id, exc_info=error)
-    headers = {name.decode(): value.decode() for name, value in problem.headers}
-    return Response(problem.body(request_id), problem.status, headers, media_type=JSONResponse.media_type)
+        problem = _told(error, request_id)
+    return routes_sessions.response(_refusal(problem, request_id))
+
+
+def _told(error: Exception, request_id: str) -> Problem:
+    """Return the answer to an exception, and write into the log what is not told."""
+    problem = as_problem(error)
+    if problem.code == "internal":
+        LOG.error("failed", exc_info=error, extra={"fields": {"request_id": request_id}})
+    return problem
+
+
+def _refusal(problem: Problem, request_id: str) -> Answer:
+    return Answer(problem.body(request_id), problem.status, JSON, problem.headers)
 
 
 def _of_routing(request: Request, error: HTTPException) -> Problem:
     if error.status_code == 405:
-        allow = (error.headers or {}).get("Allow", "").encode()
-        return Problem(
-            "method_unknown",
-            f"{shown(request.method)} is not for this path.",
-            headers=((b"allow", allow),),
-        )
+        allow = _methods(request)
+        return Problem("method_unknown", f"{shown(request.method)} is not for this path.", headers=((b"allow", allow),))
     return Problem("path_unknown", "There is nothing at this path.")
+
+
+def _methods(request: Request) -> bytes:
+    """Return which methods a path has, by the document; the page, which is not in it, is only read."""
+    path = request.url.path
+    found = [operations for known, operations in request.app.openapi()["paths"].items() if _is_of(path, known)]
+    return ", ".join(sorted(method.upper() for method in found[0])).encode() if found else b"GET, HEAD"
+
+
+def _is_of(path: str, known: str) -> bool:
+    """Return whether a path is one that is documented."""
+    return compile_path(known)[0].match(path) is not None
+
+
+def _too_many(service: Service) -> Problem:
+    return Problem("busy", f"{service.limits.requests} requests are being answered.", headers=((b"retry-after", b"1"),))

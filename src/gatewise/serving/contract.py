@@ -50,6 +50,10 @@ class ServedModel(Protocol):
     def outputs(self) -> tuple[Tensor, ...]:
         """What comes back."""
 
+    @property
+    def quick(self) -> bool:
+        """Whether a step, or a small batch, takes microseconds and is done in the server's loop; else a thread waits for it."""
+
     def close(self) -> None:
         """Let go of processes and files; called once, when the server stops."""
 
@@ -59,16 +63,13 @@ class Stepped(ServedModel, Protocol):
     """A model with state: recurrent networks, and forecasters that are told of one value after the other.
 
     A state is bytes. It belongs to nobody: the same state and rows give the same bytes and numbers, whichever other
-    sessions were stepped in between, in this process or another.
+    sessions were stepped in between, in this process or another, and whether the rows come at once or one after the other.
+    `step` and `begin` are called by one thread at a time, `forecast` in another beside them.
     """
 
     @property
     def features(self) -> int:
         """How many numbers an observation has."""
-
-    @property
-    def quick(self) -> bool:
-        """Whether a step takes microseconds and is done in the server's loop; where not, a thread waits for it."""
 
     def begin(self, series: str | None = None) -> bytes:
         """Return the state before the first observation.
@@ -112,7 +113,7 @@ class Stepped(ServedModel, Protocol):
 
 @runtime_checkable
 class Asked(ServedModel, Protocol):
-    """A model that answers a batch and remembers nothing."""
+    """A model that answers a batch and remembers nothing; it may be asked by several threads at once, beside steps."""
 
     def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return all outputs by name.

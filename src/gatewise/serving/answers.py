@@ -1,0 +1,127 @@
+"""Bodies in and answers out: what every route reads and writes, whether FastAPI has it or the quick way does."""
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
+
+from gatewise.serving import json_text
+from gatewise.serving.guards import Headers
+from gatewise.serving.limits import Limits
+from gatewise.serving.problems import Problem, shown
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = b"application/json"
+# What every answer says, unless it says it in another way: nothing of it is a page, and nobody shall keep it.
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+_CLOSE = ((b"connection", b"close"),)
+
+
+class Disconnected(Exception):
+    """The caller has gone while the body was read."""
+
+
+class Answer(NamedTuple):
+    """What goes back."""
+
+    body: bytes
+    status: int = 200
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Incoming(NamedTuple):
+    """A request that was received whole."""
+
+    body: bytes
+    headers: Headers
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the last header of a name."""
+        return next((value for found, value in reversed(self.headers) if found == name), None)
+
+    def json(self, limits: Limits) -> Any:
+        """Return the body's value; it must say that it is JSON."""
+        if not is_type(self.header(b"content-type"), JSON):
+            raise Problem(
+                "type_unsupported", f"The body is {_type_shown(self.header(b'content-type'))}, and should be JSON."
+            )
+        return json_text.parse(self.body, limits.nesting)
+
+
+def is_type(content_type: bytes | None, wanted: bytes) -> bool:
+    """Return whether a Content-Type is the wanted one, whatever its parameters."""
+    return content_type is not None and content_type.partition(b";")[0].strip().lower() == wanted
+
+
+def _type_shown(content_type: bytes | None) -> str:
+    return "of no type" if content_type is None else f"of type {shown(content_type.decode('latin-1'))}"
+
+
+def as_json(value: Any, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
+    """Return an answer of plain JSON values.
+
+    Raises:
+        Problem: A number in it is not finite.
+    """
+    try:
+        return Answer(json.dumps(value, allow_nan=False).encode(), status, JSON, headers)
+    except ValueError:
+        raise Problem("state_not_finite", "The model's output is not finite; nothing was changed.") from None
+
+
+async def received(scope: Scope, receive: Receive, limits: Limits) -> Incoming:
+    """Return a request with its whole body.
+
+    Raises:
+        Problem: The body is too large, or encoded.
+        Disconnected: The caller has gone.
+    """
+    headers: Headers = scope["headers"]
+    for name, value in headers:
+        if name == b"content-length" and int(value) > limits.body_bytes:
+            raise _too_large(limits)
+        if name == b"content-encoding" and value.strip().lower() != b"identity":
+            raise Problem(
+                "encoding_unsupported", f"The body is encoded as {shown(value.decode('latin-1'))}.", headers=_CLOSE
+            )
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > limits.body_bytes:
+            raise _too_large(limits)
+        return Incoming(body, headers)
+    parts, size = [], 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limits.body_bytes:
+            raise _too_large(limits)
+        if not message.get("more_body"):
+            return Incoming(b"".join(parts), headers)
+        message = await receive()
+
+
+def _too_large(limits: Limits) -> Problem:
+    return Problem("body_large", f"The body is larger than {limits.body_bytes} bytes.", headers=_CLOSE)
+
+
+async def sent(send: Send, answer: Answer, request_id: bytes) -> None:
+    """Send an answer whole."""
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"x-request-id", request_id),
+        *ALWAYS,
+        *answer.headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,171 @@
+"""The Open Inference Protocol: metadata, tensors in JSON and binary as Triton's client sends them, sequences."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from serving.made_models import Memory
+from serving.made_server import Running
+
+VERSION = Memory().sha256[:12]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    server = Running(tmp_path_factory.mktemp("store") / "s")
+    yield server
+    server.stop()
+
+
+def x(values, **more):
+    values = np.array(values, float)
+    return {"name": "x", "datatype": "FP32", "shape": list(values.shape), "data": values.tolist(), **more}
+
+
+def test_metadata(running):
+    assert running.asked("GET", "/v2")[1]["extensions"] == [
+        "sequence",
+        "sequence(string_id)",
+        "binary_tensor_data",
+        "gatewise_sessions",
+    ]
+    right = {
+        "name": "memory",
+        "versions": [VERSION],
+        "platform": "gatewise_recurrent",
+        "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, -1, 2]}],
+        "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 1]}],
+    }
+    assert running.asked("GET", "/v2/models/memory") == (200, right)
+    assert running.asked("GET", f"/v2/models/memory/versions/{VERSION}") == (200, right)
+    assert running.asked("GET", f"/v2/models/memory/versions/{VERSION}/ready") == (
+        200,
+        {"name": "memory", "ready": True},
+    )
+    assert running.asked("GET", "/v2/models/memory/versions/1")[1]["code"] == "version_unknown"
+    assert running.asked("GET", "/v2/models/none/ready")[1]["code"] == "model_unknown"
+
+
+@pytest.mark.parametrize("data", [[[[1, 2], [0, 4]], [[1, 1], [0, 0]]], [1, 2, 0, 4, 1, 1, 0, 0]])
+def test_a_batch_nested_or_flat(running, data):
+    body = {"id": "r-7", "inputs": [x(np.zeros((2, 2, 2)), data=data)]}
+    for path in ("/v2/models/memory/infer", f"/v2/models/memory/versions/{VERSION}/infer"):
+        assert running.asked("POST", path, body) == (
+            200,
+            {
+                "model_name": "memory",
+                "model_version": VERSION,
+                "id": "r-7",
+                "outputs": [{"name": "y", "datatype": "FP32", "shape": [2, 1], "data": [5.5, 1.0]}],
+            },
+        )
+
+
+def test_only_the_outputs_that_are_asked_for(running):
+    body = {
+        "inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["longer"]}],
+        "outputs": [{"name": "label"}],
+    }
+    said = running.asked("POST", "/v2/models/lengths/infer", body)[1]
+    assert said["outputs"] == [{"name": "label", "datatype": "BYTES", "shape": [1], "data": ["long"]}]
+    assert "id" not in said
+
+
+def binary(head, *parts):
+    said = json.dumps(head).encode()
+    headers = {"Inference-Header-Content-Length": str(len(said)), "Content-Type": "application/octet-stream"}
+    return said + b"".join(parts), headers
+
+
+def test_binary_numbers_and_texts_there_and_back(running):
+    values = np.array([[[1, 2], [0, 4]]], "<f4").tobytes()
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2, 2], "parameters": {"binary_data_size": len(values)}}
+    body, headers = binary({"inputs": [tensor], "parameters": {"binary_data_output": True}}, values)
+    status, told, said = running.ask("POST", "/v2/models/memory/infer", body, headers)
+    at = int(told["inference-header-content-length"])
+    assert (status, told["content-type"]) == (200, "application/octet-stream")
+    assert json.loads(said[:at])["outputs"] == [
+        {"name": "y", "datatype": "FP32", "shape": [1, 1], "parameters": {"binary_data_size": 4}}
+    ]
+    assert said[at:] == struct.pack("<f", 5.5)
+    texts = b"".join(struct.pack("<I", len(text)) + text for text in (b"no", "längere".encode()))
+    tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "parameters": {"binary_data_size": len(texts)}}
+    outputs = [{"name": "label", "parameters": {"binary_data": True}}, {"name": "probability"}]
+    body, headers = binary({"inputs": [tensor], "outputs": outputs}, texts)
+    _, told, said = running.ask("POST", "/v2/models/lengths/infer", body, headers)
+    at = int(told["inference-header-content-length"])
+    assert said[at:] == b"\x05\x00\x00\x00short\x04\x00\x00\x00long"
+    assert json.loads(said[:at])["outputs"][1]["data"] == [pytest.approx(0.2), pytest.approx(0.7)]
+
+
+def test_json_without_a_type_as_tritonclient_sends_it(running):
+    status, said = running.asked("POST", "/v2/models/memory/infer", {"inputs": [x([[[1, 2]]])]}, {"Content-Type": None})
+    assert (status, said["outputs"][0]["data"]) == (200, [3.0])
+
+
+@pytest.mark.parametrize(
+    ("size", "data", "length", "status", "code"),
+    [
+        (8, b"\0" * 7, None, 422, "shape_wrong"),
+        (8, b"\0" * 9, None, 422, "shape_wrong"),
+        (7, b"\0" * 7, None, 422, "shape_wrong"),
+        (-1, b"", None, 422, "shape_wrong"),
+        (8, b"\0\0\x80\x7f" * 2, None, 422, "number_not_finite"),
+        (8, b"\0" * 8, "99999", 400, "bad_request"),
+        (8, b"\0" * 8, "-1", 400, "bad_request"),
+        (8, b"\0" * 8, "3", 400, "bad_json"),
+    ],
+)
+def test_binary_that_does_not_fit(running, size, data, length, status, code):
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 1, 2], "parameters": {"binary_data_size": size}}
+    body, headers = binary({"inputs": [tensor]}, data)
+    if length is not None:
+        headers["Inference-Header-Content-Length"] = length
+    found, said = running.asked("POST", "/v2/models/memory/infer", body, headers)
+    assert (found, said["code"]) == (status, code)
+
+
+def step(running, values, **parameters):
+    return running.asked("POST", "/v2/models/memory/infer", {"inputs": [x([[values]])], "parameters": parameters})
+
+
+def test_a_sequence_is_a_session(running):
+    assert step(running, [0, 1], sequence_id=77)[1]["code"] == "session_unknown"
+    said = [
+        step(running, [k, 1], sequence_id=77, sequence_start=k == 0, sequence_end=k == 2)[1]["outputs"][0]["data"]
+        for k in range(3)
+    ]
+    assert said == [[1.0], [2.5], [4.25]]
+    assert step(running, [0, 1], sequence_id=77)[1]["code"] == "session_deleted"
+    assert step(running, [5, 1], sequence_id=77, sequence_start=True)[1]["outputs"][0]["data"] == [6.0]
+    status, refused = step(running, [5, 1], sequence_id=77, sequence_start=True)
+    assert (status, refused["code"]) == (409, "session_exists")
+    assert step(running, [1, 1], sequence_id=77, sequence_start=True, sequence_restart=True)[1]["outputs"][0][
+        "data"
+    ] == [2.0]
+    assert running.asked("GET", f"/v1/sessions/{VERSION}.77")[1]["seq"] == 1
+
+
+def test_a_numbered_step_of_a_sequence_is_taken_once(running):
+    first = step(running, [1, 2], sequence_id="named", sequence_start=True)
+    for _ in range(3):
+        assert step(running, [0, 4], sequence_id="named", sequence_seq=2)[1]["outputs"][0]["data"] == [5.5]
+    assert running.asked("GET", "/v1/sessions/named")[1]["seq"] == 2
+    assert step(running, [0, 4], sequence_id="named", sequence_seq=4)[1]["detail"] == {"expected": 3}
+    assert first[0] == 200
+
+
+@pytest.mark.parametrize("sequence", ["../x", -1, 2**64, 1.5, None, True, [1]])
+def test_names_of_sequences_that_are_none(running, sequence):
+    status, said = step(running, [1, 2], sequence_id=sequence, sequence_start=True)
+    assert (status, said["code"], said["field"]) == (422, "field_wrong", "parameters.sequence_id")
+
+
+def test_a_model_without_state_has_no_sequences(running):
+    body = {
+        "inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a"]}],
+        "parameters": {"sequence_id": 1, "sequence_start": True},
+    }
+    assert running.asked("POST", "/v2/models/lengths/infer", body)[1]["code"] == "not_stateful"

@@ -182,7 +182,7 @@ class Forecaster:
         levels = read_levels(level) if np.size(level) else np.zeros(0)
         fitted, ahead = self._at_end(future, horizon, progress or _silent)
         middle = combined(ahead.forecasts, fitted.weights)[:, :horizon].ravel()
-        reach = fitted.reach(ahead, levels)[:, :, :horizon].reshape(2, -1, len(levels))
+        reach = fitted.reach(ahead, levels)[:, :, :horizon].reshape(2, len(middle), len(levels))
         columns = bounds_columns("gatewise", levels.tolist(), middle, reach)
         if networks and fitted.rolled.networks.any():
             columns["gatewise-network"] = fitted.of_networks(ahead.forecasts)[:, :horizon].ravel()

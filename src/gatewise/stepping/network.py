@@ -1,7 +1,6 @@
 """A recurrent network from a saved folder, and its steps as a function of the state: bytes in, bytes out."""
 
 import os
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +40,11 @@ class StepNetwork:
     time: int | None
     sequences: bool
 
+    @property
+    def multiplications(self) -> int:
+        """How many one time step of one sequence takes in matrix products."""
+        return sum(part.multiplications for part in parts_of(self.layers, self.features, 1))
+
     def plan(self, batch_size: int = 1) -> Plan:
         """Return the plan of a step of `batch_size` sequences side by side."""
         return Plan(parts_of(self.layers, self.features, batch_size), batch_size, self.sequences)
@@ -63,7 +67,6 @@ class PureSteps:
     def __init__(self, network: StepNetwork) -> None:
         self.network = network
         self._plan = network.plan()
-        self._lock = threading.Lock()
         self.begin = bytes(4 * sum(array.size for array in self._plan.state))
 
     def step(self, state: bytes, rows: Array) -> tuple[bytes, Array]:
@@ -81,12 +84,23 @@ class PureSteps:
             DataError: A value that is not finite in float32, or a word that the network does not know.
         """
         rows = self._checked(rows)
+        self._check(state)
+        return self._plan.steps_from(state, rows)
+
+    def output_at(self, state: bytes) -> Array:
+        """Return what the network said of the last row before a state, ``(outputs,)``.
+
+        Raises:
+            ShapeError: It is a state of another network.
+        """
+        self._check(state)
+        return self._plan.output_at(state)
+
+    def _check(self, state: bytes) -> None:
         if len(state) != len(self.begin):
             raise ShapeError(
                 f"The state has {len(state)} bytes and this network's has {len(self.begin)}: give a state of this network."
             )
-        with self._lock:
-            return self._plan.steps_from(state, rows)
 
     def _checked(self, rows: Array) -> Array:
         network = self.network

@@ -93,6 +93,8 @@ class Plan:
         self._last = [output[:-1].reshape(-1) for output in laid[-1].outputs]
         self._spans = self._places_in_bytes() if self._batch_size == 1 else []
         self._operations = [[operation for one in laid for operation in one.operations[turn]] for turn in (0, 1)]
+        last = max((place for place, one in enumerate(laid) if one.states), default=-1)
+        self._behind = [[one for part in laid[last + 1 :] for one in part.operations[turn]] for turn in (0, 1)]
         self._quick = self._quick_shapes()
 
     def _places_in_bytes(self) -> list[tuple[Turns, int, int]]:
@@ -222,6 +224,25 @@ class Plan:
             for turns, start, stop in self._spans:
                 after[start:stop] = turns[1 - turn]
         return after.tobytes(), outputs
+
+    @np.errstate(all="ignore")
+    def output_at(self, state: bytes) -> Array:
+        """Return what the network said when it came into a state, ``(outputs,)``.
+
+        The layers behind the last recurrent one are computed again.
+
+        Args:
+            state: As in `steps_from`.
+        """
+        given = np.frombuffer(state, "<f4")
+        with self._lock:
+            turn = self._turn
+            for turns, start, stop in self._spans:
+                turns[turn][...] = given[start:stop]
+            # The turn before left its states where this one reads them.
+            for function, arguments in self._behind[1 - turn]:
+                function(*arguments)
+            return self._last[1 - turn].copy()
 
     def _follow_weights(self) -> None:
         """Pack the weights again if the model has got other ones: JAX's arrays never change, so new ones are other arrays."""

@@ -1,0 +1,38 @@
+"""Works for a worker in tests: quick ones, slow ones, greedy ones, deadly ones."""
+
+import os
+import time
+from typing import Any
+
+from gatewise.errors import DataError, NonFiniteLossError
+
+
+def echo(asked: Any, progress: Any) -> Any:
+    print("what a library prints does not get among the messages")
+    return {"asked": asked, "process": os.getpid()}
+
+
+def slow(asked: Any, progress: Any) -> Any:
+    for part in range(100):
+        progress(part / 100, f"part {part}")
+        time.sleep(asked["seconds"] / 100)
+    return {"done": True}
+
+
+def greedy(asked: Any, progress: Any) -> Any:
+    return {"size": len(b"x" * (2 << 30))}
+
+
+def dead(asked: Any, progress: Any) -> Any:
+    os._exit(7)
+
+
+def wrong(asked: Any, progress: Any) -> Any:
+    if asked["how"] == "refused":
+        raise DataError("Row 3 holds no number: correct it.")
+    if asked["how"] == "loss":
+        raise NonFiniteLossError("The loss became NaN.", None, 0, 0)
+    raise KeyError("a fault of the worker's own")
+
+
+WORKS = {"echo": echo, "slow": slow, "greedy": greedy, "dead": dead, "wrong": wrong}

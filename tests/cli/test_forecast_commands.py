@@ -15,10 +15,10 @@ import pytest
 
 import gatewise as gw
 from gatewise.cli.app import run
-from gatewise.cli.outputs import as_csv
 from gatewise.evaluation.simple_baselines import Drift, Naive, SeasonalNaive
 from gatewise.forecasting import forecaster as room
 from gatewise.forecasting import planning
+from gatewise.report.spreadsheets import as_csv
 from gatewise.training import progress
 from made_backtests import made_table
 from terminals import on_a_terminal

@@ -1,7 +1,7 @@
 """The answer in words and as a table: what forecast best from past cutoffs, networks or a baseline."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
@@ -116,6 +116,20 @@ def _columns(standing: Standing) -> list[tuple[str, Heading, Callable[[float], s
     return [column for column in columns if column[0] in standing.errors]
 
 
+def winner(standing: Standing) -> Literal["gatewise", "baseline", "equal"] | None:
+    """Return what forecasts better from past cutoffs; None where there is nothing to compare."""
+    errors = dict(zip(standing.names, standing.errors[standing.measure], strict=True))
+    baseline = min((errors[name] for name in standing.baselines if np.isfinite(errors[name])), default=None)
+    own = errors.get(MODEL, np.nan)
+    if baseline is None or not np.isfinite(own):
+        return None
+    if written(own, standing.measure) == written(baseline, standing.measure) or abs(own - baseline) <= _SAME * _size(
+        standing
+    ):
+        return "equal"
+    return "gatewise" if own < baseline else "baseline"
+
+
 def verdict(standing: Standing) -> str:
     """Return in words whether networks or a baseline forecast better, the winner first."""
     errors = dict(zip(standing.names, standing.errors[standing.measure], strict=True))
@@ -128,12 +142,13 @@ def verdict(standing: Standing) -> str:
         return f"From {cutoffs} nothing is known that gatewise could be compared with."
     if baseline is None:
         return f"From {cutoffs} gatewise has a {standing.title} of {error[MODEL]}{networks}."
-    if error[baseline] == error[MODEL] or abs(errors[baseline] - errors[MODEL]) <= _SAME * _size(standing):
+    won = winner(standing)
+    if won == "equal":
         return (
             f"{baseline}, a baseline, is as good as gatewise here: from {cutoffs} both have a {standing.title} of "
             f"{error[baseline]}{networks}."
         )
-    if errors[baseline] < errors[MODEL]:
+    if won == "baseline":
         return (
             f"A baseline is better here: from {cutoffs} {baseline} has a {standing.title} of {error[baseline]}, gatewise "
             f"{error[MODEL]}{networks}."

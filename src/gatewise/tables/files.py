@@ -78,6 +78,19 @@ def open_source(path: str | os.PathLike[str], closing: ExitStack) -> Source:
     return _recognised(name, stream, status.st_size)
 
 
+def given(name: str, content: bytes) -> Source:
+    """Return bytes that somebody gave, and find out what they hold.
+
+    Args:
+        name: What sentences are to name them.
+        content: A table as a file holds it.
+
+    Raises:
+        DataError: They are no table.
+    """
+    return _recognised(repr(name), io.BufferedReader(io.BytesIO(content)), None)
+
+
 def refuse_growth(source: Source) -> None:
     """Refuse a file that somebody wrote into while it was read."""
     if source.size is not None and os.fstat(source.stream.fileno()).st_size != source.size:

@@ -11,7 +11,7 @@ from gatewise.errors import UsageError
 from gatewise.tables import frames
 from gatewise.tables.assembly import assemble
 from gatewise.tables.delimited import DelimitedSheet
-from gatewise.tables.files import open_source
+from gatewise.tables.files import Source, open_source
 from gatewise.tables.form import Covariates, Fix, TableFormat, checked_covariates, checked_fixes, checked_format
 from gatewise.tables.remarks import remarked
 from gatewise.tables.roles import find_roles
@@ -40,7 +40,7 @@ def read_series(
 
     Args:
         source: Path of a CSV file (also gzipped), Parquet file or .xlsx file, ``"-"`` for standard input; a frame of pandas
-            or polars; a list, array or pandas Series of one series, ``(time,)``.
+            or polars; a list, array or pandas Series of one series, ``(time,)``; bytes as `tables.files.given` has them.
         id_col: The column that names the series, in a table with several.
         time_col: The column of times.
         target_col: The column of values.
@@ -94,10 +94,10 @@ def read_series(
 def open_sheet(
     source: Any, form: TableFormat, fixes: frozenset[str], closing: ExitStack
 ) -> DelimitedSheet | frames.FrameSheet:
-    """Open a file, a frame or a list as a table, which `closing` closes in the end."""
-    if not isinstance(source, str | os.PathLike):
+    """Open a file, bytes, a frame or a list as a table, which `closing` closes in the end."""
+    if not isinstance(source, str | os.PathLike | Source):
         frame, name = frames.frame_of(source)
         return frames.FrameSheet(frame, name, form)
-    opened = open_source(source, closing)
+    opened = source if isinstance(source, Source) else open_source(source, closing)
     readers = {"excel": frames.spreadsheet, "parquet": frames.parquet, "text": partial(DelimitedSheet, fix=fixes)}
     return readers[opened.kind](opened, form)  # type: ignore[operator]

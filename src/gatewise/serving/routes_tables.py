@@ -1,0 +1,208 @@
+"""What the page asks beside models and sessions: a table read, a forecast of it as a job, a text explained, gates looked at."""
+
+import json
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gatewise.serving.problems import CODES, Problem, shown
+from gatewise.serving.routes_page import FRAMED
+from gatewise.tables.form import Fix
+
+_PRIVATE = {"Cache-Control": "no-store"}
+_Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Works(Protocol):
+    """What does work that takes long or needs much: other processes, under limits."""
+
+    async def ask(self, work: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer of a work."""
+
+    def begin(self, work: str, asked: dict[str, Any]) -> str:
+        """Begin a work that takes long, and return its job's name, which nobody can guess."""
+
+    def job(self, job: str) -> dict[str, Any] | None:
+        """Return how far a job is, with the answer when it is done; None where there is no such job."""
+
+    def cancel(self, job: str) -> None:
+        """End a job and forget it."""
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class TableAsked(_Asked):
+    """A table as text, and how it is to be read; see `gatewise.read_series`."""
+
+    csv: Annotated[str, Field(min_length=1)]
+    name: _Name = "table"
+    id_col: _Name | None = None
+    time_col: _Name | None = None
+    target_col: _Name | None = None
+    fix: Annotated[list[Fix], Field(max_length=8)] = []
+
+
+class ForecastAsked(TableAsked):
+    """A table that is to be forecast."""
+
+    horizon: Annotated[int, Field(ge=1, le=1000)]
+    level: Annotated[list[Annotated[float, Field(gt=0, lt=100)]], Field(min_length=1, max_length=5)] = [80, 95]
+    minutes: Annotated[float, Field(gt=0, le=30)] | None = None
+    inside: bool = False
+
+
+class TextAsked(_Asked):
+    """A text that is to be explained: why the class, or the likeliest where none is named."""
+
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]
+    label: _Name | None = None
+
+
+class InspectAsked(_Asked):
+    """What a network is to be looked at with: a text, or the name of a series of a forecaster."""
+
+    text: Annotated[str, Field(max_length=20_000)] | None = None
+    series: _Name | None = None
+
+
+router = APIRouter()
+
+
+def _takes(form: type[BaseModel]) -> dict[str, Any]:
+    """Return how OpenAPI describes a body that is read here and not by FastAPI, whose errors have another shape."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": form.model_json_schema()}}}}
+
+
+@router.post("/v1/tables", openapi_extra=_takes(TableAsked))
+async def read_table(request: Request) -> JSONResponse:
+    """Say what is understood of a table."""
+    asked = await _asked(request, TableAsked)
+    return _answer(_accepted(await _works(request).ask("table.read", asked)))
+
+
+@router.post("/v1/tables/forecast", status_code=202, openapi_extra=_takes(ForecastAsked))
+async def forecast_table(request: Request) -> JSONResponse:
+    """Begin the forecast of a table, and return the job to ask for."""
+    asked = await _asked(request, ForecastAsked)
+    job = _works(request).begin("table.forecast", asked)
+    return JSONResponse({"job": job}, 202, {**_PRIVATE, "Location": f"/v1/jobs/{job}"})
+
+
+@router.get("/v1/jobs/{job}")
+async def job_state(request: Request, job: str) -> JSONResponse:
+    """Say how far a job is; where it is done, what came of it."""
+    found = _job(request, job)
+    answer = found.get("answer")
+    if answer is not None and "refused" in answer:
+        found = {**found, "state": "failed", "answer": None, "error": _refused(answer["refused"])}
+    elif answer is not None:
+        found = {**found, "answer": {name: value for name, value in answer.items() if name != "report"}}
+    return _answer(found)
+
+
+@router.get("/v1/jobs/{job}/report", response_class=HTMLResponse)
+async def job_report(request: Request, job: str) -> Response:
+    """Return the page about a forecast that is done."""
+    report = (_job(request, job).get("answer") or {}).get("report")
+    if report is None:
+        raise Problem("job_not_done", f"The job {shown(job)} has no report: it is not done, or was refused.")
+    return _page(report)
+
+
+@router.delete("/v1/jobs/{job}", status_code=204)
+async def cancel_job(request: Request, job: str) -> Response:
+    """End a job, and forget what was given to it and what came of it; also one that is not there."""
+    _works(request).cancel(job)
+    return Response(status_code=204, headers=_PRIVATE)
+
+
+@router.post("/v1/models/{name}/explain", openapi_extra=_takes(TextAsked))
+async def explain_text(request: Request, name: str) -> JSONResponse:
+    """Return how likely each class of a classifier is for a text, and what each word adds to that."""
+    asked = await _asked(request, TextAsked)
+    model = request.app.state.service.model(name)
+    if model.kind != "classifier":
+        raise Problem("not_asked", f"The model {name} is a {model.kind}: only classifiers explain texts.")
+    return _answer(await _works(request).ask("model.explain", {**asked, "model": name}))
+
+
+@router.post("/v1/models/{name}/inspect", response_class=HTMLResponse, openapi_extra=_takes(InspectAsked))
+async def inspect_model(request: Request, name: str) -> Response:
+    """Return a page on what a model's network does while it reads a text or a series."""
+    asked = await _asked(request, InspectAsked)
+    request.app.state.service.model(name)
+    answer = await _works(request).ask("model.inspect", {**asked, "model": name})
+    return _page(answer["page"])
+
+
+async def _asked(request: Request, form: type[BaseModel]) -> dict[str, Any]:
+    """Return a request's body, every field of which is as its form says."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem("type_unsupported", f"The body is {shown(kind or 'of no type')}, and JSON is needed.")
+    try:
+        given = json.loads(await request.body())
+        # What is no text in any encoding, such as half of a pair of surrogates, is refused here and not in the work.
+        json.dumps(given, ensure_ascii=False).encode()
+        return form.model_validate(given).model_dump()
+    except ValidationError as error:
+        raise _field(error) from None
+    except (ValueError, RecursionError):
+        raise Problem("bad_json", "The body is no JSON.") from None
+
+
+def _field(error: ValidationError) -> Problem:
+    """Return the first of what is wrong with a body, as every route says it."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(map(str, first["loc"])) or "body"
+    codes = {"missing": "field_missing", "extra_forbidden": "field_unknown"}
+    return Problem(codes.get(first["type"], "field_wrong"), f"{shown(field)}: {first['msg']}.", field=field)
+
+
+def _works(request: Request) -> Works:
+    works: Works | None = getattr(request.app.state, "works", None)
+    if works is None:
+        raise Problem("busy", "This server was started without workers, which read and forecast tables.")
+    return works
+
+
+def _job(request: Request, job: str) -> dict[str, Any]:
+    found = _works(request).job(job)
+    if found is None:
+        raise Problem("job_unknown", f"There is no job {shown(job)}: it was cancelled, or has been forgotten.")
+    return found
+
+
+def _accepted(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of a work that was not refused."""
+    if "refused" in answer:
+        refused = answer["refused"]
+        detail = {"row": refused["row"], "names": refused["names"]}
+        raise Problem("table_refused", refused["error"], detail=detail)
+    return answer
+
+
+def _refused(refused: dict[str, Any]) -> dict[str, Any]:
+    """Return the same for a job, which is asked for without fault."""
+    detail = {"row": refused["row"], "names": refused["names"]}
+    return {
+        "error": refused["error"],
+        "code": "table_refused",
+        "remedy": CODES["table_refused"].remedy,
+        "detail": detail,
+    }
+
+
+def _answer(content: Any) -> JSONResponse:
+    return JSONResponse(content, headers=_PRIVATE)
+
+
+def _page(html: str) -> HTMLResponse:
+    """Return a page that holds its own scripts, as something that can reach nothing."""
+    return HTMLResponse(
+        html, headers={**_PRIVATE, "Content-Security-Policy": FRAMED, "X-Content-Type-Options": "nosniff"}
+    )

@@ -1,10 +1,13 @@
 """How long forecasts take, and what they are worth: one series end to end, a backtest with fresh weights, 10,000 series.
 
-Each work runs in a process of its own, so that its first run pays for what a first run pays for. Writes
-results/forecast.json.
+Each work runs in a process of its own with a cache of its own, so that its first run pays for what a first run pays for.
+Beside the seconds stand those of processors, those of workers included: on a machine that has other work, too, these say
+more. Memory is the most that the process and its workers held at once. Writes results/forecast.json, a work at a time, and
+the table of docs/benchmarks.md.
 
     python benchmarks/forecast.py                  all of it
-    python benchmarks/forecast.py --work airline   one of airline, backtest, many
+    python benchmarks/forecast.py --work airline   one of airline, backtest, many; the others stay as they were
+    python benchmarks/forecast.py --table          write the table anew from the results
 """
 
 import argparse
@@ -13,11 +16,16 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
-from m_competitions import write
+from measuring import about_machine, busy_seconds
 
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "forecast.json"
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- forecast:begin -->\n", "<!-- forecast:end -->"
 HORIZON = 12
 
 
@@ -35,25 +43,25 @@ def airline():
 
 
 def backtest():
-    """Backtest one monthly series: 24 windows, fresh weights at each, 16 members; a first time and a second one."""
+    """Backtest one monthly series: 24 windows, fresh weights at each, 16 members."""
     import gatewise as gw
     from gatewise.forecasting.networks.local_networks import LocalNetworks
 
     frame = airline_frame()
     forecaster = gw.Forecaster(HORIZON, network=LocalNetworks(members=16))
-    found = {}
-    for name in ("first", "warm"):
-        started = time.perf_counter()
-        tested = gw.backtest(forecaster, frame, n_windows=24)
-        found[f"{name}_seconds"] = time.perf_counter() - started
+    started = time.perf_counter()
+    tested = gw.backtest(forecaster, frame, n_windows=24)
+    seconds = time.perf_counter() - started
     table = tested.metrics().set_index("method")
-    return {**found, "rmse": table["rmse"].round(2).to_dict(), "coverage": table["coverage-80"].round(3).to_dict()}
+    return {
+        "seconds": seconds,
+        "rmse": table["rmse"].round(2).to_dict(),
+        "coverage": table["coverage-80"].round(3).to_dict(),
+    }
 
 
 def many(series):
     """Fit local networks for each of many series of 36 months, and forecast a year of each."""
-    import resource
-
     import numpy as np
     import pandas as pd
 
@@ -73,15 +81,40 @@ def many(series):
     forecaster = gw.Forecaster(HORIZON, network=LocalNetworks(members=4)).fit(frame)
     forecast = forecaster.predict()
     seconds = time.perf_counter() - started
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     table = forecaster.validation.metrics().set_index("method")
     return {
         "series": series,
         "rows": len(forecast),
         "seconds": seconds,
-        "memory_bytes": memory,
+        "way": forecaster.fitted.trained[0].way,
         "mase": table["mase"].round(3).to_dict(),
     }
+
+
+def measured(work):
+    """Run a work and return what it says, with the seconds of processors and the most memory, those of workers included."""
+    import psutil
+
+    most, ended, own = [0], threading.Event(), psutil.Process()
+
+    def watch():
+        while not ended.wait(0.25):
+            held = 0
+            for process in (own, *own.children(recursive=True)):
+                try:
+                    held += process.memory_info().rss
+                except psutil.Error:
+                    continue
+            most[0] = max(most[0], held)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        found = work()
+    finally:
+        ended.set()
+        watcher.join()
+    return {**found, "cpu_seconds": busy_seconds()[1], "memory_bytes": most[0]}
 
 
 def airline_frame():
@@ -103,27 +136,59 @@ def run(work, series, cache):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def table(results):
+    """Return the lines of the page."""
+    lines = ["| | seconds | of processors | memory | RMSE or MASE, the best baseline's |", "|---|---|---|---|---|"]
+    titles = {
+        "airline": "`gw.Forecaster(12)` on the airline passengers, {}",
+        "backtest": "backtest of them: 24 windows, fresh weights at each, 16 members, {}",
+        "many": "{series:,} local series of 36 months, four networks each",
+    }
+    for work, title in titles.items():
+        found = results.get(work)
+        if found is None:
+            continue
+        for name, one in found["runs"].items():
+            errors = one.get("rmse") or one["mase"]
+            rival = min((value, method) for method, value in errors.items() if not method.startswith("gatewise"))
+            lines.append(
+                f"| {title.format(name, **one)} | {one['seconds']:.3g} | {one['cpu_seconds']:.3g} | "
+                f"{one['memory_bytes'] / 2**20:,.0f} MiB | {errors['gatewise']:.3g} ({rival[1]} {rival[0]:.3g}) |"
+            )
+    dates = ", ".join(f"{work} {found['date']}" for work, found in results.items())
+    machine = next(iter(results.values()))["machine"]
+    where = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
+    return "\n".join([*lines, "", f"By `benchmarks/forecast.py` on {where} ({dates})."]) + "\n"
+
+
+def write_table(results):
+    """Write the section of the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    PAGE.write_text(before + BEGIN + table(results) + END + rest.partition(END)[2], encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", choices=("airline", "backtest", "many"))
     parser.add_argument("--series", type=int, default=10_000)
+    parser.add_argument("--table", action="store_true", help="only write the table from the results")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.here:
         works = {"airline": airline, "backtest": backtest, "many": lambda: many(arguments.series)}
-        print(json.dumps(works[arguments.work]()))
+        print(json.dumps(measured(works[arguments.work])))
         return
-    results = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for work in [arguments.work] if arguments.work else ["airline", "backtest", "many"]:
-            cache = Path(folder) / work
-            if work == "airline":
-                results[work] = {name: run(work, arguments.series, cache) for name in ("first ever", "warm")}
-            else:
-                results[work] = run(work, arguments.series, cache)
-            print(work, json.dumps(results[work], indent=2), flush=True)
-    if not arguments.work and arguments.series == 10_000:
-        write("forecast.json", results)
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    for work in () if arguments.table else [arguments.work] if arguments.work else ["airline", "backtest", "many"]:
+        with tempfile.TemporaryDirectory() as cache:
+            times = ("first ever", "warm") if work != "many" else ("once",)
+            runs = {name: run(work, arguments.series, cache) for name in times}
+        results[work] = {**about_machine(), "runs": runs}
+        print(work, json.dumps(runs, indent=2), flush=True)
+        if work != "many" or arguments.series == 10_000:
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_table(results)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def test_a_single_value_has_no_interval():
         ({"horizon": 1.5}, "horizon is 1.5: give a whole number of at least 1."),
         ({"season_length": 0}, "season_length is 0: give a whole number of at least 1."),
         ({"mode": "slow"}, "mode is 'slow': give 'fast' or 'best'."),
-        ({"minutes": -1}, "minutes is -1: give a number above 0, or None for what the mode takes."),
+        ({"minutes": -1}, "minutes is -1: give a number above 0, or leave it out for what the mode takes."),
         ({"seed": -1}, "seed=-1: a whole number from 0 to 2**63 - 1 is needed."),
         ({"network_only": "yes"}, "network_only is 'yes': give True or False."),
         (

@@ -23,6 +23,8 @@ from gatewise.forecasting.networks.sequence_networks import SequenceNetworks
 LOCAL = LocalNetworks(cell="dense", layout="flat", units=(2,), members=2, epochs=2, look_back=4)
 GLOBAL = SequenceNetworks("tiny", View("last"), units=4, steps=4, members=1, dropout=0.0)
 ORDER = {"network": [LOCAL, GLOBAL], "baselines": ["Naive", "SeasonalNaive"], "sample": 20}
+# What an engine does with rows, and without networks, which are the same numbers on every way there.
+QUICK = {**ORDER, "network": []}
 FRAME = made_frame(series=40, time=36)
 
 
@@ -37,6 +39,11 @@ def small_blocks():
 @pytest.fixture(scope="module")
 def here(small_blocks):
     return gw.forecast(FRAME, 4, **ORDER)
+
+
+@pytest.fixture(scope="module")
+def quick(small_blocks):
+    return gw.forecast(FRAME, 4, **QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -81,40 +88,40 @@ def test_a_process_that_is_killed_half_way_costs_time_only(here, client):
     assert pids[victim] not in client.run(os.getpid).values()
 
 
-def test_a_folder_of_parquet_files_is_forecast_into_another(here, client, tmp_path):
+def test_a_folder_of_parquet_files_is_forecast_into_another(quick, client, tmp_path):
     given, made = tmp_path / "sales", tmp_path / "forecasts"
     shuffled().to_parquet(given, write_index=False)
-    assert gw.forecast(given, 4, engine=client, out=made, **ORDER) == str(made)
+    assert gw.forecast(given, 4, engine=client, out=made, **QUICK) == str(made)
     assert len(list(made.glob("*.parquet"))) == 5
-    assert_same_bits(pd.read_parquet(made), here)
+    assert_same_bits(pd.read_parquet(made), quick)
     with pytest.raises(UsageError, match="exists: give a folder that is to be made"):
-        gw.forecast(given, 4, engine=client, out=made, **ORDER)
+        gw.forecast(given, 4, engine=client, out=made, **QUICK)
 
 
-def test_the_command_line_forecasts_from_folder_to_folder_or_to_stdout(here, client, tmp_path, monkeypatch, capsys):
+def test_the_command_line_forecasts_from_folder_to_folder_or_to_stdout(quick, client, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     shuffled().to_parquet("sales", write_index=False)
     asked = []
 
-    def quick(horizon, level, sample, options):
+    def ordered(horizon, level, sample, options):
         asked.append((horizon, level, sample, options))
-        return order_of(horizon, level, 20, {name: ORDER[name] for name in ("network", "baselines")})
+        return order_of(horizon, level, 20, {name: QUICK[name] for name in ("network", "baselines")})
 
-    monkeypatch.setattr("gatewise.forecasting.engines.order.order_of", quick)
+    monkeypatch.setattr("gatewise.forecasting.engines.order.order_of", ordered)
     typed = ["forecast", "sales", "--horizon", "4", "--engine", "dask", "--seed", "0"]
     assert run([*typed, "--out", "forecasts"]) == 0
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("On average over 20 series the forecast is ")
     assert said.err.endswith("forecasts: forecasts\n")
-    assert_same_bits(pd.read_parquet("forecasts"), here)
+    assert_same_bits(pd.read_parquet("forecasts"), quick)
     assert run([*typed, "--level", "80", "--quiet"]) == 0
     said = capsys.readouterr()
     assert said.err == ""
     assert said.out.splitlines()[0] == "unique_id,ds,gatewise,gatewise-lo-80,gatewise-hi-80"
     assert len(said.out.splitlines()) == 1 + 40 * 4
     given = {"mode": "fast", "network": None, "network_only": False, "season_length": None, "seed": 0}
-    columns = dict.fromkeys(["id_col", "time_col", "target_col", "freq"])
+    columns = {**dict.fromkeys(["id_col", "time_col", "target_col", "freq"]), "covariates": {}}
     assert asked == [(4, [80.0, 95.0], None, given | columns), (4, [80.0], None, given | columns)]
 
 
@@ -127,7 +134,7 @@ def test_what_is_wrong_in_one_series_arrives_as_a_sentence_that_names_it(client,
     wrong.loc[wrong.index[wrong["unique_id"] == name][7], "y"] = "many"
 
     def forecast():
-        forecasts = gw.forecast(shuffled(wrong), 4, engine=client, **ORDER)
+        forecasts = gw.forecast(shuffled(wrong), 4, engine=client, **QUICK)
         # Where the series is not in the sample, it is read when its block is computed.
         assert not sampled
         forecasts.compute()
@@ -168,8 +175,8 @@ def test_what_cannot_be_meant_is_refused():
     with pytest.raises(UsageError) as caught:
         gw.forecast(FRAME, 4, minutes=3)
     assert str(caught.value) == (
-        "forecast takes no 'minutes': choose among baselines, freq, id_col, mode, network, network_only, season_length, seed, "
-        "target_col, time_col."
+        "forecast takes no 'minutes': choose among baselines, covariates, freq, id_col, mode, network, network_only, "
+        "season_length, seed, target_col, time_col."
     )
     with pytest.raises(UsageError) as caught:
         gw.forecast(FRAME, 4, network=lambda shape, outputs: None)

@@ -34,6 +34,7 @@ from gatewise.cli.table_options import (
     TimeCol,
     name_of,
     read_typed,
+    say_understood,
 )
 from gatewise.errors import UsageError
 
@@ -103,6 +104,7 @@ def backtest(
 
     plan = {"mode": mode.value, "minutes": minutes, "network": network, "network_only": network_only}
     forecaster = Forecaster(horizon, **plan, season_length=season_length, seed=seed)  # type: ignore[arg-type]
+    say_understood(source, table, quiet or as_json)
     levels = level or [80.0, 95.0]
     how = {"n_windows": n_windows, "step_size": step_size, "refit": anew, "level": levels, "check_leaks": check_leaks}
     with told(quiet) as progress:

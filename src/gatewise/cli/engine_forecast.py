@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gatewise.cli.table_options import TableTyped, read_typed
+from gatewise.cli.table_options import TableTyped, read_typed, say_understood
 from gatewise.errors import UsageError
 
 
@@ -17,6 +17,7 @@ def forecast_blocks(
     level: list[float] | None,
     others: dict[str, Any],
     quiet: bool,
+    future_rows: Path | None,
     **options: Any,
 ) -> None:
     """Forecast on an engine, and say what its workers chose.
@@ -30,6 +31,7 @@ def forecast_blocks(
         level: Of the intervals.
         others: Options by flag that an engine does not do, as typed.
         quiet: Whether nothing is to be said.
+        future_rows: What is known in advance; a folder of Parquet files is read by the workers, too.
         **options: As `gatewise.forecast` takes them.
     """
     from gatewise.cli.outputs import say, write_csv
@@ -46,11 +48,12 @@ def forecast_blocks(
         if typed.fix or typed.form:
             raise UsageError("--fix and --format are for a file, and a folder of Parquet files needs neither.")
         reading = {name: getattr(typed, name) for name in ("id_col", "time_col", "target_col")}
-        options |= {**reading, "freq": typed.step}
+        options |= {**reading, "freq": typed.step, "covariates": typed.covariates}
     else:
         data = read_typed(source, typed)
+        say_understood(source, data, quiet)
     order = order_of(horizon, level or [80.0, 95.0], None, options)  # type: ignore[arg-type]
-    found, shared = forecast_on(engine, data, order, target)
+    found, shared = forecast_on(engine, data, order, target, future_rows)
     for sentence in shared.sentences:
         say(sentence, quiet)
     if target is None:

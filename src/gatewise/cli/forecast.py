@@ -42,6 +42,7 @@ from gatewise.cli.table_options import (
     TimeCol,
     name_of,
     read_typed,
+    say_understood,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def forecast(
     """Forecast every series of a table, with intervals, by networks that are weighed against baselines.
 
     The forecast goes to stdout or --out as CSV, in the columns unique_id, ds, gatewise, gatewise-lo-80, gatewise-hi-80 and so
-    on. Stderr says what forecast best from past cutoffs, networks or a baseline, and what was chosen.
+    on. Stderr says what the table was taken for, what forecast best from past cutoffs, networks or a baseline, and what was
+    chosen.
 
     \b
     Examples:
@@ -108,12 +110,10 @@ def forecast(
             "--report": report,
             "--model": model,
             "--json": as_json,
-            **{"--future": future, "--past": past, "--static": static, "--future-rows": future_rows},
         }
-        how = {"mode": mode.value, "network": network, "network_only": network_only}
-        forecast_blocks(
-            engine, source, horizon, typed, out, level, others, quiet, **how, season_length=season_length, seed=seed
-        )
+        how: dict[str, Any] = {"mode": mode.value, "network": network, "network_only": network_only}
+        how |= {"season_length": season_length, "seed": seed}
+        forecast_blocks(engine, source, horizon, typed, out, level, others, quiet, future_rows, **how)
         return
     check_files({"--out": out, "--paths-out": paths_out, "--report": report}, force, source)
     if model is not None:
@@ -128,6 +128,7 @@ def forecast(
 
     plan = {"mode": mode.value, "minutes": minutes, "network": network, "network_only": network_only}
     forecaster = Forecaster(horizon, **plan, season_length=season_length, seed=seed)  # type: ignore[arg-type]
+    say_understood(source, table, quiet or as_json)
     with told(quiet) as progress:
         forecaster.fit(table, progress=progress)
     seconds["choosing and training"] = time.perf_counter() - started - seconds["reading the table"]

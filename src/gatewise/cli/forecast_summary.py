@@ -40,6 +40,7 @@ def of_standing(standing: "Standing") -> dict[str, Any]:
             for place, name in enumerate(standing.names)
         ],
         "windows": standing.windows,
+        "explanation": list(standing.backtest.notes),
     }
 
 

@@ -9,6 +9,7 @@ from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
     from gatewise.tables import SeriesTable
+    from gatewise.tables.form import Covariates
 
 # A bare name is data that ships with gatewise, unless a file of that name is there.
 SHIPPED = "airline"
@@ -76,6 +77,18 @@ class TableTyped(NamedTuple):
         freq = self.freq
         return int(freq) if freq is not None and freq.isascii() and freq.isdigit() else freq
 
+    @property
+    def covariates(self) -> "Covariates":
+        """The columns that explain the series, by what is known of them."""
+        named: Covariates = {}
+        if self.future:
+            named["future"] = self.future
+        if self.past:
+            named["past"] = self.past
+        if self.static:
+            named["static"] = self.static
+        return named
+
 
 def read_typed(source: str, typed: TableTyped) -> "SeriesTable":
     """Return the series of a file, of standard input, or of the data set that ships with gatewise."""
@@ -85,17 +98,28 @@ def read_typed(source: str, typed: TableTyped) -> "SeriesTable":
         if any(typed):
             raise UsageError(f"Options about columns and format are for a file, and {source!r} is data that ships.")
         return shipped()
-    covariates = {"future": typed.future, "past": typed.past, "static": typed.static}
     return read_series(
         source,
         id_col=typed.id_col,
         time_col=typed.time_col,
         target_col=typed.target_col,
         freq=typed.step,
-        covariates={kind: names for kind, names in covariates.items() if names},  # type: ignore[arg-type]
+        covariates=typed.covariates,
         fix=typed.fix or (),  # type: ignore[arg-type]
         format=format_of(typed.form),  # type: ignore[arg-type]
     )
+
+
+def say_understood(source: str, table: "SeriesTable", quiet: bool) -> None:
+    """Say on stderr what a table was taken for; of the data that ships nothing has to be said."""
+    from gatewise.cli.outputs import say
+
+    if is_shipped(source):
+        return
+    say(f"{name_of(source)}: {table.summary()}", quiet)
+    for note in table.notes:
+        say(f"- {note}", quiet)
+    say("", quiet)
 
 
 def name_of(source: str) -> str:

@@ -36,7 +36,7 @@ LEVELS = (80.0, 95.0)
 _MOST_COMPARED = 5_000_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Backtest:
     """Forecasts from past cutoffs, and what they are worth.
 
@@ -56,6 +56,12 @@ class Backtest:
     notes: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Say how many forecasts there are, and which method was best."""
+        forecasts = self.frame[["unique_id", "cutoff"]].drop_duplicates()
+        cutoffs, series = forecasts["cutoff"].nunique(), forecasts["unique_id"].nunique()
+        return f"Backtest({series:,} series, {cutoffs:,} cutoffs, {len(self.frame):,} forecast values; {self.ranking})"
 
     def metrics(self, by: By | None = None) -> "pd.DataFrame":
         """Return the errors of every method; see `Scores.table`."""
@@ -99,6 +105,8 @@ def backtest(
         UsageError: A method knows the future.
     """
     plan = forecaster.plan
+    if not isinstance(refit, bool):
+        whole_number(refit, "refit")
     table = series if isinstance(series, SeriesTable) else read_series(series)
     back = backtest_cutoffs(plan.horizon, whole_number(n_windows, "n_windows"), whole_number(step_size, "step_size"))
     panel, season_notes = panel_for(plan, table, back[0])

@@ -1,6 +1,6 @@
 """`Covariates`: what explains the series of a panel, side by side with them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,6 +10,8 @@ from jaxtyping import Float64, Int
 from gatewise.tables import SeriesTable
 
 Kind = Literal["future", "past", "static"]
+# Static covariates by name, each with its texts.
+Texts = Mapping[str, Sequence[str]]
 # A text that only a few series have says little, and each takes a column: so many of the most frequent have one.
 _MOST_TEXTS = 32
 
@@ -36,12 +38,13 @@ class Covariates:
     static_names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, table: SeriesTable, ahead: int) -> "Covariates | None":
+    def of(cls, table: SeriesTable, ahead: int, texts: Texts | None = None) -> "Covariates | None":
         """Return the covariates of a table side by side, None where it has none.
 
         Args:
             table: The series.
             ahead: How many steps after the last value of each series may be forecast.
+            texts: Of the static covariates that are texts, those that have a column. Default: as `texts_of` the table.
         """
         if not (table.past.names or table.future.names or table.static):
             return None
@@ -58,7 +61,7 @@ class Covariates:
         past = side_by_side(table.past.values, table.past.names)
         future = side_by_side(table.future.values, table.future.names)
         future = np.concatenate([future, _ahead(table, ahead)], axis=1)
-        static, names = _static(table)
+        static, names = _static(table, texts_of(table) if texts is None else texts)
         return cls(_filled(past), _filled(future), static, table.past.names, table.future.names, names)
 
     @property
@@ -80,6 +83,16 @@ class Covariates:
         first = self.past.shape[1] - columns
         return replace(self, past=self.past[:, first:], future=self.future[:, first:])
 
+    def widened(self, columns: int) -> "Covariates":
+        """Return those of so many columns of the past, the added ones like the first."""
+        missing = columns - self.past.shape[1]
+
+        def longer(array: np.ndarray) -> np.ndarray:
+            wide: np.ndarray = np.repeat(array[:, :1], missing, axis=1)
+            return np.concatenate([wide, array], axis=1)
+
+        return replace(self, past=longer(self.past), future=longer(self.future))
+
     def select(self, places: Int[np.ndarray, " chosen"]) -> "Covariates":
         """Return those of some of the series."""
         return replace(self, past=self.past[places], future=self.future[places], static=self.static[places])
@@ -88,18 +101,11 @@ class Covariates:
     def joined(parts: Sequence["Covariates"]) -> "Covariates":
         """Return those of several panels one below the other, all ending at the last column."""
         time = max(part.past.shape[1] for part in parts)
-
-        def longer(array: np.ndarray, columns: int) -> np.ndarray:
-            return np.pad(array, ((0, 0), (columns, 0), (0, 0)), mode="edge") if array.size else array
-
-        past, future = [], []
-        for part in parts:
-            missing = time - part.past.shape[1]
-            past.append(longer(part.past, missing) if part.past_names else np.zeros((len(part.past), time, 0)))
-            reach = (len(part.future), time + part.ahead, 0)
-            future.append(longer(part.future, missing) if part.future_names else np.zeros(reach))
-        static = np.concatenate([part.static for part in parts])
-        return replace(parts[0], past=np.concatenate(past), future=np.concatenate(future), static=static)
+        longer = [part.widened(time) for part in parts]
+        past, future, static = (
+            np.concatenate([getattr(part, name) for part in longer]) for name in ("past", "future", "static")
+        )
+        return replace(parts[0], past=past, future=future, static=static)
 
 
 def _ahead(table: SeriesTable, ahead: int) -> Float64[np.ndarray, "series ahead future"]:
@@ -124,17 +130,27 @@ def _filled(columns: Float64[np.ndarray, "series time features"]) -> Float64[np.
     return np.nan_to_num(np.take_along_axis(columns, place, axis=1))
 
 
-def _static(table: SeriesTable) -> tuple[Float64[np.ndarray, "series static"], tuple[str, ...]]:
-    """Return what is said of whole series as numbers, and their names."""
-    columns, names = [np.zeros((len(table), 0))], []
+def texts_of(table: SeriesTable) -> Texts:
+    """Return the texts of each static covariate that is no number, the most frequent ones, in alphabetical order."""
+    found = {}
     for name, column in table.static.items():
         if column.dtype.kind in "fi":
-            columns.append(column.astype(np.float64)[:, None])
-            names.append(name)
             continue
         codes, texts = table.categories(name)
         counts = np.bincount(codes, minlength=len(texts))
         kept = np.sort(np.argsort(-counts, kind="stable")[:_MOST_TEXTS])
-        columns.append((codes[:, None] == kept).astype(np.float64))
-        names += [f"{name}={texts[place]}" for place in kept]
+        found[name] = tuple(texts[place] for place in kept)
+    return found
+
+
+def _static(table: SeriesTable, texts: Texts) -> tuple[Float64[np.ndarray, "series static"], tuple[str, ...]]:
+    """Return what is said of whole series as numbers, and their names."""
+    columns, names = [np.zeros((len(table), 0))], []
+    for name, column in table.static.items():
+        if name not in texts:
+            columns.append(column.astype(np.float64)[:, None])
+            names.append(name)
+            continue
+        columns.append((column.astype(str)[:, None] == np.array(texts[name], str)).astype(np.float64))
+        names += [f"{name}={text}" for text in texts[name]]
     return np.concatenate(columns, axis=1), tuple(names)

@@ -48,7 +48,7 @@ class Plan:
             raise UsageError(f"mode is {self.mode!r}: give 'fast' or 'best'.")
         minutes = self.minutes
         if minutes is not None and not (isinstance(minutes, int | float) and 0 < minutes < float("inf")):
-            raise UsageError(f"minutes is {minutes!r}: give a number above 0, or None for what the mode takes.")
+            raise UsageError(f"minutes is {minutes!r}: give a number above 0, or leave it out for what the mode takes.")
         if not isinstance(self.network_only, bool):
             raise UsageError(f"network_only is {self.network_only!r}: give True or False.")
         read_seed(self.seed)

@@ -77,6 +77,12 @@ class Forecaster:
         self._fitted: Fitted | None = None
         self._ahead: Ahead | None = None
 
+    def __repr__(self) -> str:
+        """Say what it forecasts, and which series it was fitted to."""
+        how = f"mode={self.plan.mode!r}" if self.plan.minutes is None else f"minutes={self.plan.minutes:g}"
+        known = "not fitted" if self._fitted is None else f"fitted to {self._fitted.table.summary()}"
+        return f"Forecaster(horizon={self.plan.horizon}, {how}; {known})"
+
     @property
     def fitted(self) -> Fitted:
         """What it knows.

@@ -8,7 +8,7 @@ from jaxtyping import Float64, Int, Int64
 
 from gatewise.errors import UsageError
 from gatewise.evaluation.averages import whole_number
-from gatewise.forecasting.covariates import Covariates
+from gatewise.forecasting.covariates import Covariates, Texts
 from gatewise.tables import SeriesTable
 from gatewise.tables.frequency import NANOSECONDS, Frequency
 
@@ -41,13 +41,16 @@ class Panel:
         object.__setattr__(self, "room", max(self.room, self.values.shape[1]))
 
     @classmethod
-    def of(cls, table: SeriesTable, season_length: int | None = None, ahead: int = 0) -> "Panel":
+    def of(
+        cls, table: SeriesTable, season_length: int | None = None, ahead: int = 0, texts: Texts | None = None
+    ) -> "Panel":
         """Return the series of a table side by side.
 
         Args:
             table: The series.
             season_length: Steps in a season. Default: that of the table's frequency, see `usual_season`.
             ahead: How many steps may be forecast, for what is known of them in advance.
+            texts: Of the static covariates that are texts, those that have a column. Default: the most frequent ones.
 
         >>> import gatewise as gw
         >>> Panel.of(gw.read_series([1.0, None, 3.0])).values.tolist()
@@ -55,7 +58,7 @@ class Panel:
         """
         values, observed = table.stacked()
         season = usual_season(table.frequency) if season_length is None else season_length
-        return cls(np.where(observed, values, np.nan), season, covariates=Covariates.of(table, ahead))
+        return cls(np.where(observed, values, np.nan), season, covariates=Covariates.of(table, ahead, texts))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -80,6 +83,13 @@ class Panel:
         known = None if self.covariates is None else self.covariates.last(columns)
         return replace(self, values=self.values[:, self.values.shape[1] - columns :], covariates=known)
 
+    def widened(self, columns: int) -> "Panel":
+        """Return the panel with so many columns, NaN in those that are added in front."""
+        missing = columns - self.values.shape[1]
+        values = np.pad(self.values, ((0, 0), (missing, 0)), constant_values=np.nan)
+        known = None if self.covariates is None else self.covariates.widened(columns)
+        return replace(self, values=values, room=columns, covariates=known)
+
     def select(self, places: Sequence[int] | Int[np.ndarray, " chosen"]) -> "Panel":
         """Return some of the series, by number, in the order asked for."""
         chosen = np.asarray(places, np.int64)
@@ -91,10 +101,7 @@ class Panel:
     def joined(cls, panels: Sequence["Panel"]) -> "Panel":
         """Return the series of several panels one below the other, all ending at the last column."""
         time = max(panel.values.shape[1] for panel in panels)
-        values = [
-            np.pad(panel.values, ((0, 0), (time - panel.values.shape[1], 0)), constant_values=np.nan)
-            for panel in panels
-        ]
+        values = [panel.widened(time).values for panel in panels]
         known = [panel.covariates for panel in panels if panel.covariates is not None]
         keyed = [panel.keys for panel in panels if panel.keys is not None]
         keys = np.concatenate(keyed) if keyed else None

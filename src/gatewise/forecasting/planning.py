@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.errors import DataError, UsageError
+from gatewise.errors import UsageError
 from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.classical.baseline_methods import (
     BY_NAME,
@@ -26,7 +26,6 @@ from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Method
 from gatewise.forecasting.season_detection import detected_season
 from gatewise.tables import SeriesTable
-from gatewise.tables.form import quoted
 
 # From so many series on, networks are trained on all of them together unless others are asked for.
 MANY_SERIES = 20
@@ -182,17 +181,3 @@ def baseline_methods(
 def explained_in_time(panel: Panel) -> bool:
     """Return whether a panel has covariates of each step, and not only of whole series."""
     return panel.covariates is not None and bool(panel.covariates.future_names or panel.covariates.past_names)
-
-
-def refuse_covariates(table: SeriesTable) -> None:
-    """Refuse a table with columns that explain the series, where it is forecast in blocks.
-
-    Raises:
-        DataError: It has some.
-    """
-    names = [*table.past.names, *table.future.names, *table.static]
-    if names:
-        raise DataError(
-            f"The table has covariates, {quoted(names)}, and forecasts in blocks go by the series alone: use "
-            "gatewise.Forecaster, or read it without covariates."
-        )

@@ -27,6 +27,8 @@ class FrameSheet:
     """
 
     def __init__(self, frame: "pd.DataFrame", name: str, form: TableFormat, first_row: int | None = None) -> None:
+        import pandas as pd
+
         self.name = name
         self.first_row = first_row
         self.frame = frame
@@ -43,6 +45,13 @@ class FrameSheet:
             raise DataError(f"{name} has no rows: give at least one row of data.")
         columns = [_plain(frame.iloc[:, place]) for place in range(len(names))]
         kinds = [_kind(column, style) for column in columns]
+        for place, column in enumerate(columns):
+            # A category is a name, also where all of them look like numbers.
+            if (
+                isinstance(frame.dtypes.iloc[place], pd.CategoricalDtype)
+                and getattr(column.dtype, "kind", "O") not in "iufb"
+            ):
+                kinds[place] = "text" if kinds[place] == "number" else kinds[place]
         self.columns = columns
         self.dialect = Dialect(",", True, names, kinds, style, [])
         self.notes: list[str] = []
@@ -73,8 +82,16 @@ def frame_of(source: Any) -> tuple["pd.DataFrame", str]:
     if isinstance(source, pd.Series):
         frame = pd.DataFrame({"y" if source.name is None else str(source.name): source})
         return _with_index(frame), "The series"
-    if type(source).__module__.partition(".")[0] == "polars":
+    library = type(source).__module__.partition(".")[0]
+    if library == "polars":
         return _from_polars(source), "The frame"
+    if library == "pyarrow" and hasattr(source, "column_names"):
+        return source.to_pandas(), "The table"
+    if library in ("dask", "pyspark", "ray"):
+        raise UsageError(
+            f"source is a {type(source).__name__} of {library}, which lies elsewhere: forecast it where it is with "
+            "gatewise.forecast, or bring it here as a frame of pandas."
+        )
     if not isinstance(source, list | tuple) and (isinstance(source, bytes) or not hasattr(source, "__array__")):
         raise UsageError(
             f"source is a {type(source).__name__}: give a path, a frame, or one series as a list or an array."
@@ -82,6 +99,8 @@ def frame_of(source: Any) -> tuple["pd.DataFrame", str]:
     try:
         array = np.asarray(source)
         array = array if array.dtype.kind in "iufb" else array.astype(object)
+    except TypeError:
+        raise UsageError(f"source is a {type(source).__name__}: give a path, a frame, or one series.") from None
     except ValueError:
         raise ShapeError("The list holds rows of different lengths: give one series, or a table as a frame.") from None
     if array.ndim == 1 and len(array):

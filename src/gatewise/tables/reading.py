@@ -80,6 +80,9 @@ def read_series(
             why = "are whole numbers" if rows.times.kind == "integer" else f"are those of {rows.times.zone}"
             raise UsageError(f"format has time_zone={form['time_zone']!r}, and times {why}: leave it out.")
         rows.times = localized(rows.times, form["time_zone"], rows.codes, rows.where_time)
+    if freq is None and roles.time is None and rows.times.kind == "integer":
+        # Rows or columns that are counted have the step 1, also where there is a single one.
+        freq = 1
     table = assemble(rows, freq, fixes, roles.id is not None)
     names = sheet.dialect.names
     columns = (

@@ -255,17 +255,35 @@ class SeriesTable:
         place = np.where(inside, place, 0)
         return np.where(inside, self.values[place], np.nan), inside & self.observed[place]
 
-    def to_frame(self) -> "pd.DataFrame":
-        """Return a long frame of pandas: series, time, value, and the covariates of that time."""
+    def to_frame(self, ahead: bool = False) -> "pd.DataFrame":
+        """Return a long frame of pandas: series, time, value, and the covariates of that time.
+
+        Args:
+            ahead: Whether what is known of the time after its last value follows each series, in rows without a value.
+        """
         import pandas as pd
 
-        times = self.on_clock(self.times)
+        more = np.diff(self.ahead_offsets) if ahead and self.future.names else np.zeros(len(self), np.int64)
+        rows = self.lengths + more
+        step = np.arange(rows.sum()) - np.repeat(np.cumsum(rows) - rows, rows)
+        inside = step < np.repeat(self.lengths, rows)
+
+        def spread(column: np.ndarray) -> np.ndarray:
+            """Return a column of the values with NaN where there is only what is known in advance."""
+            spread = np.full(len(inside), np.nan)
+            spread[inside] = column
+            return spread
+
+        times = self.on_clock(self._at(np.repeat(self.starts, rows), step))
         columns: dict[str, Any] = dict(
-            zip(self.columns, (np.repeat(self.ids, self.lengths), times, self.values), strict=True)
+            zip(self.columns, (np.repeat(self.ids, rows), times, spread(self.values)), strict=True)
         )
-        for explanation in (self.past, self.future):
-            columns.update(zip(explanation.names, explanation.values.T, strict=True))
-        columns.update({name: np.repeat(column, self.lengths) for name, column in self.static.items()})
+        columns.update(zip(self.past.names, map(spread, self.past.values.T), strict=True))
+        for place, name in enumerate(self.future.names):
+            columns[name] = spread(self.future.values[:, place])
+            if more.any():
+                columns[name][~inside] = self.ahead[:, place]
+        columns.update({name: np.repeat(column, rows) for name, column in self.static.items()})
         return pd.DataFrame(columns)
 
     def on_clock(self, times: np.ndarray) -> "pd.Series":

@@ -11,15 +11,13 @@ import numpy as np
 from gatewise.errors import UsageError
 from gatewise.forecasting.engines.blocks import forecast_block
 from gatewise.forecasting.engines.lots import Draw, lots_of
-from gatewise.forecasting.engines.order import Options, Order, order_of, read, silent
+from gatewise.forecasting.engines.order import Options, Order, on_engine, order_of, read, silent
 from gatewise.forecasting.engines.shared import Shared, shared_from
 from gatewise.forecasting.rolling import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Libraries whose frames are forecast where they are.
-_LIBRARIES = ("dask", "pyspark", "ray")
 # Of the work on one machine, what the sample takes beside each block.
 _SAMPLE_TAKES = 4.0
 
@@ -32,6 +30,7 @@ def forecast(
     out: str | os.PathLike[str] | None = None,
     level: float | Sequence[float] = (80, 95),
     sample: int | None = None,
+    future: Any = None,
     progress: Progress | None = None,
     **options: Unpack[Options],
 ) -> Any:
@@ -49,10 +48,12 @@ def forecast(
         out: A folder to be, for Parquet files with the forecasts; not with a frame to be returned.
         level: The share of values that intervals are to hold, in per cent; empty for no intervals.
         sample: Series that everything is learned from, at most. Default: 2,000.
+        future: Rows with the covariates that are known in advance, for the times to forecast: whatever `data` may be. Not
+            needed where the series have such rows below their last value.
         progress: Called with the share that is done, from 0 to 1, and with what is being done; on this machine only, as
             engines have pages of their own.
         **options: ``mode``, ``network``, ``network_only``, ``baselines``, ``season_length`` and ``seed`` of `Forecaster`;
-            ``id_col``, ``time_col``, ``target_col`` and ``freq`` of `read_series`.
+            ``id_col``, ``time_col``, ``target_col``, ``freq`` and ``covariates`` of `read_series`.
 
     Returns:
         The columns of `Forecaster.predict`: a frame of pandas; with an engine a frame of that engine, not computed yet; with
@@ -60,7 +61,8 @@ def forecast(
 
     Raises:
         UsageError: An argument cannot be meant.
-        DataError: The series cannot be read; of a block that an engine reads the sentence names the series.
+        DataError: The series cannot be read, or a covariate that should be known in advance is not; of a block that an engine
+            reads the sentence names the series.
         EnvironmentFault: Fugue, or the engine, is not installed.
 
     >>> import gatewise as gw
@@ -71,8 +73,8 @@ def forecast(
     order = order_of(horizon, level, sample, options)
     if out is not None:
         out = new_folder(out)
-    if engine is None and type(data).__module__.partition(".")[0] not in _LIBRARIES:
-        frame, _ = forecast_here(data, order, progress or silent)
+    if engine is None and not any(on_engine(frame) for frame in (data, future)):
+        frame, _ = forecast_here(data, order, progress or silent, future)
         if out is None:
             return frame
         Path(out).mkdir()
@@ -80,23 +82,24 @@ def forecast(
         return out
     from gatewise.forecasting.engines.fugue_run import forecast_on
 
-    return forecast_on(engine, data, order, out)[0]
+    return forecast_on(engine, data, order, out, future)[0]
 
 
-def forecast_here(data: Any, order: Order, progress: Progress) -> "tuple[pd.DataFrame, Shared]":
+def forecast_here(data: Any, order: Order, progress: Progress, future: Any = None) -> "tuple[pd.DataFrame, Shared]":
     """Forecast on this machine, block by block.
 
     Args:
         data: As in `forecast`.
         order: What is to be forecast.
         progress: Told how far it is.
+        future: As in `forecast`.
 
     Returns:
         The forecasts in the order of the series, and what was learned from the sample.
     """
     import pandas as pd
 
-    table = read(data, order.reading)
+    table = read(data, order, future)
     lots = lots_of(table.ids.tolist(), order.plan.seed)
     draw = Draw.of(lots, order.sample)
     places = np.argsort(lots, kind="stable")

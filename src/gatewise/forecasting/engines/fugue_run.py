@@ -6,11 +6,10 @@ is shared, as text.
 """
 
 import base64
-import os
+import importlib.util
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,26 +17,24 @@ import pandas as pd
 
 from gatewise import errors
 from gatewise.errors import EnvironmentFault, GatewiseError, UsageError
-from gatewise.forecasting.engines.blocks import forecast_block, read_rows, refuse_zone
+from gatewise.forecasting.engines.blocks import forecast_block
 from gatewise.forecasting.engines.lots import Draw, least, lots_of
-from gatewise.forecasting.engines.order import Order, read, silent
+from gatewise.forecasting.engines.order import Order, on_engine, silent
+from gatewise.forecasting.engines.rows import read_rows
 from gatewise.forecasting.engines.shared import Shared, shared_from
+from gatewise.forecasting.engines.sources import long_frame, with_rows_in_advance
 from gatewise.forecasting.frames import bounds_names
-from gatewise.forecasting.planning import refuse_covariates
-from gatewise.tables.form import quoted
 
 if TYPE_CHECKING:
     import types
 
-# Libraries whose frames are forecast where they are.
-LIBRARIES = ("dask", "pyspark", "ray")
 _LOT, _BLOCK = "gatewise_lot", "gatewise_block"
-_USUAL = {"id_col": "unique_id", "time_col": "ds", "target_col": "y"}
+_PACKAGES = {"dask": "distributed", "ray": "ray", "spark": "pyspark"}
 # An error of ours inside of what another language says of it, as Spark does.
 _SENTENCE = re.compile(r"gatewise\.errors\.(\w+): (.+)")
 
 
-def forecast_on(engine: Any, data: Any, order: Order, out: str | None) -> tuple[Any, Shared]:
+def forecast_on(engine: Any, data: Any, order: Order, out: str | None, future: Any = None) -> tuple[Any, Shared]:
     """Forecast on an engine; see `gatewise.forecast`.
 
     Args:
@@ -45,21 +42,24 @@ def forecast_on(engine: Any, data: Any, order: Order, out: str | None) -> tuple[
         data: As in `gatewise.forecast`.
         order: What is to be forecast.
         out: A folder to be; None returns a frame.
+        future: Rows with what is known in advance, as in `gatewise.forecast`.
 
     Returns:
         The frame of the engine, or the folder, and what was learned from the sample.
 
     Raises:
         DataError: The series cannot be read; the sentence names one of them.
-        EnvironmentFault: Fugue, or the engine, is not installed.
+        EnvironmentFault: Fugue is not installed, or the engine does not start.
     """
     fa = _fugue()
-    with _sentences(), _context(fa, engine, data):
-        frame, order = _long(fa, data, order)
-        name = fa.get_column_names(frame)[0]
+    with _sentences(), _context(fa, engine, [frame for frame in (data, future) if on_engine(frame)]):
+        frame, order, future = long_frame(fa, data, order, future)
+        names = fa.select_columns(frame, fa.get_column_names(frame)[:1])
+        if future is not None:
+            frame = with_rows_in_advance(fa, frame, future, order.covariates["future"])
         seed = order.plan.seed
         lots = fa.transform(
-            fa.select_columns(frame, [name]),
+            names,
             least_lots,
             schema=f"{_LOT}:long",
             params={"seed": seed, "count": order.sample + 1},
@@ -77,7 +77,7 @@ def forecast_on(engine: Any, data: Any, order: Order, out: str | None) -> tuple[
         )
         text = str(fa.as_pandas(learned)["shared"].iloc[0])
         shared = shared_from(base64.b64decode(text))
-        forecasts = _blocks(fa, frame, shared, text)
+        forecasts = _blocks(fa, frame, shared, text, order.covariates)
         if out is None:
             return _plain(forecasts), shared
         fa.save(forecasts, out, format_hint="parquet", mode="error")
@@ -92,7 +92,7 @@ def as_pandas(frame: Any) -> pd.DataFrame:
     return found.sort_values(["unique_id", "ds"], ignore_index=True)
 
 
-def _blocks(fa: "types.ModuleType", frame: Any, shared: Shared, text: str) -> Any:
+def _blocks(fa: "types.ModuleType", frame: Any, shared: Shared, text: str, covariates: dict[str, list[str]]) -> Any:
     """Return the forecasts of all blocks, which are computed where and when they are wanted."""
     blocks = shared.draw.blocks
     numbered = fa.transform(
@@ -101,13 +101,18 @@ def _blocks(fa: "types.ModuleType", frame: Any, shared: Shared, text: str) -> An
     names = "str" if _is_text(fa, frame) else "long"
     times = "datetime" if shared.kind == "M" else "long"
     columns = ",".join(f"`{column}`:double" for column in bounds_names("gatewise", shared.levels.tolist()))
+    # Several blocks may come together: "coarse" leaves it to the function to tell them apart.
+    partition: Any = {"by": [_BLOCK], "algo": "coarse", "num": blocks}
+    if _is_dask(numbered):
+        # A block is a part, without the passes over the data in which Fugue would look where parts are to end.
+        ends = list(range(blocks + 1))
+        numbered, partition = numbered.set_index(_BLOCK, drop=False, divisions=ends).reset_index(drop=True), None
     return fa.transform(
         numbered,
         forecast_blocks,
         schema=f"unique_id:{names},ds:{times},{columns}",
-        # Several blocks may come together: "coarse" leaves it to the function to tell them apart.
-        partition={"by": [_BLOCK], "algo": "coarse", "num": blocks},
-        params={"text": text},
+        partition=partition,
+        params={"text": text, "covariates": covariates},
     )
 
 
@@ -128,17 +133,17 @@ def with_block(rows: pd.DataFrame, seed: int, blocks: int) -> pd.DataFrame:
 
 def learned_from(rows: pd.DataFrame, order: Order, draw: Draw) -> pd.DataFrame:
     """Return what the sample has to share, as text."""
-    table = read_rows(rows, order.reading.get("freq"))
+    table = read_rows(rows, order.reading.get("freq"), order.covariates, order.plan.horizon)
     table = table.select(np.argsort(lots_of(table.ids.tolist(), order.plan.seed), kind="stable"))
     return pd.DataFrame({"shared": [base64.b64encode(order.learned_from(table, draw, silent)).decode()]})
 
 
-def forecast_blocks(rows: pd.DataFrame, text: str) -> pd.DataFrame:
+def forecast_blocks(rows: pd.DataFrame, text: str, covariates: dict[str, list[str]]) -> pd.DataFrame:
     """Return the forecasts of some whole blocks."""
     shared = shared_from(base64.b64decode(text))
     parts = []
     for _, block in rows.groupby(_BLOCK, sort=True):
-        table = read_rows(block.drop(columns=_BLOCK), shared.freq)
+        table = read_rows(block.drop(columns=_BLOCK), shared.freq, covariates, shared.horizon)
         lots = lots_of(table.ids.tolist(), shared.seed)
         parts.append(forecast_block(shared, table.select(np.argsort(lots, kind="stable")), silent))
     # Spark cannot take the string columns of pandas 3: their Arrow arrays come in chunks.
@@ -161,40 +166,24 @@ def _fugue() -> "types.ModuleType":
 
 
 @contextmanager
-def _context(fa: "types.ModuleType", engine: Any, data: Any) -> Iterator[None]:
+def _context(fa: "types.ModuleType", engine: Any, data: list[Any]) -> Iterator[None]:
     """Make an engine the one that all of this runs on."""
     try:
-        context = fa.engine_context(engine, infer_by=[data])
+        context = fa.engine_context(engine, infer_by=data)
     except Exception as error:
         shown = engine if isinstance(engine, str) else type(engine).__name__
+        if isinstance(engine, str) and importlib.util.find_spec(_PACKAGES.get(engine, "-")):
+            raise EnvironmentFault(
+                f"The engine {engine!r} could not be started ({error}): look whether it is there with pip install "
+                f"'fugue[{engine}]', give a client or session of it, and in a script that starts one put what it does below "
+                'if __name__ == "__main__".'
+            ) from None
         raise UsageError(
             f"engine is {shown!r}, which Fugue does not know or which is not installed ({error}): give 'dask', 'ray' or "
             "'spark', or a client of one of them."
         ) from None
     with context:
         yield
-
-
-def _long(fa: "types.ModuleType", data: Any, order: Order) -> tuple[Any, Order]:
-    """Return the columns for series, time and value of a frame where it is, or of one that is read here and sent out."""
-    reading = {name: found for name, found in order.reading.items() if found is not None}
-    if isinstance(data, str | os.PathLike) and _is_parquet(os.fspath(data)):
-        data = fa.load(os.fspath(data), format_hint="parquet")
-    elif type(data).__module__.partition(".")[0] not in LIBRARIES:
-        table = read(data, reading)
-        refuse_covariates(table)
-        refuse_zone(table)
-        return table.to_frame()[list(table.columns)], replace(order, reading={"freq": table.freq})
-    there = fa.get_column_names(data)
-    names = [reading.get(option, usual) for option, usual in _USUAL.items()]
-    for option, name in zip(_USUAL, names, strict=True):
-        if name not in there:
-            raise UsageError(f"The frame has no column {name!r}; it has {quoted(there)}: name the column by {option}.")
-    return fa.select_columns(data, names), replace(order, reading=reading)
-
-
-def _is_parquet(path: str) -> bool:
-    return "://" in path or os.path.isdir(path) or path.endswith(".parquet")
 
 
 def _is_text(fa: "types.ModuleType", frame: Any) -> bool:
@@ -215,9 +204,13 @@ def _is_text(fa: "types.ModuleType", frame: Any) -> bool:
     return True
 
 
+def _is_dask(frame: Any) -> bool:
+    return type(frame).__module__.startswith("dask.")
+
+
 def _plain(frame: Any) -> Any:
     """Return a frame of Dask with the types that pandas has by itself; those of other engines are theirs."""
-    if not type(frame).__module__.startswith("dask."):
+    if not _is_dask(frame):
         return frame
     plain = {name: "float64" for name in frame.columns if name.startswith("gatewise")}
     if "timestamp" in str(frame.dtypes["ds"]) or "datetime" in str(frame.dtypes["ds"]):

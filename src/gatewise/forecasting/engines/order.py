@@ -11,15 +11,20 @@ from gatewise.errors import UsageError
 from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.engines.lots import Draw
+from gatewise.forecasting.engines.rows import with_texts
 from gatewise.forecasting.engines.sample import shared_of
 from gatewise.forecasting.fitted import Mode, Plan
 from gatewise.forecasting.forecaster import Forecaster
+from gatewise.forecasting.future_rows import with_future
 from gatewise.forecasting.rolling import Progress
 from gatewise.tables import SeriesTable, read_series
+from gatewise.tables.form import Covariates, checked_covariates
 
+# Libraries whose frames are forecast where they are.
+_LIBRARIES = ("dask", "pyspark", "ray")
 # Series that everything is learned from, at most.
 SAMPLE = 2_000
-_READING = ("id_col", "time_col", "target_col", "freq")
+_READING = ("id_col", "time_col", "target_col", "freq", "covariates")
 
 
 class Options(TypedDict, total=False):
@@ -35,6 +40,7 @@ class Options(TypedDict, total=False):
     time_col: str | None
     target_col: str | None
     freq: str | int | None
+    covariates: Covariates | None
 
 
 @dataclass(frozen=True)
@@ -53,20 +59,48 @@ class Order:
     sample: int
     reading: dict[str, Any]
 
+    @property
+    def covariates(self) -> dict[str, list[str]]:
+        """The columns that explain the series, by what is known of them."""
+        return checked_covariates(self.reading.get("covariates"))
+
     def learned_from(self, table: SeriesTable, draw: Draw, progress: Progress) -> bytes:
         """Choose and train on the sample, and return what is to be sent round."""
         return shared_of(self.plan, table, draw, np.array(self.levels), progress).to_bytes()
 
 
-def read(data: Any, reading: dict[str, Any]) -> SeriesTable:
-    """Read a table, which may be a folder of Parquet files."""
-    if isinstance(data, SeriesTable):
-        return data
+def read(data: Any, order: Order, future: Any) -> SeriesTable:
+    """Read a table, and what is known in advance; either may be a folder of Parquet files.
+
+    Raises:
+        DataError: Not all of the steps to forecast is known that should be.
+    """
+    import pandas as pd
+
+    table = _whole(data)
+    if not isinstance(table, SeriesTable):
+        if isinstance(table, pd.DataFrame):
+            # As an engine has them, whose workers do not see all of a column.
+            table = with_texts(table, order.covariates["static"])
+        table = read_series(table, **order.reading)
+    if future is not None:
+        table = with_future(table, _whole(future))
+    table.refuse_unknown_future(order.plan.horizon)
+    return table
+
+
+def on_engine(data: Any) -> bool:
+    """Return whether data is a frame of an engine, which is forecast where it is."""
+    return type(data).__module__.partition(".")[0] in _LIBRARIES
+
+
+def _whole(data: Any) -> Any:
+    """Return the frame of a folder of Parquet files; all else as it is."""
     if isinstance(data, str | os.PathLike) and os.path.isdir(data):
         import pandas as pd
 
-        data = pd.read_parquet(data)
-    return read_series(data, **reading)
+        return pd.read_parquet(data)
+    return data
 
 
 def silent(share: float, what: str) -> None:
@@ -85,6 +119,7 @@ def order_of(horizon: int, level: Any, sample: int | None, options: Options) -> 
         raise UsageError(f"forecast takes no {unknown[0]!r}: choose among {', '.join(sorted(known))}.")
     given: dict[str, Any] = dict(options)
     reading = {name: given.pop(name) for name in _READING if name in given}
+    checked_covariates(reading.get("covariates"))
     levels = read_levels(level) if np.size(level) else np.zeros(0)
     plan = Forecaster(horizon, **given).plan
     return Order(plan, tuple(levels.tolist()), SAMPLE if sample is None else whole_number(sample, "sample"), reading)

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from gatewise.errors import UsageError
 from gatewise.forecasting.choosing.bands import usual_sizes
 from gatewise.forecasting.choosing.judgement import errors_with, series_scale, sizes_now, usual_errors_of
 from gatewise.forecasting.classical.baseline_methods import BY_NAME
 from gatewise.forecasting.classical.slow_baselines import SlowBaselines
+from gatewise.forecasting.covariates import texts_of
+from gatewise.forecasting.covariates_said import covariates_said
 from gatewise.forecasting.engines.lots import MOST, Draw, lots_of
 from gatewise.forecasting.engines.shared import Shared
 from gatewise.forecasting.explanation import explained
@@ -18,7 +20,7 @@ from gatewise.forecasting.networks.global_networks import Networks, TrainedNetwo
 from gatewise.forecasting.networks.local_networks import LocalNetworks
 from gatewise.forecasting.networks.network_methods import NetworkMethod
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.planning import panel_for, refuse_covariates
+from gatewise.forecasting.planning import panel_for
 from gatewise.forecasting.rolling import Progress
 from gatewise.forecasting.time_budget import Budget
 from gatewise.forecasting.validation import Validated, validated
@@ -39,9 +41,7 @@ def shared_of(
 
     Raises:
         UsageError: A network or baseline is a function of your own, which cannot be sent, or a network gives quantiles.
-        DataError: The table has covariates.
     """
-    refuse_covariates(table)
     _refuse(plan)
     panel, season_notes = panel_for(plan, table)
     panel = keyed(panel, table, plan.seed)
@@ -50,6 +50,7 @@ def shared_of(
     sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1], 0), rolled, 0, panel)
     past = rolled.steps_back > 0
     scale = series_scale(panel.values, panel.season_length)
+    _, said = covariates_said(table, [method.networks for method in made.networks], made.baselines)
     return Shared(
         horizon=plan.horizon,
         network_only=plan.network_only,
@@ -59,15 +60,16 @@ def shared_of(
         season_length=panel.season_length,
         freq=table.freq,
         kind=table.starts.dtype.kind,
+        texts=texts_of(table),
         width=panel.values.shape[1],
         steps_back=rolled.steps_back,
-        trained_at=np.asarray(made.networks[0].trained_at(rolled.steps_back.tolist()), np.int64),
+        trained_at=_trained_at(made),
         baselines=_counted(made),
         networks=tuple(_to_send(method) for method in made.networks),
         levels=levels,
         usual=usual_errors_of(rolled, panel, plan.network_only),
         sizes=usual_sizes(sizes[past], rolled.steps_back[past], scale, levels),
-        sentences=explained(rolled, judged, panel, (*season_notes, *made.notes), {}).sentences,
+        sentences=explained(rolled, judged, panel, (*said, *season_notes, *made.notes), {}).sentences,
     )
 
 
@@ -84,6 +86,12 @@ def _counted(made: Validated) -> tuple[tuple[str, int], ...]:
         for baseline, count in method.baselines
     }
     return tuple((baseline.name, slow.get(baseline.name, 0)) for baseline in made.baselines)
+
+
+def _trained_at(made: Validated) -> Int64[np.ndarray, " windows"]:
+    """Return at which cutoff the networks were trained that forecast from each: the same for all."""
+    back = made.rolled.steps_back
+    return np.asarray(made.networks[0].trained_at(back.tolist()) if made.networks else back, np.int64)
 
 
 def _to_send(method: NetworkMethod) -> LocalNetworks | dict[int, TrainedNetworks]:

@@ -12,6 +12,7 @@ from gatewise.artifact import tensors
 from gatewise.artifact.manifest import parse_json
 from gatewise.forecasting.choosing.bands import UsualSizes
 from gatewise.forecasting.choosing.judgement import UsualErrors
+from gatewise.forecasting.covariates import Texts
 from gatewise.forecasting.engines.lots import Draw
 from gatewise.forecasting.networks.global_networks import TrainedNetworks, restore
 from gatewise.forecasting.networks.local_networks import LocalNetworks
@@ -33,6 +34,7 @@ class Shared:
         season_length: Steps in a season.
         freq: The step of the series, as `read_series` takes it; None where each has one value.
         kind: Of the times, ``"M"`` for dates and ``"i"`` for whole numbers.
+        texts: Of static covariates that are texts, those that have a column.
         width: Columns of a panel, at least.
         steps_back: The cutoffs, and 0 for the end, ``(windows,)``.
         trained_at: At which of them the networks were trained that forecast from each, ``(windows,)``.
@@ -52,6 +54,7 @@ class Shared:
     season_length: int
     freq: str | int | None
     kind: str
+    texts: Texts
     width: int
     steps_back: Int64[np.ndarray, " windows"]
     trained_at: Int64[np.ndarray, " windows"]
@@ -90,6 +93,7 @@ _PLAIN = (
     "season_length",
     "freq",
     "kind",
+    "texts",
     "width",
     "baselines",
     "sentences",

@@ -208,6 +208,10 @@ def test_a_session_of_a_forecaster_is_an_update_of_it(served: dict[str, Any], fo
     again, outputs = model.step(states[1], np.array(VALUES[KNOWN + 1 :])[:, None])
     assert (again, outputs.ravel().tolist()) == (state, said[1:])
     assert model.forecast(states[0], 2, ()) == columns(updated(folders, "one-series", []).predict(level=()))
+    assert model.tell(states[1], np.array(VALUES[KNOWN + 1 :])[:, None]) == state
+    assert len(model.tell(state, np.zeros((1000, 1)))) == len(state) + 8000
+    with pytest.raises(DataError, match="may have 100,000"):
+        model.tell(state, np.zeros((100_000, 1)))
     assert model.fault(b"12") == model.fault(b"\x00" * 12) == "it is not that of a forecaster"
     with pytest.raises(DataError, match="65 values, and each takes a forecast of its own: give at most 64"):
         model.step(state, np.zeros((65, 1)))

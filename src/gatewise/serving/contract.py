@@ -95,6 +95,9 @@ class Stepped(ServedModel, Protocol):
             GatewiseError: The observations cannot be taken.
         """
 
+    def tell(self, state: bytes, rows: np.ndarray) -> bytes:
+        """Return the state that `step` returns, where nobody wants to know what the model says of the rows."""
+
     def fault(self, state: bytes) -> str | None:
         """Say what is wrong with a state: another size, a value that is not finite; None where nothing is."""
 

@@ -52,6 +52,15 @@ class ModelCalls:
             )
         return state, said
 
+    async def tell(self, model: Stepped, state: bytes, rows: np.ndarray) -> bytes:
+        """Return what `Stepped.tell` returns, checked as in `step`."""
+        if model.quick:
+            return (await self.step(model, state, rows))[0]
+        state = await self._in_thread(self._stepper(model), lambda: model.tell(state, rows))
+        if model.fault(state) is not None:
+            raise Problem("state_not_finite", "The model's state would no longer be finite; nothing was changed.")
+        return state
+
     async def begin(self, model: Stepped, series: str | None) -> bytes:
         """Return what `Stepped.begin` returns."""
         if model.quick:

@@ -80,7 +80,7 @@ class Sessions:
                 return Begun(found, False)
             state = await self._calls.begin(model, asked.series)
             if asked.warmup is not None:
-                state, _ = await self._calls.step(model, state, asked.warmup)
+                state = await self._calls.tell(model, state, asked.warmup)
             row = self._new_row(name, model, asked, state)
             return Begun(await self._begun(row), True)
 

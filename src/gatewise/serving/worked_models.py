@@ -73,13 +73,19 @@ class WorkedForecaster(WorkedModel):
             raise DataError(
                 f"There are {len(rows)} values, and each takes a forecast of its own: give at most {_MOST_ROWS} in a call."
             )
+        state = self.tell(state, rows)
+        asked = {"series": series, "values": values.tolist(), "rows": rows[:, 0].tolist()}
+        said = self._asked("model.steps", asked)["said"]
+        return state, np.array(said, np.float64)[:, None]
+
+    def tell(self, state: bytes, rows: np.ndarray) -> bytes:
+        """See `contract.Stepped`."""
+        series, values = _read(state)
         if len(values) + len(rows) > _MOST_VALUES:
             raise DataError(
                 f"This session has {len(values):,} values, and may have {_MOST_VALUES:,}: fit the forecaster again with them."
             )
-        asked = {"series": series, "values": values.tolist(), "rows": rows[:, 0].tolist()}
-        said = self._asked("model.steps", asked)["said"]
-        return _state(series, np.concatenate([values, rows[:, 0]])), np.array(said, np.float64)[:, None]
+        return _state(series, np.concatenate([values, rows[:, 0]]))
 
     def fault(self, state: bytes) -> str | None:
         """See `contract.Stepped`."""

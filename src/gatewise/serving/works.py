@@ -1,10 +1,9 @@
 """What a worker can be asked, by name: JSON in, JSON out. Loaded in the worker only."""
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
-from gatewise.serving import model_work
+from gatewise.serving import model_work, table_work
 
 Work = Callable[[Any, Callable[[float, str], None]], dict[str, Any]]
 
@@ -12,16 +11,6 @@ Work = Callable[[Any, Callable[[float, str], None]], dict[str, Any]]
 def _at_once(work: Callable[[Any], dict[str, Any]]) -> Work:
     """Return a work that says nothing before it is done."""
     return lambda asked, progress: work(asked)
-
-
-def _later(room: str, name: str) -> Callable[..., dict[str, Any]]:
-    """Return a function of a module of this room that is loaded when it is first called."""
-
-    def work(*given: Any) -> dict[str, Any]:
-        found: dict[str, Any] = getattr(importlib.import_module(f"gatewise.serving.{room}"), name)(*given)
-        return found
-
-    return work
 
 
 WORKS: dict[str, Work] = {
@@ -32,6 +21,6 @@ WORKS: dict[str, Work] = {
     "model.find_series": _at_once(model_work.find_series),
     "model.explain": _at_once(model_work.explain),
     "model.inspect": _at_once(model_work.inspect),
-    "table.read": _at_once(_later("table_work", "read")),
-    "table.forecast": _later("table_work", "forecast"),
+    "table.read": _at_once(table_work.read),
+    "table.forecast": table_work.forecast,
 }

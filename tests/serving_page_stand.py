@@ -1,39 +1,19 @@
-"""What the page needs around it in tests: works done at once in threads, models with wicked names, a server for a while."""
+"""What the page needs around it in tests: works done at once in threads, and answers without training."""
 
 import asyncio
-import contextlib
 import secrets
 import threading
 import time
 from types import SimpleNamespace
 
 import numpy as np
-import uvicorn
 
-from gatewise.serving import routes_page, routes_tables, table_work
-from gatewise.serving.app import make_app
-from gatewise.serving.contract import Tensor
-from gatewise.serving.service import Service
+from gatewise.serving import table_work
 from gatewise.tables import read_series
 from gatewise.tables.files import given
 from made_backtests import made_backtest, made_explanation, made_forecast
 
 EVIL = ['<img src=x onerror="document.title = 1">', "</script><script>document.title = 2</script>", "<b>a</b>&amp;"]
-
-
-class Model:
-    """A model that is known by name and kind."""
-
-    quick = True
-    features = 1
-
-    def __init__(self, name, kind):
-        self.name, self.kind, self.sha256 = name, kind, "5eed" * 16
-        self.inputs = (Tensor("x", "FP32", (-1, -1, 1)),)
-        self.outputs = (Tensor("y", "FP32", (-1, 1)),)
-
-    def close(self):
-        """See `ServedModel.close`."""
 
 
 def asked_of(text, name="sales.csv", **more):
@@ -53,8 +33,8 @@ def made_answer(asked, gatewise=0.8):
     return table_work.told(forecaster, frame, {"level": [80, 95], **asked}, {"all": 1.0})
 
 
-class Works:
-    """Works as `routes_tables.Works` has them, in threads; a forecast takes as many seconds as it is told to."""
+class DoneAtOnce:
+    """Works as `gatewise.serving.work.Work` does them, in threads; a forecast takes as many seconds as it is told to."""
 
     def __init__(self, seconds=0.0, gatewise=0.8):
         self.seconds, self.gatewise, self.jobs, self.cancelled = seconds, gatewise, {}, []
@@ -105,25 +85,5 @@ class Works:
         self.cancelled.append(job)
         self.jobs.pop(job, None)
 
-
-def made_app(works, models=()):
-    """Return an application with the page and what it asks."""
-    app = make_app(Service(models))
-    app.include_router(routes_tables.router)
-    app.include_router(routes_page.router)
-    app.state.works = works
-    return app
-
-
-@contextlib.contextmanager
-def running(app):
-    """Serve an application, and give its address."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    def close(self):
+        """See `Work.close`."""

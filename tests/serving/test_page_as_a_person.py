@@ -5,10 +5,13 @@ import time
 import pytest
 
 from driven_browser import DrivenBrowser
+from gatewise.serving.limits import Limits
 from made_backtests import made_table
-from serving_page_stand import EVIL, Model, Works, made_app, running
+from serving.made_models import Lengths, Memory
+from serving.made_server import Running
+from serving_page_stand import EVIL, DoneAtOnce
 
-MODELS = (Model("moods", "classifier"), Model("net", "recurrent"))
+TOKEN = "a token that nobody guesses"
 PARTS = ("forecast", "text", "live", "models")
 _DONE = "!document.getElementById('result').hidden"
 _FOUND = "!document.getElementById('found').hidden"
@@ -47,13 +50,24 @@ def until(condition):
 
 @pytest.fixture(scope="module")
 def works():
-    return Works()
+    return DoneAtOnce()
+
+
+def models():
+    return [Memory("net", features=1), Memory("pair", features=2), Lengths("moods")]
 
 
 @pytest.fixture(scope="module")
-def address(works):
-    with running(made_app(works, MODELS)) as address:
-        yield address
+def server(works, tmp_path_factory):
+    server = Running(tmp_path_factory.mktemp("store"), models(), Limits())
+    server.service.work = works
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def address(server):
+    return f"http://127.0.0.1:{server.port}"
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +301,95 @@ def test_the_other_language_is_a_key_away(opened):
     tab.click("#language")
     assert tab.text("#found-title") == "airline.csv: 1 series found"
     assert tab.faults == []
+
+
+def feed(tab, *values):
+    """Give a session values by keys, one after the other, and wait until each was read."""
+    for value in values:
+        before = tab.text("#session-title + p")
+        tab.find("document.getElementById('live-next').focus()")
+        tab.write(str(value))
+        tab.key("Enter")
+        tab.wait(f"document.querySelector('#session-title + p').innerText !== {before!r}")
+
+
+_ROWS = (
+    "[...document.querySelectorAll('#live-session tbody tr')].map(row => [...row.cells].map(cell => cell.textContent))"
+)
+
+
+def test_a_live_session_is_fed_by_hand_forked_and_taken_away(opened, server):
+    tab = opened("#live")
+    tab.find("document.querySelector('#live-start [name=session]').focus()")
+    tab.write("mine")
+    tab.key("Enter")
+    tab.wait("document.getElementById('live-next')")
+    feed(tab, 4, 2, 1.5)
+    # h <- h / 2 + x, and what it says is h.
+    assert tab.find(_ROWS) == [["3", "1.5", "3.5"], ["2", "2", "4"], ["1", "4", "4"]]
+    assert tab.text("#session-title + p") == "3 values read"
+    told = "document.querySelector('#live-session .steps').getAttribute('aria-valuetext')"
+    assert tab.find(told) == "3: value 1.5, the network says 3.5"
+    tab.find("document.querySelector('#live-session .steps').focus()")
+    tab.key("ArrowRight")
+    # A forecast goes on without input.
+    assert tab.find(told) == "4: forecast 1.75"
+    assert server.service.sessions.read("mine")["seq"] == 3
+    tab.find("[...document.querySelectorAll('#live-session button')].find(one => one.textContent === 'Fork').click()")
+    tab.wait("document.querySelectorAll('.chips button').length === 2")
+    feed(tab, 10)
+    assert tab.find(_ROWS)[0] == ["4", "10", "11.75"]
+    tab.find("document.querySelector('.chips button').click()")
+    assert tab.text("#session-title") == "Session mine of net"
+    assert len(tab.find(_ROWS)) == 3
+    tab.find(
+        "window.saved = new Promise(resolve => { const made = URL.createObjectURL;"
+        " URL.createObjectURL = blob => { blob.text().then(resolve); return made(blob); }; }); 0"
+    )
+    tab.find(
+        "[...document.querySelectorAll('#live-session button')].find(one => one.textContent === 'Steps as CSV').click()"
+    )
+    assert tab.find("saved") == "seq,x,y\n1,4,4\n2,2,4\n3,1.5,3.5\n"
+    tab.find("document.getElementById('live-next').value = '1,5 x'; document.querySelector('.feed button').click()")
+    assert tab.text("#live-session .told").endswith("“1,5 x” is not that.")
+    # The session goes on elsewhere: nothing is fed twice, and it is said where it stands.
+    server.asked("POST", "/v1/sessions/mine/steps", {"seq": 4, "x": [1]})
+    tab.find("document.getElementById('live-next').value = '7'; document.querySelector('.feed button').click()")
+    tab.wait("document.querySelector('#live-problem .problem')")
+    tab.wait("document.querySelector('#live-session .told').innerText.includes('it stands at 4 now')")
+    assert server.service.sessions.read("mine")["seq"] == 4
+    assert tab.faults == []
+
+
+def test_a_session_of_several_numbers_takes_rows(opened):
+    tab = opened("#live")
+    tab.find("document.querySelector('#live-start [name=model]').value = 'pair'")
+    tab.click("#live-start button")
+    tab.wait("document.getElementById('live-many')")
+    tab.find("document.querySelector('#live-session details').open = true")
+    tab.click("#live-many")
+    tab.write("1 2\n3, 4\n")
+    tab.click(".many button")
+    tab.wait("document.querySelectorAll('#live-session tbody tr').length === 2")
+    assert tab.find(_ROWS) == [["2", "3", "4", "8.5"], ["1", "1", "2", "3"]]
+    assert tab.faults == []
+
+
+def test_a_token_is_asked_for_and_forgotten_with_the_tab(browser, works, tmp_path):
+    server = Running(tmp_path / "store", models(), Limits(), TOKEN)
+    server.service.work = works
+    try:
+        tab = browser.open(f"http://127.0.0.1:{server.port}/#models")
+        tab.wait("document.getElementById('token-dialog').open")
+        assert tab.find("document.activeElement.id") == "token"
+        tab.write("not the token at all")
+        tab.key("Enter")
+        tab.wait("!document.getElementById('token-wrong').hidden && document.getElementById('token-dialog').open")
+        tab.write(TOKEN)
+        tab.key("Enter")
+        tab.wait("document.querySelectorAll('#models-list article').length === 3")
+        assert tab.find("[localStorage.length, document.cookie, location.href.includes('token')]") == [0, "", False]
+        assert tab.faults == []
+        tab.close()
+    finally:
+        server.stop()

@@ -1,5 +1,6 @@
 """The page's files and what it asks: policies, words in both languages, tables read and refused, jobs."""
 
+import asyncio
 import json
 import re
 from importlib.resources import files
@@ -8,20 +9,25 @@ import pytest
 from fastapi.testclient import TestClient
 
 from gatewise.serving import table_work
+from gatewise.serving.app import make_app
 from gatewise.serving.routes_page import page_files
+from gatewise.serving.service import Service
 from made_backtests import made_table
-from serving_page_stand import EVIL, Model, Works, asked_of, made_answer, made_app
+from serving.made_models import Lengths, Memory
+from serving_page_stand import EVIL, DoneAtOnce, asked_of, made_answer
 
 ROOM = files("gatewise.serving").joinpath("page")
 SALES = "day,sold\n" + "".join(f"2024-{1 + k // 28:02}-{1 + k % 28:02},{10 + k % 7}\n" for k in range(28))
 
 
 @pytest.fixture
-def client():
-    works = Works()
-    with TestClient(made_app(works, [Model("moods", "classifier"), Model("net", "recurrent")])) as client:
-        client.works = works
-        yield client
+def client(tmp_path):
+    service = Service([Memory("net"), Lengths("moods")], tmp_path / "store")
+    service.work = DoneAtOnce()
+    client = TestClient(make_app(service))
+    client.works = service.work
+    yield client
+    asyncio.run(service.stop())
 
 
 def test_every_file_comes_with_its_type_and_policy(client):
@@ -32,6 +38,7 @@ def test_every_file_comes_with_its_type_and_policy(client):
         assert answer.status_code == 200
         assert policy.count("default-src 'none'") == 1
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
         assert client.get(path, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
         if path != "/page/frame.html":
             assert "unsafe" not in policy
@@ -98,7 +105,6 @@ def test_nothing_in_the_page_reads_text_as_markup_or_asks_elsewhere():
 def test_a_table_is_read_and_what_is_found_is_told(client):
     found = client.post("/v1/tables", json=asked_of(SALES))
     assert found.status_code == 200
-    assert found.headers["cache-control"] == "no-store"
     told = found.json()
     facts = {name: told[name] for name in ("series", "rows", "freq", "from", "to", "missing", "horizon", "names")}
     assert facts == {

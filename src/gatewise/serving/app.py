@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from gatewise.serving import calls, routes_models, routes_sessions
+from gatewise.serving import calls, routes_models, routes_page, routes_sessions, routes_tables
 from gatewise.serving.answers import ALWAYS, JSON, Answer, Disconnected, Receive, Scope, Send, as_json, received, sent
 from gatewise.serving.guards import Guards
 from gatewise.serving.problems import Problem, as_problem, shown
@@ -107,6 +107,8 @@ def make_app(service: Service) -> FastAPI:
         app.add_exception_handler(kind, _answered)
     app.include_router(routes_sessions.router)
     app.include_router(routes_models.router)
+    app.include_router(routes_tables.router)
+    app.include_router(routes_page.router)
     app.add_api_route("/openapi.json", _document, methods=["GET"], include_in_schema=False)
     return app
 

@@ -1,34 +1,24 @@
 """What the page asks beside models and sessions: a table read, a forecast of it as a job, a text explained, gates looked at."""
 
-import json
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gatewise.serving.answers import Answer, as_json
 from gatewise.serving.problems import CODES, Problem, shown
 from gatewise.serving.routes_page import FRAMED
+from gatewise.serving.routes_sessions import json_of, response, service_of
+from gatewise.serving.shapes import responses
+from gatewise.serving.work import Work
 from gatewise.tables.form import Fix
 
-_PRIVATE = {"Cache-Control": "no-store"}
+_HTML = b"text/html; charset=utf-8"
+_AS_HTML: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/html": {}}},
+    "default": responses("Any")["default"],
+}
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Works(Protocol):
-    """What does work that takes long or needs much: other processes, under limits."""
-
-    async def ask(self, work: str, asked: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer of a work."""
-
-    def begin(self, work: str, asked: dict[str, Any]) -> str:
-        """Begin a work that takes long, and return its job's name, which nobody can guess."""
-
-    def job(self, job: str) -> dict[str, Any] | None:
-        """Return how far a job is, with the answer when it is done; None where there is no such job."""
-
-    def cancel(self, job: str) -> None:
-        """End a job and forget it."""
 
 
 class _Asked(BaseModel):
@@ -69,7 +59,7 @@ class InspectAsked(_Asked):
     series: _Name | None = None
 
 
-router = APIRouter()
+router = APIRouter(tags=["tables"])
 
 
 def _takes(form: type[BaseModel]) -> dict[str, Any]:
@@ -77,23 +67,25 @@ def _takes(form: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": form.model_json_schema()}}}}
 
 
-@router.post("/v1/tables", openapi_extra=_takes(TableAsked))
-async def read_table(request: Request) -> JSONResponse:
+@router.post("/v1/tables", responses=responses("Any", 200), openapi_extra=_takes(TableAsked))
+async def read_table(request: Request) -> Response:
     """Say what is understood of a table."""
     asked = await _asked(request, TableAsked)
-    return _answer(_accepted(await _works(request).ask("table.read", asked)))
+    return _answer(_accepted(await _work(request).ask("table.read", asked)))
 
 
-@router.post("/v1/tables/forecast", status_code=202, openapi_extra=_takes(ForecastAsked))
-async def forecast_table(request: Request) -> JSONResponse:
+@router.post(
+    "/v1/tables/forecast", status_code=202, responses=responses("Any", 202), openapi_extra=_takes(ForecastAsked)
+)
+async def forecast_table(request: Request) -> Response:
     """Begin the forecast of a table, and return the job to ask for."""
     asked = await _asked(request, ForecastAsked)
-    job = _works(request).begin("table.forecast", asked)
-    return JSONResponse({"job": job}, 202, {**_PRIVATE, "Location": f"/v1/jobs/{job}"})
+    job = _work(request).begin("table.forecast", asked)
+    return response(as_json({"job": job}, 202, ((b"location", f"/v1/jobs/{job}".encode()),)))
 
 
-@router.get("/v1/jobs/{job}")
-async def job_state(request: Request, job: str) -> JSONResponse:
+@router.get("/v1/jobs/{job}", responses=responses("Any", 200))
+async def job_state(request: Request, job: str) -> Response:
     """Say how far a job is; where it is done, what came of it."""
     found = _job(request, job)
     answer = found.get("answer")
@@ -104,7 +96,7 @@ async def job_state(request: Request, job: str) -> JSONResponse:
     return _answer(found)
 
 
-@router.get("/v1/jobs/{job}/report", response_class=HTMLResponse)
+@router.get("/v1/jobs/{job}/report", responses=_AS_HTML, response_class=Response)
 async def job_report(request: Request, job: str) -> Response:
     """Return the page about a forecast that is done."""
     report = (_job(request, job).get("answer") or {}).get("report")
@@ -113,46 +105,40 @@ async def job_report(request: Request, job: str) -> Response:
     return _page(report)
 
 
-@router.delete("/v1/jobs/{job}", status_code=204)
+@router.delete("/v1/jobs/{job}", status_code=204, responses=responses("Any"))
 async def cancel_job(request: Request, job: str) -> Response:
     """End a job, and forget what was given to it and what came of it; also one that is not there."""
-    _works(request).cancel(job)
-    return Response(status_code=204, headers=_PRIVATE)
+    _work(request).cancel(job)
+    return Response(status_code=204)
 
 
-@router.post("/v1/models/{name}/explain", openapi_extra=_takes(TextAsked))
-async def explain_text(request: Request, name: str) -> JSONResponse:
+@router.post("/v1/models/{name}/explain", responses=responses("Any", 200), openapi_extra=_takes(TextAsked))
+async def explain_text(request: Request, name: str) -> Response:
     """Return how likely each class of a classifier is for a text, and what each word adds to that."""
     asked = await _asked(request, TextAsked)
-    model = request.app.state.service.model(name)
+    model = service_of(request).model(name)
     if model.kind != "classifier":
         raise Problem("not_asked", f"The model {name} is a {model.kind}: only classifiers explain texts.")
-    return _answer(await _works(request).ask("model.explain", {**asked, "model": name}))
+    return _answer(await _work(request).ask("model.explain", {**asked, "model": name}))
 
 
-@router.post("/v1/models/{name}/inspect", response_class=HTMLResponse, openapi_extra=_takes(InspectAsked))
+@router.post(
+    "/v1/models/{name}/inspect", responses=_AS_HTML, response_class=Response, openapi_extra=_takes(InspectAsked)
+)
 async def inspect_model(request: Request, name: str) -> Response:
     """Return a page on what a model's network does while it reads a text or a series."""
     asked = await _asked(request, InspectAsked)
-    request.app.state.service.model(name)
-    answer = await _works(request).ask("model.inspect", {**asked, "model": name})
+    service_of(request).model(name)
+    answer = await _work(request).ask("model.inspect", {**asked, "model": name})
     return _page(answer["page"])
 
 
 async def _asked(request: Request, form: type[BaseModel]) -> dict[str, Any]:
     """Return a request's body, every field of which is as its form says."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Problem("type_unsupported", f"The body is {shown(kind or 'of no type')}, and JSON is needed.")
     try:
-        given = json.loads(await request.body())
-        # What is no text in any encoding, such as half of a pair of surrogates, is refused here and not in the work.
-        json.dumps(given, ensure_ascii=False).encode()
-        return form.model_validate(given).model_dump()
+        return form.model_validate(await json_of(request)).model_dump()
     except ValidationError as error:
         raise _field(error) from None
-    except (ValueError, RecursionError):
-        raise Problem("bad_json", "The body is no JSON.") from None
 
 
 def _field(error: ValidationError) -> Problem:
@@ -163,15 +149,15 @@ def _field(error: ValidationError) -> Problem:
     return Problem(codes.get(first["type"], "field_wrong"), f"{shown(field)}: {first['msg']}.", field=field)
 
 
-def _works(request: Request) -> Works:
-    works: Works | None = getattr(request.app.state, "works", None)
-    if works is None:
+def _work(request: Request) -> Work:
+    work = service_of(request).work
+    if work is None:
         raise Problem("busy", "This server was started without workers, which read and forecast tables.")
-    return works
+    return work
 
 
 def _job(request: Request, job: str) -> dict[str, Any]:
-    found = _works(request).job(job)
+    found = _work(request).job(job)
     if found is None:
         raise Problem("job_unknown", f"There is no job {shown(job)}: it was cancelled, or has been forgotten.")
     return found
@@ -197,12 +183,10 @@ def _refused(refused: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _answer(content: Any) -> JSONResponse:
-    return JSONResponse(content, headers=_PRIVATE)
+def _answer(content: Any) -> Response:
+    return response(as_json(content))
 
 
-def _page(html: str) -> HTMLResponse:
+def _page(html: str) -> Response:
     """Return a page that holds its own scripts, as something that can reach nothing."""
-    return HTMLResponse(
-        html, headers={**_PRIVATE, "Content-Security-Policy": FRAMED, "X-Content-Type-Options": "nosniff"}
-    )
+    return response(Answer(html.encode(), 200, _HTML, ((b"content-security-policy", FRAMED.encode()),)))

@@ -15,6 +15,7 @@ from gatewise.serving.problems import Problem, shown
 from gatewise.serving.requests import NAME
 from gatewise.serving.sessions import Sessions
 from gatewise.serving.store import Durability, Store
+from gatewise.serving.work import Work
 
 # An answer to "is the server ready?" that is not older is given again: asking costs a write to the disk.
 _READY_SECONDS = 1.0
@@ -31,6 +32,7 @@ class Service:
         metrics: What is counted.
         calls: How models are called.
         draining: Whether the server is being stopped.
+        work: Workers for what the page asks; None where it is asked nothing.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Service:
             self.models[model.name] = model
         self.limits = limits or Limits()
         self.draining = False
+        self.work: Work | None = None
         self.store = Store(folder, durability)
         self.calls = ModelCalls(self.limits.answer_seconds)
         self.sessions = Sessions(self.store, self.models, self.calls, self.limits)
@@ -166,3 +169,5 @@ class Service:
         self.store.close()
         for model in self.models.values():
             model.close()
+        if self.work is not None:
+            self.work.close()

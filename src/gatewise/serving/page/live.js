@@ -20,7 +20,7 @@ export function startLive() {
 }
 
 export function offerLive(all) {
-  models = all.filter(one => one.kind !== "classifier");
+  models = all.filter(one => one.sessions);
   const form = get("live-start");
   form.hidden = !models.length;
   fillSelect(form.elements.model, models.map(one => [one.name, one.name]), form.elements.model.value || undefined);

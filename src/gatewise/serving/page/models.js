@@ -51,12 +51,11 @@ function draw() {
 
 function card(model) {
   const tensors = all => (all ?? []).map(one => `${one.name}: ${one.datatype} [${one.shape.map(size => size === -1 ? "…" : size).join(", ")}]`).join("; ") || "–";
-  const use = model.kind === "classifier" ? make("a", {class: "button", href: "#text"}, say("use-text")) : make("a", {class: "button", href: "#live", onclick: () => beginWith(model.name)}, say("use-live"));
+  const use = !model.sessions && model.kind !== "classifier" ? null : model.kind === "classifier" ? make("a", {class: "button", href: "#text"}, say("use-text")) : make("a", {class: "button", href: "#live", onclick: () => beginWith(model.name)}, say("use-live"));
   const facts = [["inputs", tensors(model.inputs)], ["outputs", tensors(model.outputs)]];
-  if (model.classes) facts.push(["words-class", model.classes.join(", ")]);
   return make("article", {class: "card"}, make("h2", {}, model.name), make("p", {class: "soft"}, say(`kind-${model.kind}`)),
     make("dl", {}, facts.map(([name, text]) => [make("dt", {}, say(name)), make("dd", {}, text)]), make("dt", {}, say("hash")), make("dd", {}, make("code", {title: model.sha256}, model.sha256.slice(0, 12)))),
-    make("p", {class: "choices"}, use));
+    use && make("p", {class: "choices"}, use));
 }
 
 onLanguage(() => { draw(); drawHealth(); });

@@ -4,8 +4,8 @@ import {get} from "./elements.js";
 import {say} from "./words.js";
 
 export class Problem extends Error {
-  constructor(status, {error, code = "unknown", remedy = "", detail = null, field = null} = {}) {
-    super(error || say("no-sentence", {status}));
+  constructor(status, {error, code = "unknown", remedy = "", detail = null, field = null, reasons = []} = {}) {
+    super(error || reasons.join(" ") || say("no-sentence", {status}));
     Object.assign(this, {status, code, remedy, detail, field});
   }
 }

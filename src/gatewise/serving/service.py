@@ -64,6 +64,9 @@ class Service:
                     "A-Z a-z 0-9 . _ -, beginning with a letter or a digit."
                 )
             self.models[model.name] = model
+        # Asked once: to ask an object what it fulfils takes longer than a step.
+        self._stepped = {name: model for name, model in self.models.items() if isinstance(model, Stepped)}
+        self._asked = {name: model for name, model in self.models.items() if isinstance(model, Asked)}
         self.limits = limits or Limits()
         self.draining = False
         self.work: Work | None = None
@@ -102,16 +105,16 @@ class Service:
 
     def stepped(self, name: str) -> Stepped:
         """Return the model of a name, which can have sessions."""
-        found = self.model(name)
-        if not isinstance(found, Stepped):
-            raise Problem("not_stateful", f"The model {name} is a {found.kind} and has no state to step.")
+        found = self._stepped.get(name)
+        if found is None:
+            raise Problem("not_stateful", f"The model {name} is a {self.model(name).kind} and has no state to step.")
         return found
 
     def asked(self, name: str) -> Asked:
         """Return the model of a name, which answers batches."""
-        found = self.model(name)
-        if not isinstance(found, Asked):
-            raise Problem("not_asked", f"The model {name} is a {found.kind} that is only stepped.")
+        found = self._asked.get(name)
+        if found is None:
+            raise Problem("not_asked", f"The model {name} is a {self.model(name).kind} that is only stepped.")
         return found
 
     async def not_ready(self) -> list[str]:
@@ -152,9 +155,9 @@ class Service:
                 "kind": model.kind,
                 "version": model.sha256[:12],
                 "sha256": model.sha256,
-                "sessions": isinstance(model, Stepped),
-                "predict": isinstance(model, Asked),
-                "features": model.features if isinstance(model, Stepped) else None,
+                "sessions": model.name in self._stepped,
+                "predict": model.name in self._asked,
+                "features": self._stepped[model.name].features if model.name in self._stepped else None,
                 "inputs": [tensor._asdict() for tensor in model.inputs],
                 "outputs": [tensor._asdict() for tensor in model.outputs],
             }

@@ -52,7 +52,8 @@ class Sessions:
         clock: Clock | None = None,
     ) -> None:
         self._store = store
-        self._models = models
+        # Asked once: to ask an object what it fulfils takes longer than a step.
+        self._stepped = {name: (model, model.sha256) for name, model in models.items() if isinstance(model, Stepped)}
         self._calls = calls
         self._limits = limits
         kept, wall = store.fact("clock"), store.fact("wall")
@@ -120,8 +121,8 @@ class Sessions:
         """Put a snapshot back, under any name; over a session that is there only where `replace` says so."""
         session_name(name, "session")
         kept = snapshots.read(body)
-        model = self._models.get(kept.model)
-        if not isinstance(model, Stepped) or model.sha256 != kept.sha256:
+        model, sha256 = self._stepped.get(kept.model, (None, None))
+        if model is None or sha256 != kept.sha256:
             raise Problem(
                 "model_mismatch",
                 f"The snapshot is of another model than the {shown(kept.model)} here.",
@@ -144,7 +145,7 @@ class Sessions:
                     )
             row = Row(
                 self.live.new_number(), name, kept.seq, 0, self.clock.now(), min(kept.ttl, self._limits.ttl_most),
-                kept.last_time, model.name, model.sha256, made, json.dumps(kept.options), kept.state,
+                kept.last_time, model.name, kept.sha256, made, json.dumps(kept.options), kept.state,
             )  # fmt: skip
             return Begun(await self._begun(row), found is None)
 
@@ -378,8 +379,8 @@ class Sessions:
 
     def _model_of(self, session: Session) -> Stepped:
         """Return the model that a session is pinned to."""
-        model = self._models.get(session.row.model)
-        if not isinstance(model, Stepped) or model.sha256 != session.row.sha256:
+        model, sha256 = self._stepped.get(session.row.model, (None, None))
+        if model is None or sha256 != session.row.sha256:
             raise Problem(
                 "model_changed",
                 f"The session began with version {session.row.sha256[:12]} of {session.row.model}, which is not served now.",

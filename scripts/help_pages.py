@@ -1,4 +1,4 @@
-"""Writes the generated parts of docs/: every command's --help text, and the tree of errors; ``--check`` only compares.
+"""Writes generated parts of docs/: every command's --help text, the tree of errors, the server's codes (``--check``: compares).
 
 The texts do not depend on the terminal: always the same width, never any colour.
 """
@@ -17,6 +17,7 @@ import typer
 
 import gatewise.errors
 from gatewise.cli.app import app, run
+from gatewise.serving.problems import CODES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -24,7 +25,12 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 def main(arguments: list[str]) -> int:
     """Write the pages, or compare them, and return how the script should end."""
     stale = []
-    for page, name, text in (("cli.md", "help", help_texts()), ("errors.md", "errors", error_tree())):
+    parts = (
+        ("cli.md", "help", help_texts()),
+        ("errors.md", "errors", error_tree()),
+        ("serving.md", "codes", table_of_codes()),
+    )
+    for page, name, text in parts:
         before = (DOCS / page).read_text(encoding="utf-8")
         after = with_part(before, name, text)
         if before != after:
@@ -54,6 +60,12 @@ def error_tree() -> str:
     _, _, rest = (gatewise.errors.__doc__ or "").partition("::\n\n")
     lines = rest.partition("\n\n")[0].splitlines()
     return "```text\n" + "".join(f"{line.removeprefix('    ')}\n" for line in lines) + "```\n"
+
+
+def table_of_codes() -> str:
+    """Return the table of `gatewise.serving.problems`."""
+    lines = [f"| {code.status} | `{name}` | {code.remedy} |\n" for name, code in CODES.items()]
+    return "".join(["| status | code | what to do |\n|---|---|---|\n", *lines])
 
 
 def help_texts() -> str:

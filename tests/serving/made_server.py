@@ -71,21 +71,26 @@ class Connection:
     def read(self):
         """Return status, headers and body of the next answer; None where the connection was closed instead."""
         while b"\r\n\r\n" not in self.left:
-            try:
-                more = self.socket.recv(65536)
-            except ConnectionResetError:
-                more = b""
-            if not more:
+            if not self._more():
                 return None
-            self.left += more
         head, _, self.left = self.left.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         length = int(headers.get("content-length", 0))
         while len(self.left) < length:
-            self.left += self.socket.recv(65536)
+            if not self._more():
+                return None
         body, self.left = self.left[:length], self.left[length:]
         return int(first.split()[1]), headers, body
+
+    def _more(self):
+        """Read on; return whether anything came."""
+        try:
+            more = self.socket.recv(65536)
+        except ConnectionResetError:
+            return False
+        self.left += more
+        return bool(more)
 
     def closed(self):
         """Return whether the other side closes; anything it still says is dropped."""

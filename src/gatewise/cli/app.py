@@ -24,6 +24,7 @@ from gatewise.cli.interrupts import remembered_interrupts
 from gatewise.cli.predict import predict, update
 from gatewise.cli.recipes import recipes
 from gatewise.cli.series import series
+from gatewise.cli.serve import serve
 from gatewise.cli.warmup import warmup
 from gatewise.cli.wording import as_typed, flags_of
 from gatewise.errors import EnvironmentFault, GatewiseError, GatewiseWarning, Interrupted, UsageError
@@ -51,6 +52,7 @@ app.command("predict")(predict)
 app.command("update")(update)
 app.command("inspect")(inspect)
 app.command("explain")(explain)
+app.command("serve")(serve)
 app.command("bench")(bench)
 app.command("warmup")(warmup)
 app.add_typer(cache, name="cache")

@@ -1,6 +1,8 @@
 """Saved models of every kind, as the server asks them, say what they say when they are loaded by hand."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -302,3 +304,33 @@ def test_a_worker_says_what_was_said_here(served: dict[str, Any], folders: dict[
         assert model.forecast(state, 2, (80.0,)) == served["two-series"].forecast(state, 2, (80.0,))  # type: ignore[attr-defined]
     finally:
         work.close()
+
+
+def test_a_server_that_answers_steps_has_loaded_neither_keras_nor_hdf5(folders: dict[str, Any], tmp_path: Path) -> None:
+    code = f"""
+import asyncio, json, sys
+from pathlib import Path
+from gatewise.serving import server
+from gatewise.serving.app import Application
+from gatewise.serving.guards import Guards
+from gatewise.serving.served_models import open_models
+from gatewise.serving.service import Service
+
+opened = open_models([{str(folders["root"] / "feeding")!r}])
+
+async def steps():
+    service = Service(opened.models, Path({str(tmp_path / "data")!r}))
+    server.Server(service, Application(service, Guards("127.0.0.1")))
+    begun = await service.sessions.create(service.stepped("feeding"), {{}})
+    answer = await service.sessions.step(begun.session.row.name, {{"seq": 1, "x": [0.5, 0.25]}})
+    await service.stop()
+    return json.loads(answer)["y"]
+
+said = asyncio.run(steps())
+heavy = "keras jax jaxlib h5py pandas scipy safetensors plotly jinja2 llvmlite".split()
+print(json.dumps([said, opened.work.questions.process_id, [name for name in heavy if name in sys.modules]]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said, worker, heavy = json.loads(done.stdout)
+    assert said == gw.stream(folders["feeding"]).step([0.5, 0.25]).tolist()
+    assert (worker, heavy) == (None, [])

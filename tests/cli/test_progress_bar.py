@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -47,6 +48,18 @@ def test_the_bar_comes_only_on_work_over_a_second_and_is_gone_with_quiet(monkeyp
     with on_a_terminal() as seen:
         assert run([*fast, "--quiet"]) == 0
     assert seen == [""]
+
+
+def test_the_bar_comes_by_itself_where_work_tells_nothing_for_long(monkeypatch):
+    monkeypatch.setattr(progress, "SILENT_FOR", 0.05)
+    with on_a_terminal() as seen, progress.WorkBar() as bar:
+        bar.update(0.0, "reading m")
+        # It draws itself some times a second.
+        deadline = time.monotonic() + 10
+        while bar.bar is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.15)
+    assert "reading m" in seen[0]
 
 
 class TestTimeLeft:

@@ -50,18 +50,20 @@ def shuffled(frame):
     return dd.from_pandas(frame.sample(frac=1, random_state=0), npartitions=3)
 
 
+def in_order(forecasts):
+    return forecasts.sort_values(["unique_id", "ds"], ignore_index=True).astype(PLAIN)
+
+
 def assert_same_bits(given, expected):
-    ordered = given.sort_values(["unique_id", "ds"], ignore_index=True).astype(PLAIN)
-    wanted = expected.sort_values(["unique_id", "ds"], ignore_index=True).astype(PLAIN)
-    pd.testing.assert_frame_equal(ordered, wanted, check_exact=True)
+    pd.testing.assert_frame_equal(in_order(given), in_order(expected), check_exact=True)
 
 
 def test_networks_of_blocks_know_what_explains_their_series_and_nothing_of_the_others():
     order = {**LINES, "network": [LOCAL, GLOBAL]}
-    here = gw.forecast(FRAME, HORIZON, level=(), **order)
+    here = in_order(gw.forecast(FRAME, HORIZON, level=(), **order))
     first, last = FRAME["unique_id"] == "s0", FRAME["y"].isna()
     other = FRAME.assign(promo=FRAME["promo"].where(~(first & last), 1.0 - FRAME["promo"]))
-    moved = gw.forecast(other, HORIZON, level=(), engine="native", **order)
+    moved = in_order(gw.forecast(other, HORIZON, level=(), engine="native", **order))
     there = here["unique_id"] == "s0"
     assert (moved["gatewise"][there] != here["gatewise"][there]).all()
     # The rows went through the engine, and the forecasts of the other series are the same bits.

@@ -109,10 +109,11 @@ def backtest(
     how = {"n_windows": n_windows, "step_size": step_size, "refit": anew, "level": levels, "check_leaks": check_leaks}
     with told(quiet) as progress:
         found = run(forecaster, table, **how, progress=progress)  # type: ignore[arg-type]
-    seconds["training and forecasting"] = time.perf_counter() - started - seconds["reading the table"]
-    from gatewise.report.verdict import standing as standing_in
+        seconds["training and forecasting"] = time.perf_counter() - started - seconds["reading the table"]
+        from gatewise.report.verdict import standing as standing_in
 
-    standing = standing_in(found)
+        progress(1.0, "comparing the methods")
+        standing = standing_in(found)
     try:
         _give(standing, {"data": source, "horizon": horizon, **how, "seconds": seconds}, as_json)
         if out is not None:
@@ -128,7 +129,9 @@ def backtest(
             settings = {"horizon": f"{horizon} steps", "cutoffs": f"{n_windows}, {step_size} apart", "refit": refit}
             if found.covariates:
                 settings["covariates"] = ", ".join(found.covariates)
-            write_backtest(report, standing, table, Told(name_of(source), settings, seconds), force)
+            with told(quiet) as progress:
+                progress(0.0, f"writing {report}")
+                write_backtest(report, standing, table, Told(name_of(source), settings, seconds), force)
     if report is not None:
         say(f"report: {report}", quiet)
 

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from gatewise.report.verdict import Standing
     from gatewise.tables import SeriesTable
 
+# Of the work, where many series are saved, compared and drawn after it.
+_FIT_TAKES = 0.97
+
 
 def forecast(
     source: Source,
@@ -98,7 +101,7 @@ def forecast(
       gatewise forecast sales.csv --horizon 12 --paths 1000 --paths-out paths.csv
       gatewise forecast sales --horizon 12 --engine dask --out forecasts      folders of Parquet files
     """  # noqa: D301
-    from gatewise.cli.outputs import check_files, check_room, say
+    from gatewise.cli.outputs import check_files, check_room
 
     typed = TableTyped(id_col, time_col, target_col, freq, future, past, static, fix, form)
     if engine is not None:
@@ -129,31 +132,43 @@ def forecast(
     plan = {"mode": mode.value, "minutes": minutes, "network": network, "network_only": network_only}
     forecaster = Forecaster(horizon, **plan, season_length=season_length, seed=seed)  # type: ignore[arg-type]
     say_understood(source, table, quiet or as_json)
-    with told(quiet) as progress:
-        forecaster.fit(table, progress=progress)
-    seconds["choosing and training"] = time.perf_counter() - started - seconds["reading the table"]
-    if model is not None:
-        # First of all, as it took longest to make.
-        forecaster.save(model, overwrite=force)
-        say(f"model: {model}", quiet)
-    write_paths(forecaster, None, paths, paths_out, force)
-    if paths_out is not None:
-        say(f"paths: {paths_out}", quiet)
-    levels = level or [80.0, 95.0]
     standing = None
-    if as_json or report is not None or not quiet:
-        from gatewise.report.verdict import standing_of
+    with told(quiet) as progress:
+        forecaster.fit(table, progress=lambda share, what: progress(_FIT_TAKES * share, what))
+        seconds["choosing and training"] = time.perf_counter() - started - seconds["reading the table"]
+        if model is not None:
+            # First of all, as it took longest to make.
+            progress(_FIT_TAKES, f"saving {model}")
+            forecaster.save(model, overwrite=force)
+        if paths_out is not None:
+            progress(_FIT_TAKES, f"drawing {paths_out}")
+            write_paths(forecaster, None, paths, paths_out, force)
+        if as_json or report is not None or not quiet:
+            from gatewise.report.verdict import standing_of
 
-        standing = standing_of(forecaster)
+            progress(_FIT_TAKES, "comparing the methods")
+            standing = standing_of(forecaster)
+    _say_written({"model": model, "paths": paths_out}, quiet)
+    levels = level or [80.0, 95.0]
     try:
         _give(forecaster, standing, source, levels, (out, as_json, force, quiet), seconds)
         sys.stdout.flush()
     finally:
         # Also where stdout takes no more: a reader that goes away early must not cost the report.
         if report is not None:
-            _write_report(report, forecaster, standing, source, levels, seconds, force)
-    if report is not None:
-        say(f"report: {report}", quiet)
+            with told(quiet) as progress:
+                progress(0.0, f"writing {report}")
+                _write_report(report, forecaster, standing, source, levels, seconds, force)
+    _say_written({"report": report}, quiet)
+
+
+def _say_written(written: dict[str, Path | None], quiet: bool) -> None:
+    """Say where what was asked for is."""
+    from gatewise.cli.outputs import say
+
+    for what, path in written.items():
+        if path is not None:
+            say(f"{what}: {path}", quiet)
 
 
 def _read(source: str, typed: TableTyped, future_rows: Path | None, horizon: int) -> "SeriesTable":

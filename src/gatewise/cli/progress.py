@@ -1,5 +1,6 @@
 """Bars on stderr while something is trained: what, how far, and how much time is left."""
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -59,6 +60,8 @@ class TimeLeft:
 class _Bar:
     """A bar that appears on work over a second, where stderr is a terminal; a context manager.
 
+    It appears by itself, as a piece of work may tell nothing for long.
+
     Args:
         total: How many pieces of work there are.
     """
@@ -69,20 +72,36 @@ class _Bar:
         self.left = TimeLeft(total)
         self.bar: Any = None
         self.task: Any = None
+        self.told: tuple[int, str, float, float | None] | None = None
+        self.lock = threading.Lock()
+        self.timer = threading.Timer(SILENT_FOR, self._appear)
+        self.timer.daemon = True
 
     def __enter__(self) -> Self:
+        self.timer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
+        self.timer.cancel()
+        with self.lock:
+            self.told = None
+            if self.bar is not None:
+                self.bar.stop()
 
     def show(self, place: int, what: str, share: float) -> None:
         """Show how far the work is: which piece of it, what that is called, and how much of it is done."""
         now = time.monotonic()
-        seconds = self.left.estimate(place, share, now)
-        if now - self.started < SILENT_FOR:
-            return
+        with self.lock:
+            self.told = place, what, share, self.left.estimate(place, share, now)
+            if now - self.started >= SILENT_FOR:
+                self._draw(*self.told)
+
+    def _appear(self) -> None:
+        with self.lock:
+            if self.told is not None:
+                self._draw(*self.told)
+
+    def _draw(self, place: int, what: str, share: float, seconds: float | None) -> None:
         if self.bar is None:
             self._open()
         left = "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left"

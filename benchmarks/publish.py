@@ -16,6 +16,7 @@ import growth_plot
 import growth_tables
 import imdb_tables
 import layer_tables
+import serve_tables
 from gatewise.errors import DataError
 from gatewise.recipes.speed import RUNNERS, WORKLOADS, Results
 from gatewise.recipes.speed.tables import HEADER, as_markdown, machine_line, number, remarks, rows, times
@@ -188,6 +189,9 @@ def docs_block(folder: Path) -> str:
         parts += imdb_tables.parts(imdb)
     if latency is not None:
         parts += ["## Latency", as_markdown(LATENCY_HEADER, latency_rows(latency))]
+    serving = _load(folder / "serve.json")
+    if serving is not None:
+        parts += serve_tables.parts(serving)
     if texts is not None:
         parts += ["## Texts", as_markdown(TEXTS_HEADER, texts_rows(texts))]
     return "\n\n".join(parts)

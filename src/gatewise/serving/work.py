@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from gatewise.serving.problems import CODES, Problem, as_problem
 from gatewise.serving.workers import Job, Worker, WorkerLimits
 
-# A job that is over is kept for so long, and so many are.
-_KEPT_SECONDS = 3600.0
-_KEPT = 32
+# A job that is over is kept for so long, and so many are: a page about a forecast has some megabytes.
+_KEPT_SECONDS = 1800.0
+_KEPT = 8
 _START_SECONDS = 120.0
 
 

@@ -2,13 +2,16 @@
 
     python benchmarks/inspection.py
 
-The weights are drawn, not trained: neither time nor size depends on them. The first call loads or compiles its programs, the
-second has them. The page is opened in headless Chromium, where there is one.
+In processes of their own: one with an empty cache of compiled programs, as on a new machine, and one that finds them there. The
+weights are drawn, not trained: neither time nor size depends on them. Pages are opened in headless Chromium, where there is
+one; beside that of `imdb-lstm` that of a classifier as `TextClassifier` makes it, with vectors of pairs of words.
 """
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,37 +19,79 @@ from pathlib import Path
 import numpy as np
 
 import gatewise as gw
+from gatewise.inspection import Inspection
 from gatewise.report.inspection_page import inspection_page
 
 _READY = "<script>document.title = `ready after ${performance.now().toFixed(0)} ms`;</script></body>"
+# A text whose words are changed and that is read again, as a reader does it.
+_AGAIN = """<script>
+const panel = panels[0], before = performance.now();
+panel.choose(250);
+panel.get("new").value = panel.steps[100];
+panel.get("edit").requestSubmit();
+const took = performance.now() - before;
+document.title += `, another word after ${took.toFixed(0)} ms: ${panel.says_[panel.shown.output]}`;
+</script></body>"""
 
 
 def main() -> None:
+    with tempfile.TemporaryDirectory() as cache:
+        for title in ("empty cache", "programs in the cache"):
+            print(f"{title}:", flush=True)
+            environment = {**os.environ, "GATEWISE_CACHE": cache}
+            subprocess.run([sys.executable, __file__, "--once"], check=True, env=environment)
+    print("classifier:")
+    about(*_of_classifier())
+
+
+def once() -> None:
+    """Inspect twice, a text and another."""
     model = gw.recipe("imdb-lstm").build()
     gw.initialize(model, 0)
-    tokens = np.random.default_rng(0).integers(3, 5000, 500)
-    for call in ("first call", "second call"):
+    tokens = np.random.default_rng(0).integers(3, 5000, (2, 500))
+    for title, text in zip(("first text", "second text"), tokens, strict=True):
         began = time.perf_counter()
-        found = gw.inspect(model, tokens)
-        print(f"inspection, {call}: {time.perf_counter() - began:.2f} s")
+        found = gw.inspect(model, text)
+        print(f"  inspection, {title}: {time.perf_counter() - began:.2f} s")
+    text[250] = text[100]
+    about(found, float(gw.predict(model, text[None])[0, 0]))
+
+
+def about(found: Inspection, says: float) -> None:
+    """Print how large a page is, when it is ready, and what the network says of the text with the other word in Python."""
     began = time.perf_counter()
     page = inspection_page([found])
-    print(f"page: {len(page.encode()) / 1e6:.2f} MB, made in {time.perf_counter() - began:.2f} s")
-    print(f"opened: {opened(page)}")
+    print(f"  page: {len(page.encode()) / 1e6:.2f} MB, made in {time.perf_counter() - began:.2f} s")
+    print(f"  opened: {opened(page)} (in Python: {says:.7f})")
+
+
+def _of_classifier() -> tuple[Inspection, float]:
+    """Return what a classifier with networks of the usual size does with five hundred words, and with another among them."""
+    draw = np.random.default_rng(0)
+    texts = [" ".join(f"w{place}" for place in draw.integers(0, 3000, 500)) for _ in range(40)]
+    spec = gw.Network(bigrams=100_000, members=1, epochs=1)
+    classifier = gw.TextClassifier(network=spec).fit(texts, ["neg", "pos"] * 20)
+    gw.inspect(classifier, texts[0])
+    began = time.perf_counter()
+    found = gw.inspect(classifier, texts[1])
+    print(f"  inspection, second text: {time.perf_counter() - began:.2f} s")
+    words = texts[1].split()
+    words[250] = words[100]
+    return found, float(gw.inspect(classifier, " ".join(words)).running[-1, 0])
 
 
 def opened(page: str) -> str:
-    """Return when a page has drawn everything, counted from where the browser began to load it."""
+    """Return when a page has drawn everything, counted from where the browser began to load it, and how long an edit takes."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         return "there is no Chromium on this machine"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "page.html")
-        file.write_text(page.replace("</body>", _READY), encoding="utf-8")
+        file.write_text(page.replace("</body>", _READY).replace("</body>", _AGAIN), encoding="utf-8")
         flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile", "--dump-dom"]
         done = subprocess.run([browser, *flags, file.as_uri()], capture_output=True, text=True, check=True, timeout=60)
     return re.findall("<title>(.*?)</title>", done.stdout)[0]
 
 
 if __name__ == "__main__":
-    main()
+    once() if sys.argv[1:] == ["--once"] else main()

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import gatewise as gw
 from gatewise.backend import import_keras
 from recurrent_twins import FEATURES, NETWORKS, STEPS, Written, build, sigmoid, wave
 
@@ -63,6 +64,28 @@ def _gates(kind, x, h, weights):
     z, r = sigmoid(x_z + u_z), sigmoid(x_r + u_r)
     inner = r * u_n if kind == "GRU" else (r * h) @ np.split(recurrent_kernel, 3, axis=-1)[2]
     return {"update": z, "reset": r, "candidate": np.tanh(x_n + inner)}
+
+
+def reader():
+    """Return a network for texts with a window of eight words, a convolution, both directions and three classes.
+
+    It is built here for every module that looks into it, so that they share its compiled programs in the cache of a run.
+    """
+    model = keras.Sequential(
+        [
+            keras.Input((8,), dtype="int32"),
+            layers.Embedding(8, 4),
+            layers.Conv1D(4, 3, padding="same", activation="relu"),
+            layers.MaxPooling1D(2),
+            layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True)),
+            layers.GRU(3),
+            layers.Dropout(0.5),
+            layers.Dense(3, activation="softmax"),
+        ],
+        name="<b>reader",
+    )
+    gw.initialize(model, 3)
+    return model
 
 
 def echo():

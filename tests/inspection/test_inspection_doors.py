@@ -9,6 +9,7 @@ import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.errors import DataError, GatewiseError, NonFiniteError, ShapeError, UsageError
 from gatewise.inspection.memory import order_of_units
+from inspection.made_networks_to_inspect import reader as made_reader
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 keras = import_keras()
@@ -19,20 +20,7 @@ WORDS = ["", "start", "?", "the", "film", "was", "not", "bad"]
 
 @pytest.fixture(scope="module")
 def reader(quickly_compiled):
-    """A network with a window of eight words, a convolution in front, and three classes."""
-    model = keras.Sequential(
-        [
-            keras.Input((8,), dtype="int32"),
-            layers.Embedding(8, 4),
-            layers.Conv1D(4, 3, padding="same", activation="relu"),
-            layers.MaxPooling1D(2),
-            layers.LSTM(3),
-            layers.Dense(3, activation="softmax"),
-        ],
-        name="reader",
-    )
-    gw.initialize(model, 0)
-    return model
+    return made_reader()
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +53,8 @@ def test_a_text_is_filled_up_in_front_and_the_padding_is_not_shown(reader):
     assert found.attribution.baseline == pytest.approx(np.log(nothing / (1 - nothing)), abs=1e-5)
     without = gw.predict(reader, np.where(np.arange(8) == 6, 0, padded))[0, 2]
     assert found.attribution.occlusion[3] == pytest.approx(found.scores[-1] - np.log(without / (1 - without)), abs=1e-5)
-    # Two words are a step of the LSTM; the first of its steps here has read one pad.
-    assert found.layers[0].gates["forget"].shape == (3, 3)
+    # Two words are a step of the recurrent layers; the first of their steps here has read one pad.
+    assert found.layers[2].gates["update"].shape == (3, 3)
     assert found.attribution.completeness_error <= 0.01
     np.testing.assert_array_equal(gw.inspect(reader, padded[0], words=WORDS, output=2).scores, found.scores)
 
@@ -87,12 +75,16 @@ def test_pooling_leaves_out_what_is_behind_a_cut(pooled):
 
 
 def test_snippets_are_the_places_where_a_unit_is_most_active(pooled):
-    corpus = [[3, 4, 5, 6, 7], [7, 7, 4, 3, 5]]
+    # One is longer: what it is filled up with behind is no place.
+    corpus = [[3, 4, 5, 6, 7], [7, 7, 4, 3, 5, 4]]
     found = gw.inspect(pooled, corpus[0], corpus=corpus, words=WORDS)
     values = {}
-    for sequence in corpus:
-        for place, value in enumerate(gw.inspect(pooled, sequence).layers[0].states["h"][:, 1]):
+    for number, sequence in enumerate(corpus):
+        alone = gw.inspect(pooled, sequence)
+        for place, value in enumerate(alone.layers[0].states["h"][:, 1]):
             values[(tuple(sequence), place)] = float(value)
+        np.testing.assert_allclose(found.layers[1].corpus_ablation[number], alone.layers[1].ablation, atol=1e-6)
+    assert found.layers[1].corpus_ablation.shape == (2, 3)
     (sequence, place), most = max(values.items(), key=lambda one: abs(one[1]))
     first = found.layers[0].snippets[1][0]
     assert first.output == pytest.approx(most, abs=1e-6)
@@ -152,8 +144,14 @@ BAD = {
         lambda: keras.Sequential([keras.Input((3, 1)), layers.LSTM(2, activation="relu", name="odd")]),
         [1.0],
         UsageError,
-        "Layer 'odd' cannot be looked into, since activations other than tanh and sigmoid: inspect shows LSTM, GRU and "
-        "SimpleRNN with tanh and sigmoid.",
+        "Layer 'odd' cannot be looked into (activations other than tanh and sigmoid): inspect shows LSTM, GRU and SimpleRNN "
+        "with tanh, and gates with sigmoid or hard sigmoid.",
+    ),
+    "one of several": (
+        lambda: keras.Sequential([keras.Input((None, 1)), layers.GRU(2)]),
+        [1.0],
+        UsageError,
+        "network= chooses among those of a classifier or forecaster: leave it out for a single model.",
     ),
     "all steps at once": (
         _attention,
@@ -169,7 +167,7 @@ BAD = {
 def test_what_cannot_be_looked_into_is_said_in_a_sentence(case):
     make, sequence, kind, sentence = BAD[case]
     with pytest.raises(kind, match=f"^{re.escape(sentence)}$"):
-        gw.inspect(make(), sequence)
+        gw.inspect(make(), sequence, network="lstm" if case == "one of several" else None)
 
 
 TOKENS = {
@@ -180,7 +178,7 @@ TOKENS = {
         np.ones(9, int),
         {},
         ShapeError,
-        "sequence has 9 steps, and model 'reader' reads 8: give its last 8 steps.",
+        "sequence has 9 steps, and model '<b>reader' reads 8: give its last 8 steps.",
     ),
     "unknown token": (
         [3, 8],
@@ -193,7 +191,8 @@ TOKENS = {
         [[0.5]],
         {},
         ShapeError,
-        "sequence has the shape (1, 1) and the type float64, and model 'reader' reads tokens: give one row of whole numbers.",
+        "sequence has the shape (1, 1) and the type float64, and model '<b>reader' reads tokens: give one row of whole "
+        "numbers.",
     ),
     "tokens": (
         [3, 4],

@@ -10,10 +10,17 @@ import pytest
 import gatewise as gw
 from browser import probed
 from gatewise.backend import import_keras
+from gatewise.classification.chunk_reader import ChunkReader
+from gatewise.datasets import Vocabulary
+from gatewise.inspection.attribution import Attribution
+from gatewise.inspection.inspection import Inspection, Layer, Snippet
 from gatewise.inspection.network import Inspected
-from gatewise.inspection.portable import counterfactual
+from gatewise.inspection.portable import Counterfactual, counterfactual
 from gatewise.inspection.sequences import as_read
-from gatewise.report.inspection_page import inspection_page, write_inspection
+from gatewise.inspection.texts import _by_chunks
+from gatewise.report.inspection_page import _shorter, inspection_page, write_inspection
+from inspection.made_networks_to_inspect import made, reader
+from recurrent_twins import FEATURES, wave
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 keras = import_keras()
@@ -26,43 +33,27 @@ EVIL = [
     "film",
     "not",
     "bad",
+    "good",
+    "dull",
 ]
 TOKENS = [3, 1, 4, 5, 2, 3]
-SERIES = np.stack([np.sin(np.arange(12.0)), np.cos(0.3 * np.arange(12.0))], axis=1)
+SERIES = wave((12, FEATURES), 0.7)
 
 
 @pytest.fixture(scope="module")
 def text_model(quickly_compiled):
-    """A network with a window of eight words, a convolution, both directions, every kind of cell."""
-    model = keras.Sequential(
-        [
-            keras.Input((8,), dtype="int32"),
-            layers.Embedding(6, 4),
-            layers.Conv1D(4, 3, padding="same", activation="relu"),
-            layers.MaxPooling1D(2),
-            layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True)),
-            layers.GRU(3, reset_after=False),
-            layers.Dropout(0.5),
-            layers.Dense(2, activation="softmax"),
-        ],
-        name="<b>reader",
-    )
-    gw.initialize(model, 3)
-    return model
+    return reader()
 
 
 @pytest.fixture(scope="module")
 def series_model(quickly_compiled):
-    model = keras.Sequential(
-        [keras.Input((None, 2)), layers.LSTM(3, return_sequences=True), layers.GRU(3), layers.Dense(1)], name="series"
-    )
-    gw.initialize(model, 4)
-    return model
+    """A plain layer, a GRU with the reset gate before the product, and an LSTM."""
+    return made("simple-gru-lstm")[0]
 
 
 @pytest.fixture(scope="module")
 def text(text_model):
-    return gw.inspect(text_model, TOKENS, words=EVIL, names=["bad", "<i>good</i>"])
+    return gw.inspect(text_model, TOKENS, words=EVIL, names=["bad", "fair", "<i>good</i>"], output=2)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +128,7 @@ return {seen, focus, unit, stops, maps: [...panel.querySelectorAll(".maps b")].m
 def test_steps_and_units_are_chosen_by_keys(text, tmp_path):
     found, faults = probed(inspection_page([text]), _USE, tmp_path)
     assert faults == []
-    says = [f"{100 * row[1]:.1f} % <i>good</i>" for row in text.running]
+    says = [f"{100 * row[2]:.1f} % <i>good</i>" for row in text.running]
     assert found["seen"][0].startswith(f"Step 6 of 6: “film”. After it the network says {says[-1]}. It adds ")
     # Two words are a step of the recurrent layers.
     assert found["seen"][1].startswith(f"Step 2 of 6: “{EVIL[1]}”. After it the network says {says[1]}. It adds ")
@@ -207,13 +198,86 @@ def test_another_value_gives_what_the_network_says_of_it(series_model, series, t
 
 
 def test_a_network_that_the_page_cannot_compute_is_named_with_the_reason(series, tmp_path):
-    big = keras.Sequential([keras.Input((None, 1)), layers.LSTM(180), layers.Dense(1)], name="big")
+    big = keras.Sequential([keras.Input((None, 1)), layers.LSTM(256), layers.Dense(1)], name="big")
     network = Inspected.of(big)
     reason = counterfactual(network, as_read(network, np.sin(np.arange(6.0))), None)
-    assert reason == "it has 131,221 weights, and a page takes 120,000 along"
+    assert reason == "it has 264,449 weights, and a page takes 232,000 along"
     path = tmp_path / "big.html"
     write_inspection(path, [replace(series, counterfactual=reason)])
-    assert "it has 131,221 weights" in path.read_text(encoding="utf-8")
+    assert "it has 264,449 weights" in path.read_text(encoding="utf-8")
+
+
+def test_another_word_gives_what_a_classifier_says_of_it(tmp_path, quickly_compiled):
+    vocabulary = Vocabulary(tuple(EVIL[1:]))
+    chunks = ChunkReader(gw.Network(units=3, embedding=4, chunk=4, bigrams=64), vocabulary, 1, 20)
+    gw.initialize(chunks.network, 5)
+    draw = np.random.default_rng(0).standard_normal
+    weights = [0.5 * draw(variable.shape).astype(np.float32) for variable in chunks.network.trainable_variables]
+    chunks.put(weights)
+
+    def looked(words):
+        return _by_chunks(chunks, "sigmoid", vocabulary, (words, None, ["bad", "good"], None))
+
+    words = ["film", "not", "bad", "was", "good", "film", "not", "dull", "strange", "bad"]
+    page = inspection_page([looked(" ".join(words))])
+    found, faults = probed(page, _asked([2, "good"], [9, "dull"]), tmp_path)
+    assert faults == []
+    for place, new, answer in ((2, "good", found["one"]), (9, "dull", found["two"])):
+        words[place] = new
+        score = chunks.scores(weights, vocabulary.encode([" ".join(words)]).words)[0]
+        np.testing.assert_allclose(answer["outputs"], 1 / (1 + np.exp(-score)), atol=1e-5)
+    again = looked(" ".join(words))
+    np.testing.assert_allclose(found["two"]["running"], again.running, atol=1e-5)
+    for layer, steps in zip(again.layers, found["two"]["h"], strict=True):
+        np.testing.assert_allclose(steps, layer.states["h"], atol=1e-5)
+
+
+def _large(steps, units, weights):
+    """Return an inspection of two layers as large as they may be, of noise, which is the worst that can be drawn."""
+    draw = np.random.default_rng(0).standard_normal
+    snippets = ((Snippet("word " * 8, "word", "word " * 8, 0.5),) * 4,) * units
+    gates = {name: draw((steps, units)) for name in ("input", "forget", "cell", "output")}
+    states, decay = {"h": gates["cell"], "c": gates["cell"]}, {"h": np.ones(steps), "c": np.ones(steps)}
+    order, ablation = np.arange(units), draw(units)
+    layer = Layer("layer", "LSTM", False, gates, states, decay, order, ablation, snippets, draw((5, units)))
+    table = {"type": "embedding", "rows": list(range(20_000)), "vectors": draw((20_000, 64)), "masks": False}
+    rest = {"type": "dense", "kernel": draw((weights // 100, 100)), "bias": None, "activation": "linear"}
+    words = tuple(f"word {place}" for place in range(20_000))
+    return Inspection(
+        name="large",
+        steps=words[:steps],
+        values=None,
+        said="log-odds of pos",
+        names=("pos",),
+        output=0,
+        running=draw((steps, 1)),
+        scores=draw(steps),
+        connectivity=np.abs(draw((steps, steps))),
+        attribution=Attribution(draw(steps), draw(steps), draw(steps), 1.0, 0.0, 32),
+        layers=(replace(layer, name="first"), replace(layer, name="second")),
+        counterfactual=Counterfactual([table, rest], list(range(steps)), words),
+        corpus_scores=draw(5),
+    )
+
+
+@pytest.mark.parametrize(("units", "weights"), [(128, 232_000), (100, 53_000), (16, 2_000)])
+def test_a_page_on_five_hundred_steps_stays_below_a_megabyte_and_a_half(units, weights):
+    page = inspection_page([_large(500, units, weights)])
+    size = len(page.encode())
+    assert size < 1_500_000
+    (text,) = re.findall(r'id="data">(.*?)</script>', page)
+    (shown,) = json.loads(text)
+    # Some units of each layer are shown, and hundreds of words can be asked about besides those that were read.
+    assert len(shown["layers"][0]["order"]) >= min(units, 8)
+    assert len(shown["network"]["words"]) >= 500 + 250
+    assert len(shown["network"]["words"]) == len(shown["network"]["layers"][0]["rows"])
+
+
+def test_numbers_are_rounded_to_three_bytes():
+    given = np.array([1.0, -1e-30, 3.1415927, 65504.0, -0.1], np.float32)
+    upper = np.pad(_shorter(given), ((0, 0), (1, 0))).view("<f4").ravel()
+    np.testing.assert_allclose(upper, given, rtol=2.0**-16)
+    assert upper[0] == 1
 
 
 def test_the_page_asks_the_network_for_nothing(text):

@@ -28,6 +28,7 @@ class Asked(NamedTuple):
     names: list[str] | None
     output: str | None
     series: str | None
+    network: str | None
 
 
 def inspect(
@@ -50,6 +51,14 @@ def inspect(
     ] = None,
     series: Annotated[
         str | None, typer.Option("--series", metavar="NAME", help="Of a forecaster, the series whose network is shown.")
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            "--network",
+            metavar="NAME",
+            help="Of a classifier or forecaster, which network is shown, by its kind or configuration, or by number.",
+        ),
     ] = None,
     beside: Annotated[
         Path | None, typer.Option("--beside", metavar="MODEL", help="A second model, shown beside the first.")
@@ -100,7 +109,7 @@ def inspect(
     if csv is not None and text:
         raise UsageError("A model reads texts or a series: leave --text or --csv out.")
     check_files({"--out": out}, force)
-    asked = Asked(text or [], csv, column, scale, last, words, corpus, names, output, series)
+    asked = Asked(text or [], csv, column, scale, last, words, corpus, names, output, series, network)
     found = [one for path in (model, beside) if path is not None for one in _inspected(path, asked)]
     if as_json:
         typer.echo(json.dumps([_plain(one) for one in found], ensure_ascii=False))
@@ -141,7 +150,8 @@ def _classifier(path: Path, asked: Asked) -> list["Inspection"]:
         raise UsageError(f"{str(path)!r} is a classifier, which has its own words: give --text TEXT alone.")
     classifier = TextClassifier.load(path)
     corpus = None if asked.corpus is None else _texts(asked.corpus)
-    return [look(classifier, text, corpus=corpus, output=asked.output) for text in asked.texts]
+    options: dict[str, Any] = {"output": asked.output, "network": _number(asked.network)}
+    return [look(classifier, text, corpus=corpus, **options) for text in asked.texts]
 
 
 def _forecaster(path: Path, asked: Asked) -> list["Inspection"]:
@@ -151,15 +161,19 @@ def _forecaster(path: Path, asked: Asked) -> list["Inspection"]:
 
     if asked.texts or asked.csv is not None:
         raise UsageError(f"{str(path)!r} is a forecaster, which has its own series: name one with --series.")
-    return [look(Forecaster.load(path), asked.series, output=asked.output)]
+    options: dict[str, Any] = {"output": _number(asked.output), "network": _number(asked.network)}
+    return [look(Forecaster.load(path), asked.series, **options)]
 
 
 def _network(model: Any, asked: Asked) -> list["Inspection"]:
     """Inspect a Keras model."""
     from gatewise.inspection import inspect as look
 
-    output: Any = int(asked.output) if asked.output is not None and asked.output.isdigit() else asked.output
-    options = {"names": asked.names, "output": output}
+    options: dict[str, Any] = {
+        "names": asked.names,
+        "output": _number(asked.output),
+        "network": _number(asked.network),
+    }
     if asked.csv is not None:
         return [look(model, _series(asked), **options)]
     if not asked.texts:
@@ -171,6 +185,11 @@ def _network(model: Any, asked: Asked) -> list["Inspection"]:
         look(model, _numbers(ranked, text, most, model), corpus=corpus, words=table[:most], **options)
         for text in asked.texts
     ]
+
+
+def _number(text: str | None) -> Any:
+    """Return what was typed, a number as a number."""
+    return int(text) if text is not None and text.isdigit() else text
 
 
 def _series(asked: Asked) -> Any:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64
 
+from gatewise.inspection.network import Slopes
+
 # Points of the quadrature along the way, doubled until the sum is near enough.
 _FIRST_POINTS, _MOST_POINTS = 32, 512
 _ENOUGH = 0.005
@@ -78,29 +80,38 @@ def attributed(
         The attribution of the steps from `first` on.
     """
     away = vectors - baseline
-    ends = sloped(np.stack([baseline, vectors]))
+    points = _FIRST_POINTS
+    # Both ends go with the first points: what is asked at once is computed at once.
+    ends, integrated = _integrated(sloped, baseline, away, points, np.stack([baseline, vectors]))
     low, high = ends.scores.astype(np.float64).tolist()
     gradient = (ends.slopes[1] * away).sum(axis=-1, dtype=np.float64)
-    points = _FIRST_POINTS
-    while True:
-        integrated = _integrated(sloped, baseline, away, points)
-        if abs(integrated.sum() - (high - low)) <= _ENOUGH * abs(high - low) or points >= _MOST_POINTS:
-            break
+    while abs(integrated.sum() - (high - low)) > _ENOUGH * abs(high - low) and points < _MOST_POINTS:
         points *= 2
+        _, integrated = _integrated(sloped, baseline, away, points, vectors[None][:0])
     occlusion = high - _occluded(scored, vectors, baseline, first)
     return Attribution(gradient[first:], integrated[first:], occlusion, high, low, points)
 
 
 def _integrated(
-    sloped: Sloped, baseline: Float[np.ndarray, "time features"], away: Float[np.ndarray, "time features"], points: int
-) -> Float64[np.ndarray, " time"]:
-    """Integrate by Gauss's quadrature, which needs few points where the network is smooth."""
+    sloped: Sloped,
+    baseline: Float[np.ndarray, "time features"],
+    away: Float[np.ndarray, "time features"],
+    points: int,
+    others: Float[np.ndarray, "rows time features"],
+) -> tuple[Slopes, Float64[np.ndarray, " time"]]:
+    """Integrate by Gauss's quadrature, which needs few points where the network is smooth.
+
+    Returns:
+        What the network says of other rows, and the integral.
+    """
     places, weights = np.polynomial.legendre.leggauss(points)
     shares = ((places + 1) / 2).astype(baseline.dtype)
     rows = baseline[None] + shares[:, None, None] * away[None]
-    slopes = sloped(rows).slopes.astype(np.float64)
-    mean = np.einsum("p,ptf->tf", weights / 2, slopes)
-    return np.asarray((mean * away).sum(axis=-1))
+    count = len(others)
+    found = sloped(np.concatenate([others, rows]))
+    mean = np.einsum("p,ptf->tf", weights / 2, found.slopes[count:].astype(np.float64))
+    ends = Slopes(*(array[:count] for array in found))
+    return ends, np.asarray((mean * away).sum(axis=-1))
 
 
 def _occluded(

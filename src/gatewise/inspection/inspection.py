@@ -42,6 +42,8 @@ class Layer:
         order: The units, those that move alike side by side.
         ablation: How the score changes when the output of a unit is held at zero, ``(units,)``.
         snippets: For each unit where in the corpus its output is largest, by absolute value.
+        corpus_ablation: How the score of each sequence of the corpus changes when the output of a unit is held at zero,
+            ``(sequences, units)``; None where no corpus was given.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Layer:
     order: Int64[np.ndarray, " units"]
     ablation: Float64[np.ndarray, " units"]
     snippets: tuple[tuple[Snippet, ...], ...]
+    corpus_ablation: Float64[np.ndarray, "sequences units"] | None = None
 
     @property
     def units(self) -> int:
@@ -101,6 +104,7 @@ class Inspection:
         skipped: Padding in front of the sequence, read but not shown.
         counterfactual: What the page computes with, where it can; else the reason why it cannot.
         notes: What else is to be known, as sentences.
+        corpus_scores: The score of each sequence of the corpus, ``(sequences,)``; None where no corpus was given.
     """
 
     name: str
@@ -117,6 +121,7 @@ class Inspection:
     skipped: int = 0
     counterfactual: Counterfactual | str = "it was inspected without"
     notes: tuple[str, ...] = ()
+    corpus_scores: Float64[np.ndarray, " sequences"] | None = None
 
     @property
     def reach(self) -> int:
@@ -162,6 +167,20 @@ class Inspection:
                 return layer
         known = ", ".join(repr(layer.name) for layer in self.layers)
         raise UsageError(f"There is no recurrent layer {name!r} in model {self.name!r}: give one of {known}.")
+
+    def turned(self, layer: str) -> Int64[np.ndarray, " units"]:
+        """Return for each unit of a layer how many scores of the corpus get another sign when its output is held at zero.
+
+        Of log-odds these are decisions.
+
+        Raises:
+            UsageError: There is no such layer, or no corpus was given.
+        """
+        changes = self.layer(layer).corpus_ablation
+        if changes is None or self.corpus_scores is None:
+            raise UsageError("No corpus was given: inspect with corpus= to see what units do to its scores.")
+        scores = self.corpus_scores[:, None]
+        return ((scores + changes > 0) != (scores > 0)).sum(axis=0)
 
     def unit(self, layer: str, unit: int) -> dict[str, Float[np.ndarray, " time"]]:
         """Return all gates and states of one unit over time, by name.

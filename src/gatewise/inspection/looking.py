@@ -47,8 +47,9 @@ def looked(
         scores=along.scores,
         connectivity=np.linalg.norm(along.slopes[:, first:], axis=-1),
         attribution=attributed(sloped, scored, vectors, network.baseline(vectors), first),
-        layers=_layers(network, read, seen, corpus or Corpus([read], [seen])),
+        layers=_layers(network, read, seen, corpus),
         skipped=first,
+        corpus_scores=None if corpus is None else corpus.scores(network),
     )
 
 
@@ -82,8 +83,8 @@ def _chosen(seen: Seen, names: Sequence[str] | None, output: int | str | None) -
     return int(output), called
 
 
-def _layers(network: Inspected, read: Read, seen: Seen, corpus: Corpus) -> tuple[Layer, ...]:
-    score = float(network.score(_last(seen.outputs)[None], network.output)[0])
+def _layers(network: Inspected, read: Read, seen: Seen, corpus: Corpus | None) -> tuple[Layer, ...]:
+    own = Corpus([read], [seen])
     found = []
     for number, (place, walk, decays) in enumerate(zip(network.places, seen.walks, seen.decays, strict=True)):
         in_time = partial(read.of_layer, backwards=place.backwards)
@@ -99,12 +100,9 @@ def _layers(network: Inspected, read: Read, seen: Seen, corpus: Corpus) -> tuple
                 states=states,
                 decay={name: in_time(decays[name]) for name in states},
                 order=memory.order_of_units(states["h"]),
-                ablation=network.without_units(read.array, number).astype(np.float64) - score,
-                snippets=snippets(number, place.backwards, corpus),
+                ablation=own.without_units(network, number)[0],
+                snippets=snippets(number, place.backwards, corpus or own),
+                corpus_ablation=None if corpus is None else corpus.without_units(network, number),
             )
         )
     return tuple(found)
-
-
-def _last(outputs: np.ndarray) -> np.ndarray:
-    return outputs[-1] if outputs.ndim == 2 else outputs

@@ -11,6 +11,7 @@ _WITHIN = 0.95
 _FADED = 0.01
 _GROWN = 10.0
 _LEAST = 1e-30
+_SHUT = 1e-3
 
 
 def saturation(gate: Float[np.ndarray, "time units"]) -> Float64[np.ndarray, "units 2"]:
@@ -25,12 +26,13 @@ def saturation(gate: Float[np.ndarray, "time units"]) -> Float64[np.ndarray, "un
 def half_life(keeping: Float[np.ndarray, "time units"]) -> Float64[np.ndarray, " units"]:
     """Return after how many steps half of what a unit holds is left, by the gate that keeps it: forget, or update.
 
-    The state is multiplied by the gate in every step, so that the logarithms add up: ``ln 2 / -mean(ln gate)``.
+    The state is multiplied by the gate in every step, so that the logarithms add up: ``ln 2 / -mean(ln gate)``. A gate below
+    0.001 counts as that: a hard sigmoid is closed altogether at times, and what is gone cannot be more than gone.
 
     >>> half_life(np.full((10, 1), 0.5)).tolist()
     [1.0]
     """
-    logarithm = np.log(np.maximum(keeping.astype(np.float64), _LEAST)).mean(axis=0)
+    logarithm = np.log(np.maximum(keeping.astype(np.float64), _SHUT)).mean(axis=0)
     return np.log(2) / np.maximum(-logarithm, 1e-12)
 
 

@@ -1,5 +1,6 @@
 """A network as plain data that a small program elsewhere can compute with: what the page of an inspection does."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,10 @@ from gatewise.inspection.sequences import Read, word_of
 keras = import_keras()
 layers = keras.layers
 
-# Numbers that a page takes along besides vectors of words: two LSTMs of a hundred units.
-MOST_WEIGHTS = 120_000
-# And numbers for the vectors of words.
-MOST_VECTORS = 64_000
+# Numbers that a page takes along besides vectors of words: two LSTMs of 128 units, one upon the other, on vectors of 64.
+MOST_WEIGHTS = 232_000
+# And numbers for the vectors of words, at most: a page takes as many as it has room for.
+MOST_VECTORS = 200_000
 
 _ACTIVATIONS = {"linear", "relu", "tanh", "sigmoid", "softmax"}
 _NOTHING = (layers.InputLayer, layers.Dropout, layers.SpatialDropout1D, layers.GaussianNoise, layers.GaussianDropout)
@@ -55,10 +56,20 @@ def counterfactual(network: Inspected, read: Read, words: Sequence[str] | None) 
         return str(reason)
     if network.embedding is None:
         return Counterfactual(found, None, ())
-    rows = found[0]["rows"]
-    own = dict(zip(read.array[read.first :].tolist(), read.steps, strict=True))
-    named = tuple(own.get(row) or word_of(row, words) for row in rows)
-    return Counterfactual(found, read.array.tolist(), named)
+    return with_words(found, read, words)
+
+
+def with_words(found: list[dict[str, Any]], read: Read, words: Sequence[str] | None) -> Counterfactual:
+    """Return a network that begins with an embedding, and what its rows are called."""
+    tokens = read.array if read.array.ndim == 1 else read.array[:, 0]
+    own = dict(zip(tokens[read.first :].tolist(), read.steps, strict=True))
+    named = tuple(own.get(row) or word_of(row, words) for row in found[0]["rows"])
+    return Counterfactual(found, tokens.tolist(), named)
+
+
+def weights_of(given: Counterfactual) -> int:
+    """Return how many numbers a network has but for the vectors of words."""
+    return sum(array.size for one in given.layers if one["type"] != "embedding" for array in _arrays(one))
 
 
 def portable(network: Inspected, sequence: np.ndarray) -> list[dict[str, Any]]:
@@ -71,22 +82,42 @@ def portable(network: Inspected, sequence: np.ndarray) -> list[dict[str, Any]]:
     Raises:
         NotPortable: It is too large, or has a layer that is not known there.
     """
-    model = network.model
-    if not isinstance(model, keras.Sequential):
-        raise NotPortable("its layers are no plain chain")
-    found = [_layer(layer) for layer in model.layers if not isinstance(layer, (*_NOTHING, layers.Embedding))]
-    numbers = sum(array.size for one in found for array in _arrays(one))
+    chain = _chain(network.model)
+    found = [_layer(layer) for layer in chain if not isinstance(layer, (*_NOTHING, layers.Embedding))]
+    check_size(found)
+    if network.embedding is None:
+        return found
+    vectors = np.asarray(network.embedding.embeddings, np.float32)
+    return [embedding(vectors, sequence, bool(network.embedding.mask_zero)), *found]
+
+
+def _chain(model: Any) -> list[Any]:
+    """Return the layers of a model, each of which reads what the one before it gives."""
+    if isinstance(model, keras.Sequential):
+        return list(model.layers)
+    chain = list(model.operations)
+    for layer, following in itertools.pairwise(chain):
+        nodes = following._inbound_nodes
+        if len(nodes) != 1 or [one._keras_history.operation for one in nodes[0].input_tensors] != [layer]:
+            raise NotPortable("its layers are no plain chain")
+    return chain
+
+
+def check_size(found: Sequence[dict[str, Any]]) -> None:
+    """Refuse what a page has no room for.
+
+    Raises:
+        NotPortable: There are too many weights.
+    """
+    numbers = weights_of(Counterfactual(list(found), None, ()))
     if numbers > MOST_WEIGHTS:
         raise NotPortable(f"it has {numbers:,} weights, and a page takes {MOST_WEIGHTS:,} along")
-    return found if network.embedding is None else [_embedding(network, sequence), *found]
 
 
-def _embedding(network: Inspected, sequence: np.ndarray) -> dict[str, Any]:
+def embedding(vectors: np.ndarray, tokens: np.ndarray, masks: bool) -> dict[str, Any]:
     """Return the vectors of the words that were read, and of as many others as there is room for: the first are frequent."""
-    vectors = np.asarray(network.embedding.embeddings, np.float32)
     room = MOST_VECTORS // vectors.shape[1]
-    rows = np.unique(np.concatenate([np.arange(min(room, len(vectors))), sequence]))
-    masks = bool(network.embedding.mask_zero)
+    rows = np.unique(np.concatenate([np.arange(min(room, len(vectors))), tokens]))
     return {"type": "embedding", "rows": rows.tolist(), "vectors": vectors[rows], "masks": masks}
 
 
@@ -103,7 +134,7 @@ def _layer(layer: Any) -> dict[str, Any]:
 def _both(layer: Any) -> dict[str, Any] | None:
     if layer.merge_mode not in ("concat", "sum", "ave", "mul"):
         return None
-    halves = [_recurrent(half) for half in (layer.forward_layer, layer.backward_layer)]
+    halves = [recurrent(half) for half in (layer.forward_layer, layer.backward_layer)]
     return {"type": "both", "halves": halves, "merge": layer.merge_mode, "sequences": halves[0]["sequences"]}
 
 
@@ -134,7 +165,8 @@ def _plain_convolution(layer: Any) -> bool:
     return same and layer.strides == (1,) and layer.dilation_rate == (1,) and layer.groups == 1
 
 
-def _recurrent(layer: Any) -> dict[str, Any]:
+def recurrent(layer: Any) -> dict[str, Any]:
+    """Return a recurrent layer as plain data."""
     cell = layer.cell
     kind = {layers.LSTMCell: "lstm", layers.GRUCell: "gru", layers.SimpleRNNCell: "rnn"}[type(cell)]
     weights = {"recurrent": np.asarray(cell.recurrent_kernel, np.float32), **_weights(cell)}
@@ -144,6 +176,7 @@ def _recurrent(layer: Any) -> dict[str, Any]:
         "backwards": bool(layer.go_backwards),
         "sequences": bool(layer.return_sequences),
         "resetAfter": bool(getattr(cell, "reset_after", False)),
+        "gate": getattr(getattr(cell, "recurrent_activation", None), "__name__", ""),
         **weights,
     }
 
@@ -169,7 +202,7 @@ def _arrays(one: dict[str, Any]) -> list[np.ndarray]:
 # What is known of a layer, by its class: None where it is used in a way that is not.
 _KNOWN = (
     (layers.Bidirectional, _both),
-    (layers.RNN, _recurrent),
+    (layers.RNN, recurrent),
     (layers.TimeDistributed, lambda layer: _layer(layer.layer)),
     (layers.Dense, _dense),
     (layers.Activation, _activated),

@@ -88,11 +88,11 @@ def places(model: Any) -> list[Place]:
             names[id(layer.backward_layer)] = f"{layer.name}, backward"
     found = []
     for layer in recurrent_layers(model):
-        reason = loop_of_its_own(layer) or why_not(layer, None)
+        reason = loop_of_its_own(layer) or why_not(layer, None, hard_gates=True)
         if reason is not None:
             raise UsageError(
-                f"Layer {layer.name!r} cannot be looked into, since {reason}: inspect shows LSTM, GRU and SimpleRNN with "
-                "tanh and sigmoid."
+                f"Layer {layer.name!r} cannot be looked into ({reason}): inspect shows LSTM, GRU and SimpleRNN with "
+                "tanh, and gates with sigmoid or hard sigmoid."
             )
         kind = type(layer.cell).__name__.removesuffix("Cell")
         found.append(Place(layer, names.get(id(layer), layer.name), kind, bool(layer.go_backwards)))

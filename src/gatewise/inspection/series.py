@@ -1,13 +1,17 @@
-"""A network of a forecaster as inspection sees it: what it read when it forecast a series."""
+"""A network of a forecaster as inspection sees it: which one is looked into, and what it reads of a series."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gatewise.errors import UsageError
+from gatewise.forecasting.fitted import Fitted
+from gatewise.forecasting.networks.heads import Head
 from gatewise.forecasting.networks.local_networks import TrainedLocalNetworks, lengths_of
 from gatewise.forecasting.networks.local_samples import last_windows
+from gatewise.forecasting.rolling import MEDIAN, QUANTILE_LEVELS
 from gatewise.inspection.inspection import Inspection
 from gatewise.inspection.looking import looked
 from gatewise.inspection.network import Inspected
@@ -16,37 +20,127 @@ from gatewise.inspection.sequences import as_read
 from gatewise.training.wording import counted
 
 
-def inspect_forecaster(forecaster: Any, series: Any, output: int | str | None) -> Inspection:
-    """Look inside the first network of a forecaster while it reads the end of a series; see `gatewise.inspect`.
+class Chosen(NamedTuple):
+    """A network of a forecaster.
+
+    Attributes:
+        trained: The networks that it is one of.
+        member: Which of them.
+        name: Its configuration.
+        weight: What that weighs in the forecast of the networks.
+    """
+
+    trained: Any
+    member: int
+    name: str
+    weight: float
+
+
+def inspect_forecaster(
+    forecaster: Any, series: Any, corpus: Sequence[Any] | None, output: int | str | None, network: int | str | None
+) -> Inspection:
+    """Look inside a network of a forecaster while it reads a series; see `gatewise.inspect`.
 
     Raises:
-        UsageError: There is no such series, or no recurrent network that belongs to a series.
+        UsageError: There is no such series or network, or no recurrent network.
     """
-    fitted = forecaster.fitted
+    fitted: Fitted = forecaster.fitted
     place = _place(fitted.table, series)
-    local = [one for one in fitted.trained if isinstance(one, TrainedLocalNetworks) and one.networks.cell != "dense"]
-    if not local:
+    known = _known(fitted, place)
+    chosen = _chosen(known, network)
+    head: Head = chosen.trained.networks.head if hasattr(chosen.trained.networks, "head") else "point"
+    local = isinstance(chosen.trained, TrainedLocalNetworks)
+    names = _names(head, 1 if local and chosen.trained.networks.recursive else fitted.rolled.horizon)
+    output = MEDIAN if output is None and head == "quantile" else 0 if output is None else output
+    if local:
+        if corpus is not None:
+            raise UsageError("A network that belongs to one series has no corpus but that series: leave corpus out.")
+        found, more = _of_one_series(chosen, fitted, place, names, output)
+    else:
+        from gatewise.inspection.whole_series import about, inspect_whole_series
+
+        others = [_place(fitted.table, one) for one in corpus or ()]
+        found = inspect_whole_series(chosen.trained, chosen.member, fitted.panel, place, others, names, output)
+        more = about(chosen.trained)
+    return replace(found, name=chosen.name, notes=(_which(chosen, known, fitted.table.ids[place]), more))
+
+
+def _known(fitted: Fitted, place: int) -> list[Chosen]:
+    """Return the networks with recurrent layers, the first of each configuration before the others, the weightiest first."""
+    from gatewise.forecasting.networks.season_networks import TrainedSeasonNetworks
+    from gatewise.forecasting.networks.sequence_networks import TrainedSequenceNetworks
+
+    weights = dict(zip(fitted.rolled.names, fitted.judged.network_weights[-1][:, place].tolist(), strict=True))
+    found = []
+    for trained in fitted.trained:
+        own = isinstance(trained, TrainedLocalNetworks) and trained.networks.cell != "dense"
+        if own or isinstance(trained, TrainedSequenceNetworks | TrainedSeasonNetworks):
+            for member, name in enumerate(trained.names):
+                found.append(Chosen(trained, member, name, weights.get(name, 0.0)))
+    return sorted(found, key=lambda one: (one.member, -one.weight))
+
+
+def _chosen(known: list[Chosen], network: int | str | None) -> Chosen:
+    """Return the network that was asked for."""
+    if not known:
         raise UsageError(
-            "The forecaster has no recurrent network of a series by itself: fit it with network= the name of a recipe with an "
-            "LSTM or a GRU, such as 'lstm-time-steps'."
+            "The forecaster has no recurrent network: fit it with network= the name of a recipe with an LSTM or a GRU, such as "
+            "'lstm-time-steps'."
         )
-    trained = local[0]
-    window, scale = _window(trained, fitted.panel.values[place : place + 1], place)
-    outputs = 1 if trained.networks.recursive else trained.horizon
-    model = trained.networks.model(len(window), outputs, stateful=False)
-    weights = [array[place, 0] for array in trained.weights]
+    if network is None:
+        return known[0]
+    for place, one in enumerate(known):
+        if network in (one.name, place) and not isinstance(network, bool):
+            return one
+    names = ", ".join(repr(name) for name in dict.fromkeys(one.name for one in known))
+    raise UsageError(f"There is no network {network!r}: give one of {names}, or a number from 0 to {len(known) - 1}.")
+
+
+def _which(chosen: Chosen, known: list[Chosen], name: Any) -> str:
+    """Say which network was looked into."""
+    alike = sum(one.name == chosen.name for one in known)
+    others = list(dict.fromkeys(one.name for one in known if one.name != chosen.name))
+    said = f"This is one of {counted(alike, 'network')} {chosen.name!r}, reading series {str(name)!r}"
+    if not others:
+        return f"{said}."
+    more = ", ".join(map(repr, others[:5])) + (", …" if len(others) > 5 else "")
+    return (
+        f"{said}; of what the networks forecast for it, {chosen.weight:.0%} is theirs. With network= another is looked into: "
+        f"{more}."
+    )
+
+
+def _names(head: Head, steps: int) -> list[str]:
+    """Return what the outputs of a network are called."""
+    parts = {
+        "point": [""],
+        "quantile": [f", {level:.3g} quantile" for level in QUANTILE_LEVELS],
+        "normal": [", middle", ", width"],
+        "student-t": [", middle", ", width", ", freedom"],
+    }[head]
+    return [f"{counted(step + 1, 'step')} ahead{part}" for step in range(steps) for part in parts]
+
+
+def _of_one_series(
+    chosen: Chosen, fitted: Fitted, place: int, names: Sequence[str], output: int | str
+) -> tuple[Inspection, str]:
+    """Look inside a network that belongs to a series while it reads the last values of it."""
+    trained = chosen.trained
+    if trained.covariates is not None:
+        raise UsageError(
+            f"The networks {chosen.name!r} read covariates beside the series, which inspect does not show: fit the forecaster "
+            "without them."
+        )
+    window, scale = _window(chosen, fitted.panel.values[place : place + 1], place)
+    model = trained.networks.model(len(window), len(names), stateful=False)
+    weights = [array[place, chosen.member] for array in trained.weights]
     for variable, array in zip([*model.trainable_variables, *model.non_trainable_variables], weights, strict=True):
         variable.assign(array)
     network = Inspected.of(model)
-    names = [f"{counted(step + 1, 'step')} ahead" for step in range(outputs)]
     read = as_read(network, window)
-    found = looked(network, read, None, names, 0 if output is None else output)
-    name = fitted.table.ids[place]
-    note = (
-        f"This is the first of {trained.networks.members} networks of series {str(name)!r}, {trained.names[0]}; it reads the "
-        f"series relative to its level, in units of {scale:.4g}."
-    )
-    return replace(found, name=trained.names[0], notes=(note,), counterfactual=counterfactual(network, read, None))
+    found = looked(network, read, None, names, output)
+    note = f"It reads the series relative to its level, in units of {scale:.4g}."
+    return replace(found, counterfactual=counterfactual(network, read, None)), note
 
 
 def _place(table: Any, series: Any) -> int:
@@ -61,9 +155,10 @@ def _place(table: Any, series: Any) -> int:
     return int(names.index(series))
 
 
-def _window(trained: TrainedLocalNetworks, values: np.ndarray, place: int) -> tuple[np.ndarray, float]:
-    """Return what the first network of a series reads to forecast, and in units of what."""
-    glasses = trained.glasses[0].select(np.array([place]))
+def _window(chosen: Chosen, values: np.ndarray, place: int) -> tuple[np.ndarray, float]:
+    """Return what a network of a series reads to forecast, and in units of what."""
+    trained = chosen.trained
+    glasses = trained.glasses[chosen.member % len(trained.glasses)].select(np.array([place]))
     count = 1
     if trained.networks.stateful:
         values = values[:, -max(int(lengths_of(values)[0]), 2) :]

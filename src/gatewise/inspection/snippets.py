@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 
 from gatewise.errors import DataError, UsageError
 from gatewise.inspection.inspection import Snippet
@@ -45,6 +45,16 @@ class Corpus:
             )
         read = [reading(sequence) for sequence in given]
         return cls(read, [network.see(one.array) for one in read])
+
+    def scores(self, network: Inspected) -> Float64[np.ndarray, " sequences"]:
+        """Return what the network says of each sequence, as the score."""
+        ends = [one.outputs[-1] if one.outputs.ndim == 2 else one.outputs for one in self.seen]
+        return np.asarray(network.score(np.stack(ends), network.output), np.float64)
+
+    def without_units(self, network: Inspected, number: int) -> Float64[np.ndarray, "sequences units"]:
+        """Return how the score of each sequence changes when the output of a unit of a layer is held at zero."""
+        silent = np.stack([network.without_units(one.array, number) for one in self.read]).astype(np.float64)
+        return silent - self.scores(network)[:, None]
 
 
 def snippets(number: int, backwards: bool, corpus: Corpus) -> tuple[tuple[Snippet, ...], ...]:

@@ -1,38 +1,50 @@
-"""The network of a text classifier, which reads texts in chunks, as inspection sees it."""
+"""A network of a text classifier as inspection sees it: which one is looked into, and what it reads of a text."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gatewise.classification.chunk_reader import ChunkReader
+from gatewise.classification.members import Members
+from gatewise.classification.row_reader import RowReader
 from gatewise.classification.specification import Network
-from gatewise.datasets import tokenize
+from gatewise.datasets import Vocabulary, tokenize
 from gatewise.errors import DataError, UsageError
+from gatewise.inspection.chunks import InspectedChunks, counterfactual_of_chunks
 from gatewise.inspection.inspection import Inspection
 from gatewise.inspection.looking import looked
-from gatewise.inspection.network import Inspected, Seen
-from gatewise.inspection.recording import Walk, decay, places, recording
-from gatewise.inspection.sequences import LONGEST, Read
+from gatewise.inspection.network import Inspected
+from gatewise.inspection.portable import counterfactual
+from gatewise.inspection.sequences import LONGEST, Read, as_read
 from gatewise.inspection.snippets import Corpus
-from gatewise.recurrent import quick_cells
-from gatewise.recurrent.layer_walk import equation_of
-from gatewise.recurrent.states import replaced
+from gatewise.recurrent.states import recurrent_layers
 from gatewise.training.wording import counted
 
 
+class Chosen(NamedTuple):
+    """A network of a classifier.
+
+    Attributes:
+        kind: Which of the kinds of networks it is.
+        name: The cell of gatewise's own, or the name of the function that made it.
+        weights: Its weights.
+    """
+
+    kind: int
+    name: str
+    weights: Any
+
+
 def inspect_classifier(
-    classifier: Any, text: Any, corpus: Sequence[str] | None, output: int | str | None
+    classifier: Any, text: Any, corpus: Sequence[str] | None, output: int | str | None, network: int | str | None
 ) -> Inspection:
-    """Look inside the first network of a classifier while it reads a text; see `gatewise.inspect`.
+    """Look inside a network of a classifier while it reads a text; see `gatewise.inspect`.
 
     Raises:
-        UsageError: No network of gatewise's own is asked.
+        UsageError: No network with recurrent layers is asked, or there is none such as was asked for.
         DataError: The text is empty.
     """
     fitted = classifier._fitted
@@ -43,27 +55,66 @@ def inspect_classifier(
             "The classifier is the linear model alone, which has no gates to look into: fit it with a network."
         )
     members = fitted.network.model
-    kinds = members.kinds
-    own = [one for one in members.trained if isinstance(kinds[one.kind], Network) and kinds[one.kind].cell != "cnn"]
-    if not own:
-        raise UsageError(
-            "The classifier has no recurrent network of gatewise's own: fit it with one, or give a Keras model."
-        )
     with members.lock:
-        reader = members.reader(own[0].kind)
-        reader.put(own[0].weights)
+        known = _known(members)
+        chosen = _chosen(known, network, members)
         names = [str(name) for name in classifier.classes_.tolist()]
-        network = InspectedChunks(reader, "sigmoid" if members.outputs == 1 or fitted.held_out.several else "softmax")
-        read = _read(reader, fitted.vocabulary, text)
-        others = None
-        if corpus is not None:
-            others = Corpus.of(network, corpus, lambda one: _read(reader, fitted.vocabulary, one))
-        found = looked(network, read, others, names, _output(output, names, members.outputs))
+        reader = members.reader(chosen.kind)
+        asked = (text, corpus, names, _output(output, names, members.outputs))
+        if isinstance(reader, ChunkReader):
+            reader.put(chosen.weights)
+            squash = "sigmoid" if members.outputs == 1 or fitted.held_out.several else "softmax"
+            found = _by_chunks(reader, squash, fitted.vocabulary, asked)
+        elif isinstance(reader, RowReader):
+            for variable, value in zip(reader.network.variables, chosen.weights, strict=True):
+                variable.assign(value)
+            found = _by_rows(reader, fitted.vocabulary, asked)
     chances = dict(zip(names, classifier.predict_proba([text])[0].tolist(), strict=True))
     said = ", ".join(f"{chance:.1%} {name}" for name, chance in chances.items())
-    note = f"This is one of {counted(len(members.trained), 'network')} by itself; the whole classifier says {said}."
-    reason = "it reads texts in chunks of 50 words" if reader.chunking.steps == 50 else "it reads texts in chunks"
-    return replace(found, name="text classifier", notes=(note,), counterfactual=reason)
+    note = f"{_which(chosen, known, members)}; the whole classifier says {said}."
+    return replace(found, name="text classifier", notes=(note,))
+
+
+def _known(members: Members) -> list[Chosen]:
+    """Return the networks with recurrent layers."""
+    found = []
+    for member in members.trained:
+        kind = members.kinds[member.kind]
+        if isinstance(kind, Network):
+            if kind.cell != "cnn":
+                found.append(Chosen(member.kind, kind.cell, member.weights))
+        elif isinstance(reader := members.reader(member.kind), RowReader) and recurrent_layers(reader.network):
+            found.append(Chosen(member.kind, getattr(kind, "__name__", "own"), member.weights))
+    return found
+
+
+def _chosen(known: list[Chosen], network: int | str | None, members: Members) -> Chosen:
+    """Return the network that was asked for."""
+    if not known:
+        raise UsageError(
+            "The classifier's networks have no recurrent layers, so there are no gates to look into: fit it with "
+            "gw.Network(cell='lstm') among them, or with a function that makes a Keras model with an LSTM."
+        )
+    if network is None:
+        return known[0]
+    for place, one in enumerate(known):
+        if network in (one.name, place) and not isinstance(network, bool):
+            return one
+    names = ", ".join(repr(name) for name in dict.fromkeys(one.name for one in known))
+    without = f"; {len(members.trained) - len(known)} without recurrent layers have no gates" * (
+        len(known) < len(members.trained)
+    )
+    raise UsageError(
+        f"There is no network {network!r} to look into: give one of {names}, or a number from 0 to {len(known) - 1}{without}."
+    )
+
+
+def _which(chosen: Chosen, known: list[Chosen], members: Members) -> str:
+    """Say which network was looked into."""
+    every = counted(len(members.trained), "network")
+    said = f"This is {chosen.name!r}, one of {every}, by itself"
+    without = len(members.trained) - len(known)
+    return said + (f" ({without} have no recurrent layers)" if without else "")
 
 
 def _output(output: int | str | None, names: Sequence[str], outputs: int) -> int | str | None:
@@ -75,13 +126,44 @@ def _output(output: int | str | None, names: Sequence[str], outputs: int) -> int
     return output
 
 
-def _read(reader: ChunkReader, vocabulary: Any, text: Any) -> Read:
-    """Return a text as the network reads it: numbers of words, and of pairs of words where it has them."""
-    if not isinstance(text, str):
-        raise UsageError(f"text is a {type(text).__name__}: give one text, a str.")
-    tokens = tokenize(text)
-    if not tokens:
-        raise DataError("The text is empty: give at least one word.")
+# A text, a corpus, the names of the classes, and which of them is looked at.
+_Asked = tuple[Any, Sequence[str] | None, Sequence[str], int | str | None]
+
+
+def _by_chunks(reader: ChunkReader, squash: str, vocabulary: Vocabulary, asked: _Asked) -> Inspection:
+    """Look inside gatewise's own network."""
+    text, corpus, names, output = asked
+    network = InspectedChunks.of_reader(reader, squash)
+    reading = partial(_read, reader, vocabulary)
+    others = None if corpus is None else Corpus.of(network, corpus, reading)
+    read = reading(text)
+    found = looked(network, read, others, names, output)
+    return replace(found, counterfactual=counterfactual_of_chunks(network, read, _words(vocabulary)))
+
+
+def _by_rows(reader: RowReader, vocabulary: Vocabulary, asked: _Asked) -> Inspection:
+    """Look inside a network of somebody else's, which reads a text as one row."""
+    text, corpus, names, output = asked
+    network = Inspected.of(reader.network)
+
+    def reading(one: Any) -> Read:
+        tokens = _tokens(one)
+        return as_read(network, vocabulary.encode([one]).words.padded(reader.length)[0], tokens)
+
+    others = None if corpus is None else Corpus.of(network, corpus, reading)
+    read = reading(text)
+    found = looked(network, read, others, names, output)
+    return replace(found, counterfactual=counterfactual(network, read, _words(vocabulary)))
+
+
+def _words(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Return the word of each number."""
+    return ("", "<rare>", *vocabulary.words)
+
+
+def _read(reader: ChunkReader, vocabulary: Vocabulary, text: Any) -> Read:
+    """Return a text as gatewise's own network reads it: numbers of words, and of pairs of words where it has them."""
+    tokens = _tokens(text)
     if len(tokens) > LONGEST:
         raise UsageError(
             f"The text has {len(tokens):,} words, and inspect takes at most {LONGEST:,}: give a part of it."
@@ -92,112 +174,10 @@ def _read(reader: ChunkReader, vocabulary: Any, text: Any) -> Read:
     return Read(np.stack([one.ravel()[:steps] for one in columns], axis=1), 0, tuple(tokens[:steps]))
 
 
-class InspectedChunks(Inspected):
-    """A `ChunkNetwork` that reads one text. A step is a word; its vector is that of the word, and of the pair that it ends.
-
-    A text that ends after a word is one whose later words are none, which the network leaves out by itself.
-
-    Args:
-        reader: The network at work.
-        squash: What makes probabilities of its outputs.
-    """
-
-    def __init__(self, reader: ChunkReader, squash: str) -> None:
-        self.model = reader.network
-        self.places = places(self.model)
-        self.output = 0
-        self.embedding = self.model.words
-        self.head = None
-        self.size = reader.chunking.steps
-        self._squash = squash
-        self._weights = [*self.model.trainable_variables, *self.model.non_trainable_variables]
-        self._compile()
-
-    @property
-    def squash(self) -> str | None:
-        """See `Inspected.squash`."""
-        return self._squash
-
-    def vectors(self, sequence: np.ndarray) -> np.ndarray:
-        """Return the vectors of words, and behind them those of pairs, ``(time, features)``."""
-        tables = [self.model.words, *([] if self.model.pairs is None else [self.model.pairs])]
-        return np.concatenate(
-            [np.asarray(one.embeddings)[ids] for one, ids in zip(tables, sequence.T, strict=True)], axis=1
-        )
-
-    def baseline(self, vectors: np.ndarray) -> np.ndarray:
-        """Return what stands for nothing: zeros."""
-        return np.zeros_like(vectors)
-
-    def _record(self, values: list[Any], x: Any) -> Seen:
-        walks: dict[int, Walk] = {}
-        sequence = x[0]
-        steps = len(sequence)
-        with self._lent(values), recording(self.model, walks):
-            raw = self._call(self._inputs(sequence, jnp.array([steps])))[0]
-        last = (steps - 1) // self.size
-        found, decays = [], []
-        for number, place in enumerate(self.places):
-            walk = walks[number]
-            parts = (walk.gates, walk.states, walk.saved, walk.mask)
-            gates, states, saved, mask = jax.tree.map(lambda array: array[:, last : last + 1], parts)
-            of_chunk = Walk(gates, states, saved, mask, walk.weights, tuple(one[:1] for one in walk.first))
-            whole = decay(equation_of(place.layer.cell), of_chunk)
-            count = steps - last * self.size
-            # Where it walked over no words, at the end of a chunk, nothing has changed.
-            decays.append({name: one[-count:] if place.backwards else one[:count] for name, one in whole.items()})
-            gates, states = (
-                {name: self._joined(one, steps, place.backwards) for name, one in group.items()}
-                for group in (walk.gates, walk.states)
-            )
-            found.append(Walk(gates, states, (), None, walk.weights, ()))
-        return Seen(raw, tuple(found), tuple(decays))
-
-    def _joined(self, array: Any, steps: int, backwards: bool) -> Any:
-        """Return what was computed chunk by chunk as if it were one walk, ``(time, 1, units)``, in the order of the walk."""
-        array = array[::-1] if backwards else array
-        in_time = jnp.swapaxes(array, 0, 1).reshape(-1, 1, array.shape[-1])[:steps]
-        return in_time[::-1] if backwards else in_time
-
-    def _run(self, values: list[Any], sequence: Any, vectors: Any, cuts: Any, output: int) -> tuple[Any, Any]:
-        words = self.model.spec.embedding
-        with self._lent(values), quick_cells(self.model), ExitStack() as stack:
-            parts = (self.model.words, vectors[..., :words]), (self.model.pairs, vectors[..., words:])
-            for layer, own in parts:
-                if layer is not None:
-                    stack.enter_context(replaced(layer, call=partial(_given, self._in_chunks(own))))
-            raw = self._call(self._inputs(sequence, cuts))
-        squashed = jax.nn.sigmoid(raw) if self._squash == "sigmoid" else jax.nn.softmax(raw)
-        return self.score(raw, output), squashed
-
-    def _without(self, values: list[Any], sequence: Any, number: int, output: int) -> Any:
-        layer = self.places[number].layer
-        units = layer.cell.units
-        inputs = self._inputs(sequence, jnp.full(units, len(sequence)))
-        kept = jnp.repeat(1 - jnp.eye(units, dtype=layer.compute_dtype), inputs["texts"].shape[1], axis=0)
-        with self._lent(values), recording(self.model, {}, (layer, kept)):
-            raw = self._call(inputs)
-        return self.score(raw, output)
-
-    def _call(self, x: Any) -> Any:
-        # A pack of the chunks of one text: what is said of it is what is said of the pack's first text.
-        return self.model.call(x, training=False)[:, 0]
-
-    def _inputs(self, sequence: Any, cuts: Any) -> dict[str, Any]:
-        """Return a pack for each row, with the words before its cut."""
-        rows = jnp.where(jnp.arange(len(sequence))[None, :, None] < cuts[:, None, None], sequence[None], 0)
-        words = self._in_chunks(rows[..., :1])[..., 0].reshape(len(cuts), -1, self.size)
-        texts = jnp.zeros(words.shape[:2], jnp.int32)
-        if self.model.pairs is None:
-            return {"words": words, "texts": texts}
-        return {"words": words, "texts": texts, "pairs": self._in_chunks(rows[..., 1:])[..., 0].reshape(words.shape)}
-
-    def _in_chunks(self, array: Any) -> Any:
-        """Return ``(rows, time, …)`` cut into chunks below each other, ``(rows × chunks, steps, …)``."""
-        more = -array.shape[1] % self.size
-        return jnp.pad(array, ((0, 0), (0, more), (0, 0))).reshape(-1, self.size, array.shape[2])
-
-
-def _given(vectors: Any, *_: Any, **__: Any) -> Any:
-    """Stand in for an Embedding."""
-    return vectors
+def _tokens(text: Any) -> list[str]:
+    if not isinstance(text, str):
+        raise UsageError(f"text is a {type(text).__name__}: give one text, a str.")
+    tokens = tokenize(text)
+    if not tokens:
+        raise DataError("The text is empty: give at least one word.")
+    return list(tokens)

@@ -9,6 +9,7 @@ Sources: LSTM with forget gate, Gers et al. 2000, "Learning to Forget", eqs. 3 t
 ``reset_after=True``, as cuDNN computes it); plain RNN, Elman 1990.
 """
 
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -119,7 +120,55 @@ class Cell(Protocol):
         ...
 
 
-class LSTM:
+class Sigmoid:
+    """What gates are squashed by: the logistic function."""
+
+    @staticmethod
+    def gate(x: Gates) -> Gates:
+        """Return gates, from 0 to 1."""
+        return jax.nn.sigmoid(x)
+
+    @staticmethod
+    def behind(d_gate: Gates, gate: Gates) -> Gates:
+        """Return the gradient behind a gate: that of the gate times the slope there, which its value tells."""
+        return d_gate * gate * (1 - gate)
+
+
+class _Line(Sigmoid):
+    """A straight line through ½, cut off at 0 and 1."""
+
+    slope: float
+
+    @classmethod
+    def gate(cls, x: Gates) -> Gates:
+        """See `Sigmoid.gate`."""
+        return jnp.clip(cls.slope * x + 0.5, 0, 1)
+
+    @classmethod
+    def behind(cls, d_gate: Gates, gate: Gates) -> Gates:
+        """See `Sigmoid.behind`."""
+        return jnp.where((gate > 0) & (gate < 1), cls.slope * d_gate, 0)
+
+
+class HardSigmoid(_Line):
+    """Keras 3's ``"hard_sigmoid"``, ``relu6(x + 3) / 6``."""
+
+    slope = 1 / 6
+
+
+class HardSigmoidKeras2(_Line):
+    """Keras 2's; see `gatewise.recurrent.activations`."""
+
+    slope = 0.2
+
+
+@cache
+def with_gates(cell: Any, gates: Any) -> Any:
+    """Return the equations of a cell with other gates, a `Sigmoid`; no kernel knows it, `scans` walks it."""
+    return type(type(cell).__name__, (gates, type(cell)), {})()
+
+
+class LSTM(Sigmoid):
     """Long short-term memory; gates input, forget, cell (candidate), output; states h and c.
 
     ``i, f, o = σ(x + h U)``, ``g = tanh(x + h U)``; ``c' = f c + i g``; ``h' = o tanh(c')``.
@@ -129,7 +178,7 @@ class LSTM:
         """See `Cell.step`."""
         h, c = states
         i, f, g, o = jnp.split(x + weights.times(h), 4, axis=-1)
-        i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+        i, f, g, o = self.gate(i), self.gate(f), jnp.tanh(g), self.gate(o)
         new_c = f * c + i * g
         squashed = jnp.tanh(new_c)
         return (o * squashed, new_c), (i, f, g, o, c, squashed)
@@ -139,7 +188,8 @@ class LSTM:
         i, f, g, o, c, squashed = saved
         d_h, d_c = d_states
         d_c = d_c + d_h * o * (1 - squashed * squashed)
-        gates = (d_c * g * i * (1 - i), d_c * c * f * (1 - f), d_c * i * (1 - g * g), d_h * squashed * o * (1 - o))
+        behind = self.behind
+        gates = (behind(d_c * g, i), behind(d_c * c, f), d_c * i * (1 - g * g), behind(d_h * squashed, o))
         d_x = jnp.concatenate(gates, axis=-1)
         return (weights.back(d_x), d_c * f), d_x, None
 
@@ -148,7 +198,7 @@ class LSTM:
         return weights.gradient(before, d_x)
 
 
-class GRU:
+class GRU(Sigmoid):
     """Gated recurrent unit, the reset gate after the product; gates update, reset, candidate; state h.
 
     ``z, r = σ(x + h U + b)``; ``n = tanh(x + r (h U + b))``; ``h' = z h + (1 - z) n``.
@@ -159,7 +209,7 @@ class GRU:
         (h,) = states
         x_z, x_r, x_n = jnp.split(x, 3, axis=-1)
         u_z, u_r, u_n = jnp.split(weights.times(h), 3, axis=-1)
-        z, r = jax.nn.sigmoid(x_z + u_z), jax.nn.sigmoid(x_r + u_r)
+        z, r = self.gate(x_z + u_z), self.gate(x_r + u_r)
         n = jnp.tanh(x_n + r * u_n)
         return (z * h + (1 - z) * n,), (z, r, n, u_n)
 
@@ -168,8 +218,8 @@ class GRU:
         z, r, n, u_n = saved
         d_h, h = d_states[0], around[0]
         d_n = d_h * (1 - z) * (1 - n * n)
-        d_z = d_h * (h - n) * z * (1 - z)
-        d_r = d_n * u_n * r * (1 - r)
+        d_z = self.behind(d_h * (h - n), z)
+        d_r = self.behind(d_n * u_n, r)
         d_inner = jnp.concatenate((d_z, d_r, d_n * r), axis=-1)
         return (d_h * z + weights.back(d_inner),), jnp.concatenate((d_z, d_r, d_n), axis=-1), d_inner
 
@@ -178,7 +228,7 @@ class GRU:
         return weights.gradient(before, d_inner)
 
 
-class GRUResetBefore:
+class GRUResetBefore(Sigmoid):
     """Gated recurrent unit, the reset gate before the product; gates update, reset, candidate; state h.
 
     ``z, r = σ(x + h U)``; ``n = tanh(x + (r h) U)``; ``h' = z h + (1 - z) n``.
@@ -189,7 +239,7 @@ class GRUResetBefore:
         (h,) = states
         of_gates, of_candidate = self._parts(weights)
         x_gates, x_n = jnp.split(x, [2 * h.shape[-1]], axis=-1)
-        z, r = jnp.split(jax.nn.sigmoid(x_gates + of_gates.times(h)), 2, axis=-1)
+        z, r = jnp.split(self.gate(x_gates + of_gates.times(h)), 2, axis=-1)
         n = jnp.tanh(x_n + of_candidate.times(r * h))
         return (z * h + (1 - z) * n,), (z, r, n)
 
@@ -200,7 +250,7 @@ class GRUResetBefore:
         of_gates, of_candidate = self._parts(weights)
         d_n = d_h * (1 - z) * (1 - n * n)
         d_reset = of_candidate.back(d_n)
-        d_gates = jnp.concatenate((d_h * (h - n) * z * (1 - z), d_reset * h * r * (1 - r)), axis=-1)
+        d_gates = jnp.concatenate((self.behind(d_h * (h - n), z), self.behind(d_reset * h, r)), axis=-1)
         return (d_h * z + d_reset * r + of_gates.back(d_gates),), jnp.concatenate((d_gates, d_n), axis=-1), None
 
     def d_weights(self, weights: Weights, before: AllUnits, saved: Any, d_x: AllGates, d_inner: Any) -> Weights:

@@ -7,6 +7,7 @@ import jax
 
 from gatewise.backend import import_keras, kernels_wanted
 from gatewise.recurrent import equations
+from gatewise.recurrent.activations import hard_sigmoid_keras2
 from gatewise.recurrent.equations import Inputs, Weights
 from gatewise.recurrent.pads import beginning_of, walk_from_pads, worth_sharing
 from gatewise.recurrent.paths import extent_of, walk
@@ -25,12 +26,21 @@ _LSTM, _GRU, _GRU_RESET_BEFORE, _SIMPLE_RNN = (
 )
 
 
-def why_not(layer: Any, mask: Any) -> str | None:
+# Gates that equations describe. Only the first are walked by `walk_layer`: Keras's loop is as quick with the others.
+_GATES: dict[Any, type[equations.Sigmoid]] = {
+    keras.activations.sigmoid: equations.Sigmoid,
+    keras.activations.hard_sigmoid: equations.HardSigmoid,
+    hard_sigmoid_keras2: equations.HardSigmoidKeras2,
+}
+
+
+def why_not(layer: Any, mask: Any, hard_gates: bool = False) -> str | None:
     """Return why a layer has to be walked by Keras's own loop, or None where `walk_layer` does the same.
 
     Args:
         layer: A built ``keras.layers.RNN``.
         mask: The mask of this call, or None.
+        hard_gates: Whether gates may be hard sigmoids as well, as for somebody who only needs `pieces`.
     """
     cell = layer.cell
     if type(cell) not in CELLS:
@@ -48,7 +58,8 @@ def why_not(layer: Any, mask: Any) -> str | None:
         ),
         "another dtype policy than that of its cell": layer.compute_dtype != cell.compute_dtype,
         "activations other than tanh and sigmoid": (
-            cell.activation is not keras.activations.tanh or gates is not keras.activations.sigmoid
+            cell.activation is not keras.activations.tanh
+            or not (gates in _GATES if hard_gates else gates is keras.activations.sigmoid)
         ),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
@@ -99,11 +110,13 @@ def _compiled_walk(cell: Any, returns: Returns, _: bool, *given: Any) -> Any:
 
 def equation_of(cell: Any) -> Any:
     """Return the equations of a cell that `why_not` has nothing against."""
-    if type(cell) is layers.LSTMCell:
-        return _LSTM
     if type(cell) is layers.SimpleRNNCell:
         return _SIMPLE_RNN
-    return _GRU if cell.reset_after else _GRU_RESET_BEFORE
+    found: Any = _LSTM
+    if type(cell) is layers.GRUCell:
+        found = _GRU if cell.reset_after else _GRU_RESET_BEFORE
+    gates: Any = _GATES[cell.recurrent_activation]
+    return found if gates is equations.Sigmoid else equations.with_gates(found, gates)
 
 
 def drops_gate_by_gate(cell: Any) -> bool:
@@ -126,7 +139,7 @@ def pieces(layer: Any, sequences: Any, mask: Any, training: bool) -> tuple[Any, 
     kernel, recurrent_kernel = (ops.convert_to_tensor(array) for array in (cell.kernel, cell.recurrent_kernel))
     bias, recurrent_bias = None if cell.bias is None else ops.convert_to_tensor(cell.bias), None
     equation = equation_of(cell)
-    if equation is _GRU and bias is not None:
+    if isinstance(equation, equations.GRU) and bias is not None:
         bias, recurrent_bias = bias[0], bias[1]
     inputs = Inputs(along, Weights(kernel, bias, _stacked(dropout)), mask)
     return equation, inputs, Weights(recurrent_kernel, recurrent_bias, _stacked(recurrent_dropout))

@@ -1,21 +1,29 @@
 """The page on what a network does with a sequence: what it says when, gates, memory, and what if the sequence were another."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 
 from gatewise.inspection.inspection import Inspection, Layer
-from gatewise.inspection.portable import Counterfactual
+from gatewise.inspection.portable import Counterfactual, weights_of
 from gatewise.report.page import render
 from gatewise.report.writing import write_text
 from gatewise.version import __version__
 
-# Cells of heat maps, all together, and rows and columns of the connectivity: more would make the page too large.
+# Characters that an inspection may take, so that a page stays below 1.5 MB; those of its weights come first, then cells of heat
+# maps, and what is left goes to the vectors of more words.
+_MOST = 1_430_000
 _MOST_CELLS = 420_000
+# Characters for what is said of a unit, and where it is active.
+_UNIT = 700
+# Characters for a word and its number, and those that are kept free of cells for words that were not read.
+_WORD = 20
+_WORDS = 80_000
+# Rows and columns of the connectivity.
 _MOST_ROWS = 250
 _SNIPPET = 40
 
@@ -42,14 +50,38 @@ def inspection_page(inspections: Sequence[Inspection]) -> str:
         None,
         data=[_shown(one) for one in inspections],
         inspections=inspections,
+        beside=_beside(inspections),
         version=__version__,
     )
+
+
+def _beside(inspections: Sequence[Inspection]) -> list[list[str]]:
+    """Return the rows of the table that compares inspections."""
+
+    def says(one: Inspection) -> str:
+        value = float(one.running[-1, one.output])
+        name = one.names[one.output]
+        return f"{100 * value:.1f} % {name}" if one.said.startswith("log-odds") else f"{value:.4g} ({name})"
+
+    def keeps(one: Inspection) -> str:
+        lives = [layer.half_life for layer in one.layers]
+        return ", ".join("no gate" if life is None else f"{np.median(life):.3g} steps" for life in lives)
+
+    rows: list[tuple[str, Callable[[Inspection], str]]] = [
+        ("steps", lambda one: f"{len(one.steps):,}"),
+        ("recurrent layers", lambda one: ", ".join(f"{layer.kind} of {layer.units}" for layer in one.layers)),
+        ("what it says at the end", says),
+        ("how far back that reaches", lambda one: f"{one.reach:,} steps"),
+        ("half-life of a unit, in the middle", keeps),
+        ("gradient left at the first step", lambda one: ", ".join(f"{x.decay_in_time[0]:.2g}" for x in one.layers)),
+    ]
+    return [[name, *map(cell, inspections)] for name, cell in rows]
 
 
 def _shown(one: Inspection) -> dict[str, Any]:
     """Return an inspection as the page's script reads it."""
     attribution = one.attribution
-    room = _MOST_CELLS // max(1, sum((len(layer.gates) + len(layer.states)) for layer in one.layers))
+    rooms = Rooms.of(one)
     return {
         "name": one.name,
         "said": one.said,
@@ -67,13 +99,47 @@ def _shown(one: Inspection) -> dict[str, Any]:
             "gradient × input": _plain(attribution.gradient, 4),
             "occlusion": _plain(attribution.occlusion, 4),
         },
-        "layers": [_layer(layer, room) for layer in one.layers],
-        "network": _counterfactual(one.counterfactual),
+        "layers": [
+            _layer(layer, rooms.cells, None if one.corpus_scores is None else one.turned(layer.name))
+            for layer in one.layers
+        ],
+        "network": _counterfactual(one.counterfactual, rooms.words),
         "skipped": one.skipped,
+        "corpus": 0 if one.corpus_scores is None else len(one.corpus_scores),
     }
 
 
-def _layer(layer: Layer, room: int) -> dict[str, Any]:
+class Rooms(NamedTuple):
+    """What an inspection has room for in a page.
+
+    Attributes:
+        cells: Cells of each heat map.
+        words: Characters for words that were not read.
+    """
+
+    cells: int
+    words: int
+
+    @classmethod
+    def of(cls, one: Inspection) -> "Rooms":
+        """Share out the characters of a page: four for a number, four for three cells, some for each step and each unit."""
+        steps, layers = len(one.steps), max(len(one.layers), 1)
+        maps = sum(len(layer.gates) + len(layer.states) for layer in one.layers)
+        rows = min(steps, _MOST_ROWS)
+        left = _MOST - 4 * rows * rows // 3 - steps * (120 + 24 * len(one.names))
+        given = one.counterfactual
+        if not isinstance(given, str):
+            left -= 4 * weights_of(given)
+            if given.sequence is not None:
+                left -= len(set(given.sequence)) * (4 * given.layers[0]["vectors"].shape[1] + _WORD)
+        # A unit has a row in each of the maps of its layer, and what is said of it.
+        own = steps * maps // layers
+        units = min(sum(layer.units for layer in one.layers), _MOST_CELLS // own)
+        units = max(min(units, (left - _WORDS) // (_UNIT + 4 * own // 3)), layers)
+        return cls(units * own // maps, max(left - units * (_UNIT + 4 * own // 3), 0))
+
+
+def _layer(layer: Layer, room: int, turned: Int64[np.ndarray, " units"] | None) -> dict[str, Any]:
     """Return a layer; of one that is larger than there is room for, the units whose silence changes the score most."""
     steps = len(layer.states["h"])
     most = max(1, room // steps)
@@ -93,6 +159,7 @@ def _layer(layer: Layer, room: int) -> dict[str, Any]:
         "halfLife": None if life is None else _plain(life[kept], 4),
         "saturation": {name: _plain(shares[kept], 3) for name, shares in layer.saturation.items()},
         "ablation": _plain(layer.ablation[kept], 4),
+        "corpus": _of_corpus(layer, kept, turned),
         "snippets": [
             [
                 [_cut(one.before, True), _cut(one.step), _cut(one.after), round(one.output, 3)]
@@ -101,6 +168,14 @@ def _layer(layer: Layer, room: int) -> dict[str, Any]:
             for unit in kept.tolist()
         ],
     }
+
+
+def _of_corpus(layer: Layer, kept: Int64[np.ndarray, " kept"], turned: Int64[np.ndarray, " units"] | None) -> Any:
+    """Return what silencing a unit does to the scores of a corpus: the mean change, its mean size, and how many turn."""
+    if layer.corpus_ablation is None or turned is None:
+        return None
+    changes = layer.corpus_ablation[:, kept]
+    return [_plain(changes.mean(axis=0), 4), _plain(np.abs(changes).mean(axis=0), 4), turned[kept].tolist()]
 
 
 def _map(name: str, array: Float[np.ndarray, "time units"]) -> dict[str, Any]:
@@ -126,11 +201,18 @@ def _connectivity(matrix: Float[np.ndarray, "time time"]) -> dict[str, Any]:
     return {"size": count, "steps": size, "top": _digits(top, 3), "codes": _base64(codes)}
 
 
-def _counterfactual(given: Counterfactual | str) -> Any:
-    """Return what the page computes with; a reason stays as it is."""
+def _counterfactual(given: Counterfactual | str, room: int) -> Any:
+    """Return what the page computes with, and of the words those that were read and as many more as there is room for."""
     if isinstance(given, str):
         return given
-    return {"layers": _network(given.layers), "sequence": given.sequence, "words": given.words}
+    parts, words = given.layers, given.words
+    if given.sequence is not None:
+        rows, vectors = np.array(parts[0]["rows"]), parts[0]["vectors"]
+        own = np.isin(rows, given.sequence)
+        kept = own | (np.cumsum(~own) <= room // (4 * vectors.shape[1] + _WORD))
+        words = tuple(word for word, there in zip(words, kept.tolist(), strict=True) if there)
+        parts = [{**parts[0], "rows": rows[kept].tolist(), "vectors": vectors[kept]}, *parts[1:]]
+    return {"layers": _network(parts), "sequence": given.sequence, "words": words}
 
 
 def _network(given: Any) -> Any:
@@ -141,8 +223,14 @@ def _network(given: Any) -> Any:
         return {name: _network(value) for name, value in given.items()}
     if isinstance(given, np.ndarray):
         # Rows of all leading axes, below each other: a convolution's kernel is one matrix over its window.
-        return {"floats": _base64(given.astype("<f4")), "columns": given.shape[-1]}
+        return {"floats": _base64(_shorter(given)), "columns": given.shape[-1]}
     return given
+
+
+def _shorter(given: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "numbers 3"]:
+    """Return the upper three bytes of numbers, rounded: a relative error of 2⁻¹⁶ at most, for a quarter less room."""
+    bits = np.ascontiguousarray(given, "<f4").view("<u4").astype(np.uint64) + 0x80
+    return (bits >> 8).astype("<u4").reshape(-1, 1).view(np.uint8)[:, :3]
 
 
 def _cut(text: str, end: bool = False) -> str:

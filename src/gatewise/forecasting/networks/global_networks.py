@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64, Int64
 
 from gatewise.forecasting.panel import Panel
 
@@ -60,6 +60,32 @@ class Networks(Protocol):
             seed: Where weights, order and dropout come from.
             progress: Told how much is done.
         """
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What networks that read whole series read of a panel, and how what they say is a forecast.
+
+    Attributes:
+        model: Their Keras model, in which the members take turns.
+        inputs: What is known at each origin, ``(series, time, features)``.
+        last: The last origin of each series, ``(series,)``.
+        forecast: Makes of what is said at one origin of each series ``(series, outputs)``, and of which these are
+            ``(series,)``, the forecast from there, ``(series, horizon, levels)``.
+    """
+
+    model: Any
+    inputs: Float32[np.ndarray, "series time features"]
+    last: Int64[np.ndarray, " series"]
+    forecast: Callable[[np.ndarray, np.ndarray], Float64[np.ndarray, "series horizon levels"]]
+
+    def said(self, weights: Sequence[np.ndarray]) -> Float32[np.ndarray, "series outputs"]:
+        """Return what a member says at the last origins."""
+        from gatewise.training.predict import predict
+
+        self.model.set_weights(weights)
+        outputs = predict(self.model, self.inputs, batch_size=len(self.inputs), verbose=0)
+        return np.asarray(outputs[np.arange(len(self.inputs)), self.last])
 
 
 def middle(

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Float64, Int64
 from gatewise.forecasting.covariate_glasses import CovariateGlasses
 from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
-from gatewise.forecasting.networks.global_networks import Progress
+from gatewise.forecasting.networks.global_networks import Progress, Reading
 from gatewise.forecasting.networks.members_apart import in_blocks, part_of_progress, weights_by_name, weights_of_members
 from gatewise.forecasting.networks.origins import UNKNOWN
 from gatewise.forecasting.panel import Panel
@@ -117,23 +117,25 @@ class TrainedSeasonNetworks:
         return in_blocks(self._forecast_block, panel, _ROWS_AT_ONCE)
 
     def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
-        from gatewise.training.predict import predict
+        reading = self.reading(panel)
+        return np.stack([reading.forecast(reading.said(weights), reading.last)[..., 0] for weights in self.weights])
 
+    def reading(self, panel: Panel) -> Reading:
+        """Return what the networks read of a panel."""
         bare = None if self.covariates is None else self.covariates.without(panel)
         aligned = AlignedSeries.of(panel if bare is None else bare.panel)
         places = origins_before(aligned, self.networks, 0)
         seen = season_origins(aligned, places, self.networks, self.horizon)
-        model = _model(self.networks, self.season_length, self.horizon, 1)
-        rows, last = np.arange(len(panel)), places.count - 1
-        level, scale = seen.level[rows, last, None], seen.scale[rows, last, None]
+        rows = np.arange(len(panel))
         still = (np.abs(np.diff(aligned.levels, axis=1)).sum(axis=1) == 0)[:, None]
-        forecasts = []
-        for weights in self.weights:
-            model.set_weights(weights)
-            outputs = predict(model, seen.inputs, batch_size=len(panel), verbose=0)[rows, last].astype(np.float64)
-            forecast = aligned.back(level + np.where(still, 0.0, scale * outputs))
-            forecasts.append(forecast if bare is None else bare.back(forecast))
-        return np.stack(forecasts)
+
+        def forecast(outputs: np.ndarray, at: np.ndarray) -> np.ndarray:
+            corrections = np.where(still, 0.0, seen.scale[rows, at, None] * outputs.astype(np.float64))
+            found = aligned.back(seen.level[rows, at, None] + corrections)
+            return (found if bare is None else bare.back(found))[..., None]
+
+        model = _model(self.networks, self.season_length, self.horizon, 1)
+        return Reading(model, seen.inputs, places.count - 1, forecast)
 
     def specification(self) -> dict[str, Any]:
         """Return what the networks are made again from."""

@@ -11,7 +11,7 @@ from gatewise.errors import UsageError
 from gatewise.forecasting.covariate_glasses import CovariateGlasses
 from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
-from gatewise.forecasting.networks.global_networks import Progress
+from gatewise.forecasting.networks.global_networks import Progress, Reading
 from gatewise.forecasting.networks.heads import Head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.members_apart import in_blocks, part_of_progress, weights_by_name, weights_of_members
 from gatewise.forecasting.networks.origin_covariates import with_covariates
@@ -141,28 +141,30 @@ class TrainedSequenceNetworks:
         return in_blocks(self._forecast_block, panel, _ROWS_AT_ONCE)
 
     def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon levels"]:
-        from gatewise.training.predict import predict
+        reading = self.reading(panel)
+        return np.stack([reading.forecast(reading.said(weights), reading.last) for weights in self.weights])
 
+    def reading(self, panel: Panel) -> Reading:
+        """Return what the networks read of a panel."""
         lens = self.covariates
         bare = None if lens is None else lens.without(panel)
         aligned = AlignedSeries.of(panel if bare is None else bare.panel, _LONGEST)
         origins = origins_of(aligned, self.networks.view, self.horizon, self.usual)
         inputs = with_covariates(origins.inputs, panel, lens, self.horizon, _LONGEST)
-        model = _model(self.networks, _features(inputs, lens), self.horizon, 1)
-        rows, last = np.arange(len(panel)), np.maximum(aligned.lengths - 1, 0)
-        base, scale = origins.base[rows, last], origins.scale[rows, last]
+        rows = np.arange(len(panel))
         still = (np.abs(np.diff(aligned.levels, axis=1)).sum(axis=1) == 0)[:, None]
-        forecasts = []
-        for weights in self.weights:
-            model.set_weights(weights)
-            outputs = predict(model, inputs, batch_size=len(panel), verbose=0)[rows, last]
+
+        def forecast(outputs: np.ndarray, at: np.ndarray) -> np.ndarray:
             each = quantiles_of(self.networks.head, outputs)
             middle = each[..., each.shape[-1] // 2, None]
             # The median is corrected by a share; what is around it keeps its distance.
             believed = np.moveaxis(self.networks.share * middle + (each - middle), -1, 0)
-            forecast = aligned.back(base + np.where(still, 0.0, scale[:, None] * believed))
-            forecasts.append(forecast if bare is None else bare.back(forecast))
-        return np.moveaxis(np.stack(forecasts), 1, 3)
+            corrections = np.where(still, 0.0, origins.scale[rows, at][:, None] * believed)
+            found = aligned.back(origins.base[rows, at] + corrections)
+            return np.moveaxis(found if bare is None else bare.back(found), 0, -1)
+
+        model = _model(self.networks, _features(inputs, lens), self.horizon, 1)
+        return Reading(model, inputs, np.maximum(aligned.lengths - 1, 0), forecast)
 
     def specification(self) -> dict[str, Any]:
         """Return what the networks are made again from."""

@@ -35,7 +35,7 @@ function chart(element, what) {
   what.lines.forEach((line, number) => {
     const points = line.values.map((value, place) => drawn(value) ? `${x(place).toFixed(1)},${y(Math.min(Math.max(value, low), high)).toFixed(1)}` : "").filter(Boolean);
     picture.append(svg("polyline", {points: points.join(" "), class: `line line-${line.colour ?? number}${line.thin ? " thin" : ""}`}));
-    if (what.lines.length > 1) picture.append(svg("text", {x: left + 6 + 110 * number, y: 10, class: `name line-${line.colour ?? number}`}, line.name));
+    if (what.lines.length > 1) picture.append(svg("text", {x: left + 6 + Math.min(110, (width - left - right) / what.lines.length) * number, y: 10, class: `name line-${line.colour ?? number}`}, line.name));
   });
   for (const [place, kind] of [[what.at, "at"], [what.mark, "mark"]]) {
     if (place !== undefined && place !== null) picture.append(svg("line", {x1: x(place), x2: x(place), y1: top, y2: height - bottom, class: kind}));

@@ -63,8 +63,10 @@ class Panel {
     });
   }
 
-  choose(place) {
+  // Choose a step; where sequences stand side by side, the same one in all of them.
+  choose(place, alone = false) {
     const {shown, buttons} = this;
+    if (!alone && document.querySelector(".together input")?.checked) for (const panel of panels) if (panel !== this) panel.choose(place, true);
     buttons[this.chosen].classList.remove("chosen");
     buttons[this.chosen].tabIndex = -1;
     this.chosen = Math.min(Math.max(place, 0), buttons.length - 1);
@@ -95,7 +97,14 @@ class Panel {
     const lines = [{name: this.running === shown.running ? "it says" : "it says now", values: of(this.running ?? shown.running)}];
     if (this.running !== shown.running) lines.push({name: "it said", values: of(shown.running), thin: true, colour: 5});
     if (shown.values !== null && shown.values[0].length === 1 && !this.squashed) lines.push({name: "the series", values: this.edited.map(row => row[0]), thin: true, colour: 1});
-    chart(this.get("running"), {lines, at: this.chosen, ...(this.squashed ? {low: 0, high: 1} : {})});
+    chart(this.get("running"), {lines, at: this.chosen, ...(this.squashed ? {low: 0, high: 1} : data.length > 1 ? this.range() : {})});
+  }
+
+  // From where to where the lines of all go that say the same: side by side they are to be compared.
+  range() {
+    const alike = data.filter(one => one.said === this.shown.said), numbers = alike.flatMap(one => [...one.running.map(row => row[one.output]), ...(one.values ?? []).map(row => row[0])]);
+    numbers.push(...(this.running ?? []).map(row => row[this.shown.output]));
+    return {low: Math.min(...numbers), high: Math.max(...numbers)};
   }
 
   // -- gates and units ------------------------------------------------------------------------------------------------
@@ -155,10 +164,14 @@ class Panel {
   }
 
   drawUnit() {
-    const layer = this.shown.layers[this.layer], unit = this.unit, number = layer.order[unit];
+    const {shown} = this, layer = this.shown.layers[this.layer], unit = this.unit, number = layer.order[unit];
     this.get("unit-name").textContent = `Unit ${number} of ${layer.name}`;
     const facts = [`Held at zero, it changes the ${this.shown.said} by ${signed(layer.ablation[unit])}.`];
-    if (layer.halfLife !== null) facts.push(`Half of what it holds is left after ${short(layer.halfLife[unit])} steps.`);
+    if (layer.corpus !== null) {
+      const [mean, size, turned] = layer.corpus.map(values => values[unit]);
+      facts.push(`Over the ${shown.corpus} sequences of the corpus it changes that by ${signed(mean)} in the mean (${short(size)} up or down), and gives ${turned} of them another sign.`);
+    }
+    if (layer.halfLife !== null) facts.push(layer.halfLife[unit] > 1e5 ? "It keeps what it holds." : `Half of what it holds is left after ${short(layer.halfLife[unit])} steps.`);
     for (const [name, shares] of Object.entries(layer.saturation)) facts.push(`Its ${name} gate is open in ${percent(shares[unit][0])} and closed in ${percent(shares[unit][1])} of steps.`);
     this.get("unit-facts").textContent = facts.join(" ");
     const lines = layer.maps.map((map, k) => {
@@ -267,6 +280,7 @@ class Panel {
   }
 }
 
-const panels = [...document.querySelectorAll(".panel")].map((root, place) => new Panel(root, data[place]));
+const panels = [];
+for (const [place, root] of [...document.querySelectorAll(".panel")].entries()) panels.push(new Panel(root, data[place]));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => panels.forEach(panel => panel.repaint()));
 addEventListener("resize", () => panels.forEach(panel => panel.repaint()));

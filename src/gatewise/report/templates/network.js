@@ -2,6 +2,9 @@
 // A sequence is an array of rows; matrices are {data, rows, columns} with data in a Float32Array.
 
 const sigmoid = x => 1 / (1 + Math.exp(-x));
+const line = slope => x => Math.min(Math.max(slope * x + 0.5, 0), 1);
+// What gates may be squashed by; Keras 2 had another hard sigmoid.
+const gates = {sigmoid, hard_sigmoid: line(1 / 6), hard_sigmoid_keras2: line(0.2)};
 const activations = {
   linear: row => row,
   relu: row => row.map(x => Math.max(x, 0)),
@@ -29,14 +32,14 @@ function product(row, matrix, bias = null, from = 0) {
 const cells = {
   lstm(x, [h, c], layer) {
     const n = layer.units, u = product(h, layer.recurrent), part = (k, f) => Float64Array.from({length: n}, (_, j) => f(x[k * n + j] + u[k * n + j]));
-    const input = part(0, sigmoid), forget = part(1, sigmoid), cell = part(2, Math.tanh), output = part(3, sigmoid);
+    const gate = gates[layer.gate], input = part(0, gate), forget = part(1, gate), cell = part(2, Math.tanh), output = part(3, gate);
     const after = forget.map((f, j) => f * c[j] + input[j] * cell[j]);
     return {gates: {input, forget, cell, output}, states: [after.map((v, j) => output[j] * Math.tanh(v)), after]};
   },
   gru(x, [h], layer) {
     const n = layer.units, after = layer.resetAfter;
     const u = product(h, layer.recurrent, after ? layer.bias : null, 3 * n);
-    const gate = k => Float64Array.from({length: n}, (_, j) => sigmoid(x[k * n + j] + u[k * n + j]));
+    const gate = k => Float64Array.from({length: n}, (_, j) => gates[layer.gate](x[k * n + j] + u[k * n + j]));
     const update = gate(0), reset = gate(1);
     // Before or after the product, as the layer was built.
     const inner = after ? reset.map((r, j) => r * u[2 * n + j]) : product(reset.map((r, j) => r * h[j]), layer.recurrent).slice(2 * n);
@@ -94,6 +97,52 @@ const kinds = {
   },
 };
 
+// Which number a pair of words has, as gatewise.classification.pairs counts it, in whole numbers of 64 bits.
+const factors = [0x9E3779B97F4A7C15n, 0xC2B2AE3D27D4EB4Fn];
+const pairOf = (before, token, pairs) => 1 + Number((BigInt.asUintN(64, (BigInt(before) * factors[0] + BigInt(token)) * factors[1]) >> 32n) % BigInt(pairs));
+
+// The network of a classifier: each chunk of words is walked by itself, forwards and backwards; over all words of the text outputs are
+// pooled by their maximum and by their sum over the root of the number of words, to which each pair of words adds a number of its own.
+// What it says of the text that ends after a word has walked backwards from there.
+function chunked(layer, rows, tokens) {
+  const [forward, backward] = layer.halves, units = forward.units, lstm = forward.type === "lstm";
+  const start = () => Array.from({length: lstm ? 2 : 1}, () => new Float64Array(units));
+  const named = ({gates, states: [h, c]}) => ({...gates, h, ...(lstm ? {c} : {})});
+  const inputs = layer.halves.map(half => rows.map(read => product(read, half.kernel, half.bias)));
+  const kept = [[], []], running = [], high = new Float64Array(2 * units).fill(-10), sum = new Float64Array(2 * units);
+  const outputs = layer.bias.columns, ofPairs = new Float64Array(outputs);
+  for (let first = 0; first < rows.length; first += layer.size) {
+    const end = Math.min(first + layer.size, rows.length), chunkHigh = Float64Array.from(high), chunkSum = Float64Array.from(sum);
+    let states = start();
+    for (let t = first; t < end; t++) {
+      const step = cells[forward.type](inputs[0][t], states, forward);
+      states = step.states;
+      kept[0].push(named(step));
+      for (let j = 0; j < units; j++) { chunkHigh[j] = Math.max(chunkHigh[j], states[0][j]); chunkSum[j] += states[0][j]; }
+      chunkHigh.set(high.subarray(units), units);
+      chunkSum.set(sum.subarray(units), units);
+      let back = start();
+      const walked = [];
+      for (let k = t; k >= first; k--) {
+        const step = cells[backward.type](inputs[1][k], back, backward);
+        back = step.states;
+        walked.push(named(step));
+        for (let j = 0; j < units; j++) { chunkHigh[units + j] = Math.max(chunkHigh[units + j], back[0][j]); chunkSum[units + j] += back[0][j]; }
+      }
+      if (t === end - 1) kept[1].push(...walked.reverse());
+      if (layer.pairs !== null) {
+        const place = t ? pairOf(tokens[t - 1], tokens[t], layer.pairs.rows - 1) : 0;
+        for (let j = 0; j < outputs; j++) ofPairs[j] += layer.pairs.data[place * outputs + j];
+      }
+      const root = Math.sqrt(t + 1), out = product([...chunkHigh, ...chunkSum.map(v => v / root)], layer.kernel, layer.bias);
+      running.push(activations[layer.activation](out.map((v, j) => v + ofPairs[j] / root)));
+    }
+    high.set(chunkHigh);
+    sum.set(chunkSum);
+  }
+  return {outputs: [running.at(-1)], running, kept};
+}
+
 // Run a network on tokens, or on rows of values. Returns the rows that come out, gates and states of every recurrent layer, and what
 // the network says after each step of its last recurrent layer: null where that would be another run for each.
 function run(network, sequence) {
@@ -103,6 +152,10 @@ function run(network, sequence) {
     if (layer.type === "embedding") {
       if (layer.masks) real = sequence.map(token => token !== 0);
       rows = sequence.map(token => row(layer.vectors, layer.place.get(token)));
+    } else if (layer.type === "chunks") {
+      const found = chunked(layer, rows, sequence);
+      kept.push(...found.kept);
+      ({outputs: rows, running} = found);
     } else if (layer.type === "both") {
       forward = false;
       const [one, other] = layer.halves.map(half => walk(half, rows, real, kept));
@@ -133,8 +186,11 @@ function unpacked(network) {
   });
 }
 
+// Numbers come as the upper three of their four bytes.
 const matrix = ({floats, columns}) => {
-  const data = new Float32Array(bytes(floats).buffer);
+  const upper = bytes(floats), all = new Uint8Array(upper.length / 3 * 4);
+  for (let i = 0, k = 0; i < upper.length; i += 3, k += 4) all.set(upper.subarray(i, i + 3), k + 1);
+  const data = new Float32Array(all.buffer);
   return {data, columns, rows: data.length / columns};
 };
 

@@ -41,7 +41,7 @@ def test_a_classifier_is_read_word_by_word(classifier):
     # The last chunk has one word.
     assert [layer.decay["h"].tolist() for layer in found.layers] == [[1.0], [1.0]]
     assert alone.layers[0].decay["h"][-1] == alone.layers[1].decay["h"][0] == 1
-    assert found.notes[0].startswith("This is one of 1 network by itself; the whole classifier says ")
+    assert found.notes[0].startswith("This is 'lstm', one of 1 network, by itself; the whole classifier says ")
 
 
 def test_silencing_a_unit_of_a_classifier_is_cutting_its_weights(classifier):

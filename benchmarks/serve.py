@@ -401,18 +401,18 @@ def part_trickle(folder, options):
             sockets.append(writer)
             began = time.perf_counter()
             for sign in head:
-                if reader.at_eof() or writer.is_closing():
-                    closed += 1
-                    ages.append(time.perf_counter() - began)
-                    return
+                writer.write(bytes([sign]))
                 try:
-                    writer.write(bytes([sign]))
-                    await writer.drain()
+                    async with asyncio.timeout(1.0):
+                        # An answer, or the end: either way the server has had enough.
+                        await reader.read()
+                except TimeoutError:
+                    continue
                 except OSError:
-                    closed += 1
-                    ages.append(time.perf_counter() - began)
-                    return
-                await asyncio.sleep(1.0)
+                    pass
+                closed += 1
+                ages.append(time.perf_counter() - began)
+                return
 
         ages = []
         tasks = [asyncio.ensure_future(one(number)) for number in range(TRICKLING)]

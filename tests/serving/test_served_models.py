@@ -140,6 +140,27 @@ def test_networks_answer_batches_as_gatewise_predicts(served: dict[str, Any], fo
         served["words"].predict({"x": numbers + 1})
 
 
+def test_networks_with_a_state_or_many_members_remember_nothing_between_batches(tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [keras.Input(batch_shape=(1, 6, 2)), layers.Bidirectional(layers.GRU(2, stateful=True)), layers.Dense(1)]
+    )
+    gw.save(model, tmp_path / "stateful")
+    plain = in_a_row(layers.LSTM(2), layers.Dense(1), shape=(6, 2))
+    plain.compile("adam", "mse")
+    ensemble = gw.fit_ensemble(plain, X, X[:, 0, :1], members=2, epochs=1, batch_size=3, verbose=0)
+    gw.save(ensemble, tmp_path / "many")
+    (one, many), work = open_models([tmp_path / "stateful", tmp_path / "many"], Here())
+    for _ in range(2):
+        gw.reset_states(model)
+        np.testing.assert_allclose(one.predict({"x": X[:1]})["y"], gw.predict(model, X[:1]), rtol=0, atol=1e-6)  # type: ignore[attr-defined]
+        found = many.predict({"x": X})["y"]  # type: ignore[attr-defined]
+        np.testing.assert_allclose(found, ensemble.predict(X).mean(axis=0), rtol=0, atol=1e-6)
+    # Rows of a batch have a state each.
+    repeated = one.predict({"x": X[:1].repeat(3, 0)})["y"]  # type: ignore[attr-defined]
+    np.testing.assert_allclose(repeated, one.predict({"x": X[:1]})["y"].repeat(3, 0), rtol=0, atol=1e-6)  # type: ignore[attr-defined]
+    work.close()
+
+
 def test_steps_of_a_network_are_those_of_a_stream(served: dict[str, Any], folders: dict[str, Any]) -> None:
     for name, rows in (
         ("feeding", X[0].astype(float)),

@@ -135,9 +135,6 @@ def test_rows_and_states_that_do_not_fit_are_refused(saved: dict[str, tuple[Any,
     for rows in (np.array([7]), np.array([-1]), np.array([1.0])):
         with pytest.raises(DataError, match="Words are whole numbers from 0 to 6"):
             words.step(words.begin, rows)
-    assert steps.finite(steps.begin)
-    assert not steps.finite(np.full(40, np.inf, "<f4").tobytes())
-    assert not steps.finite(steps.begin[4:])
 
 
 COMPILED: dict[str, tuple[Callable[[], Any], str]] = {

@@ -11,7 +11,7 @@ import numpy as np
 from gatewise.artifact.folder import WEIGHTS, read_folder
 from gatewise.artifact.manifest import NAME, refusal, short
 from gatewise.errors import DataError, ShapeError
-from gatewise.stepping.keras_description import Chain, Described, chain_of
+from gatewise.stepping.keras_description import Described, chain_of
 from gatewise.stepping.operations import Array, Layer
 from gatewise.stepping.plan import NoChain, Plan, parts_of
 
@@ -124,10 +124,6 @@ class PureSteps:
             )
         return rows
 
-    def finite(self, state: bytes) -> bool:
-        """Say whether a state has the length of this network's and holds finite numbers only."""
-        return len(state) == len(self.begin) and bool(np.isfinite(np.frombuffer(state, "<f4")).all())
-
 
 def read_network(path: str | os.PathLike[str]) -> StepNetwork:
     """Read the network in a folder that `gatewise.save` wrote, without Keras.
@@ -222,6 +218,3 @@ def _shapes(layer: Described, features: int) -> dict[str, tuple[int, ...]]:
     if layer.biased:
         shapes["bias"] = (2, columns) if layer.kind == "GRU" else (columns,)
     return shapes
-
-
-__all__ = ["Chain", "PureSteps", "StepNetwork", "network_of", "read_network"]

@@ -139,12 +139,12 @@ def _row(value: Any, features: int, field: str) -> np.ndarray:
             where = f"{field}[{place}]"
             raise Problem(code, f"{where} is {_kind(entry)}, and should be a number.", field=where)
     try:
-        found = np.array(row, np.float64)
+        finite = all(map(math.isfinite, row))
     except OverflowError:
-        found = np.array([math.inf])
-    if not np.isfinite(found).all():
+        finite = False
+    if not finite:
         raise Problem("number_not_finite", f"{field} holds a number beyond what a double holds.", field=field)
-    return found
+    return np.array(row, np.float64)
 
 
 def number(value: Any, field: str, least: float, most: float) -> float:

@@ -154,21 +154,25 @@ class Sessions:
     async def step(self, name: str, body: Any) -> bytes:
         """Take the next observations, and return the answer as JSON; see the module."""
         try:
-            async with self._held(name) as session:
+            session = await self._lock(name)
+            try:
                 model = self._model_of(session)
                 asked = read_step(body, model.features, self._limits)
                 if asked.seq != session.seq + 1:
                     return self._replayed(session, asked)
                 gap = self._gap(session, asked)
                 state, said = await self._calls.step(model, session.state, asked.rows)
-                outputs = json.dumps((said if asked.several else said[0]).tolist())
+                outputs = _as_json(said.tolist(), asked.several)
                 answer = f'{"ys" if asked.several else "y"}":{outputs}{gap}'.encode()
                 await self._taken(session, asked, state, answer)
+                last = session.seq
+            finally:
+                session.lock.release()
         except Problem as problem:
             self.on_step({"seq_gap": "gap", "seq_reused": "conflict"}.get(problem.code, "refused"))
             raise
         self.on_step("applied")
-        return b'{"seq":%d,"%b,"replayed":false}' % (session.seq, answer)
+        return b'{"seq":%d,"%b,"replayed":false}' % (last, answer)
 
     async def _taken(self, session: Session, asked: Step, state: bytes, answer: bytes) -> None:
         """Commit a step with its answer; then, and not before, the session is after it."""
@@ -311,16 +315,24 @@ class Sessions:
 
     # What several calls need ------------------------------------------------------------------------------------------
 
+    async def _lock(self, name: str) -> Session:
+        """Return a session whose lock is held; nobody else changes it until that is released."""
+        while True:
+            session = self.live.get(name)
+            await session.lock.acquire()
+            # Whoever had the lock before may have ended it.
+            if self.live.is_current(name, session):
+                return session
+            session.lock.release()
+
     @asynccontextmanager
     async def _held(self, name: str) -> AsyncIterator[Session]:
         """Give a session that nobody else changes meanwhile."""
-        while True:
-            session = self.live.get(name)
-            async with session.lock:
-                # Whoever had the lock before may have ended it.
-                if self.live.is_current(name, session):
-                    yield session
-                    return
+        session = await self._lock(name)
+        try:
+            yield session
+        finally:
+            session.lock.release()
 
     @asynccontextmanager
     async def _name(self, wanted: str | None) -> AsyncIterator[str]:
@@ -391,3 +403,8 @@ class Sessions:
     def _clock_facts(self) -> list[Write]:
         self._clock_kept = self.clock.now()
         return [("fact", ("clock", self._clock_kept)), ("fact", ("wall", self.clock.wall()))]
+
+
+def _as_json(outputs: list[list[float]], several: bool) -> str:
+    """Return outputs as JSON, the first of them where one was asked for; quicker than `json.dumps` for few numbers."""
+    return json.dumps(outputs) if several else f"[{','.join(map(repr, outputs[0]))}]"

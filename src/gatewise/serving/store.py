@@ -8,6 +8,7 @@ Source: https://sqlite.org/wal.html and https://sqlite.org/pragma.html#pragma_sy
 
 import asyncio
 import contextlib
+import itertools
 import queue
 import shutil
 import sqlite3
@@ -47,10 +48,14 @@ STATEMENTS = {
     "delete": "DELETE FROM sessions WHERE number = ?",
     "unbury": "DELETE FROM gone WHERE name = ?",
     "create": "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "step": "UPDATE sessions SET seq = ?, calls = ?, used = ?, last_time = ?, state = ? WHERE number = ?",
-    "answer": "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+    "step": "UPDATE sessions SET seq = column1, calls = column2, used = column3, last_time = column4, state = column5 "
+    "FROM (VALUES {}) WHERE number = column6",
+    "answer": "INSERT OR REPLACE INTO answers VALUES {}",
     "fact": "INSERT OR REPLACE INTO facts VALUES (?, ?)",
 }
+# Those with {} are done for so many sessions at once: between two statements the thread waits for its turn in Python.
+_AT_ONCE = 64
+_SIX = "(?, ?, ?, ?, ?, ?)"
 Write = tuple[str, tuple[Any, ...]]
 
 
@@ -130,7 +135,9 @@ class Store:
 
     def _connected(self) -> sqlite3.Connection:
         path = self.folder / NAME
-        return sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(
+            path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=4 * _AT_ONCE
+        )
 
     def _check_and_prepare(self) -> None:
         try:
@@ -238,7 +245,7 @@ class Store:
             self._writer.execute("BEGIN IMMEDIATE")
             for name, statement in STATEMENTS.items():
                 if name in writes:
-                    self._writer.executemany(statement, writes[name])
+                    self._execute(statement, writes[name])
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             if self._writer.in_transaction:
@@ -253,6 +260,16 @@ class Store:
             self.broken = f"{error} ({getattr(error, 'sqlite_errorname', type(error).__name__)})"
             return Problem("store_unusable", "The sessions cannot be written, and the call was not carried out.")
         return None
+
+    def _execute(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        """Do a statement for all rows."""
+        if "{}" not in statement:
+            self._writer.executemany(statement, rows)
+            return
+        for begin in range(0, len(rows), _AT_ONCE):
+            some = rows[begin : begin + _AT_ONCE]
+            text = statement.format(", ".join([_SIX] * len(some)))
+            self._writer.execute(text, tuple(itertools.chain.from_iterable(some)))
 
     @property
     def waiting(self) -> int:

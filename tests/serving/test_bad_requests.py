@@ -316,6 +316,16 @@ def test_too_much_at_once(tmp_path):
     server.stop()
 
 
+def test_ranges_of_a_file_are_not_served(running):
+    ranges = "bytes=" + ",".join(f"{n}-{n}" for n in range(500))
+    whole = running.ask("GET", "/page/style.css")
+    begun = time.monotonic()
+    status, headers, body = running.ask("GET", "/page/style.css", None, {"Range": ranges})
+    assert (status, body) == (200, whole[2])
+    assert "content-range" not in headers
+    assert time.monotonic() - begun < 2
+
+
 TOKEN = "a token of some length"
 
 

@@ -4,8 +4,11 @@ import scipy.sparse as sparse
 from scipy.optimize import minimize
 
 from gatewise.classification.linear import Linear, Problem, fit_linear, naive_bayes_ratio
+from gatewise.classification.linear_views import fit_views
 from gatewise.classification.ngrams import NGrams
+from gatewise.classification.runs import clusters_for, views_of
 from gatewise.classification.sparse_logistic import fit_logistic
+from gatewise.classification.word_clusters import clusters_of, in_clusters
 from gatewise.datasets import Sequences
 from gatewise.datasets.text.number_table import Table
 
@@ -96,15 +99,53 @@ def learnt(outputs=1, noise=0.0):
     truth = np.array([[output + 2 in words for output in range(outputs)] for words in texts])
     truth ^= random.random(truth.shape) < noise
     words = Sequences.of(texts)
-    ngrams = NGrams.of(words, 30, longest=2, min_texts=1, apart=True)
+    spec = Linear(longest=2, min_texts=1)
     folds = (np.arange(90) % 3).astype(np.int32)
-    problem = Problem(ngrams.matrix(words), truth, np.ones(90))
-    return words, truth, folds, *fit_linear(ngrams, problem, folds, Linear())
+    views = views_of(words, 30, spec)
+    return words, truth, folds, *fit_views(views, words, truth, np.ones(90), folds, spec, False)
+
+
+def company(words, kinds, seed=0):
+    """Vectors of so many words, each near the direction of its kind: word number modulo the number of kinds."""
+    random = np.random.default_rng(seed)
+    near = np.eye(8)[np.arange(words) % kinds] + 0.1 * random.normal(size=(words, 8))
+    vectors = (near * random.uniform(0.5, 3, (words, 1))).astype(np.float32)
+    vectors[:2] = 0
+    return vectors
+
+
+def test_words_in_the_same_company_are_in_one_cluster():
+    vectors = company(200, 4)
+    vectors[77] = 0
+    found = clusters_of(vectors, 4, seed=3)
+    assert found[[0, 1, 77]].tolist() == [1, 1, 1]
+    kinds = [set(found[kind + 4 : 200 : 4].tolist()) - {1} for kind in range(4)]
+    assert sorted(kinds, key=min) == [{2}, {3}, {4}, {5}]
+    assert in_clusters(Sequences.of([[5, 1, 77], [250]]), found).ids.tolist() == [found[5], 1, 1, 1]
+
+
+def test_runs_of_clusters_are_a_view_of_their_own():
+    words = Sequences.of([[2, 3, 4, 5], [6, 3, 8, 5], [10, 3], [2, 99, 3]])
+    spec = Linear(longest=2, min_texts=1, apart=False, clusters=4)
+    of_words, of_clusters = views_of(words, 100, spec, company(100, 4))
+    assert [len(keys) for keys in of_words.ngrams.orders] == [8, 9]
+    # Runs of clusters have to be in one text more than those of words: the pair of two of the fourth kind is in one.
+    assert [len(keys) for keys in of_clusters.ngrams.orders] == [4, 3]
+    assert of_clusters.matrix(words).toarray().sum(axis=1).tolist() == [7, 7, 3, 3]
+    again = Sequences.of([[6, 99, 12, 1]])
+    assert (of_clusters.matrix(again).toarray() == of_clusters.matrix(words).toarray()[[0]]).sum() == 5
+
+
+def test_a_few_words_are_put_into_fewer_clusters_or_none():
+    assert [clusters_for(Linear(), words) for words in (30_000, 8_000, 1_000, 999)] == [1500, 400, 50, 0]
+    assert [clusters_for(Linear(clusters=number), 100) for number in (0, 4, 6)] == [0, 4, 0]
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_what_runs_contribute_adds_up_to_the_scores(outputs):
-    words, truth, _, model, _ = learnt(outputs)
+    words, truth, _, views, _ = learnt(outputs)
+    ((model, share),) = views
+    assert share == 1
     scores = model.scores(words)
     assert ((scores > 0) == truth).mean() > 0.99
     for row in (0, 17):
@@ -116,13 +157,31 @@ def test_what_runs_contribute_adds_up_to_the_scores(outputs):
         assert {steps for _, steps, _ in parts} == {(0,), (0, 1), (0, 2)}
 
 
+def test_views_count_by_what_they_say_of_texts_that_they_do_not_know():
+    """Which words of a kind a text has is chance, and the first kind decides: words say it worse than their clusters."""
+    random = np.random.default_rng(0)
+    words = Sequences.of([random.integers(2, 100, 12).tolist() for _ in range(90)])
+    kinds = np.array([(words[row] % 5 == 0).sum() for row in range(90)])
+    folds, spec = (np.arange(90) % 3).astype(np.int32), Linear(longest=2, min_texts=1, clusters=5)
+    both = views_of(words, 100, spec, company(100, 5))
+    for truth, decisive in (((kinds > 0)[:, None], 1), (learnt()[1], None)):
+        views, held_out = fit_views(both, words, truth, np.ones(90), folds, spec, False)
+        assert sum(views.shares) == pytest.approx(1)
+        parts = [share * model.scores(words) for model, share in views]
+        np.testing.assert_allclose(views.scores(words), sum(parts), rtol=1e-5, atol=1e-6)
+        if decisive is not None:
+            assert views.models[-1].runs.clusters is not None
+            assert views.shares[-1] > 0.5
+            assert ((held_out > 0) == truth).mean() > 0.85
+
+
 def test_scores_of_a_fold_come_from_a_model_that_does_not_know_it():
-    words, truth, folds, model, held_out = learnt(noise=0.2)
-    assert ((model.scores(words) > 0) == truth).mean() == 1
+    words, truth, folds, views, held_out = learnt(noise=0.2)
+    assert ((views.scores(words) > 0) == truth).mean() == 1
     assert ((held_out > 0) == truth).mean() < 0.9
     # The labels of a fold cannot change what is said of it.
-    ngrams = model.ngrams
+    runs = views.models[0].runs
     turned = np.where((folds == 1)[:, None], ~truth, truth)
-    _, again = fit_linear(ngrams, Problem(ngrams.matrix(words), turned, np.ones(90)), folds, Linear())
+    _, again = fit_linear(runs, Problem(runs.matrix(words), turned, np.ones(90)), folds, Linear())
     np.testing.assert_allclose(again[folds == 1], held_out[folds == 1], rtol=1e-6)
     assert not np.allclose(again[folds == 0], held_out[folds == 0], atol=0.1)

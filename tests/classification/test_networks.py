@@ -6,6 +6,7 @@ import pytest
 import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.classification.chunk_network import ChunkNetwork
+from gatewise.classification.few_texts import FewTexts
 from gatewise.classification.packing import Chunking
 from gatewise.classification.targets import RightTexts
 from gatewise.classification.vector_files import read_vectors
@@ -63,17 +64,21 @@ def test_the_network_is_the_one_written_out(cell):
     random = np.random.default_rng(0)
     lengths = [3, 17, 5, 11, 1]
     words, pairs = (Sequences.of([random.integers(1, 20, n).tolist() for n in lengths]) for _ in range(2))
-    spec = gw.Network(cell=cell, units=4, embedding=6, chunk=5, embedding_rate=0.5)
-    network = ChunkNetwork((20, 20), 2, spec)
+    spec = gw.Network(cell=cell, units=4, embedding=6, bigrams=19, chunk=5, embedding_rate=0.5)
+    network = ChunkNetwork((20, spec.bigrams + 1), 2, spec)
     packs = Chunking(5, 6).pack(words, np.arange(5), pairs)
     network.build({name: array.shape for name, array in packs.inputs().items()})
     for variable in network.trainable_variables:
         variable.assign(random.normal(size=variable.shape) * 0.4)
     found = gw.predict(network, packs.inputs(), verbose=0)
     assert found.shape == (2, 6, 2)
+    twice = FewTexts(spec, 2 * [[np.array(variable) for variable in network.trainable_variables]])
+    row_of_chunks = Chunking(5, 10).pack(words, np.arange(5), pairs)
+    few = twice.scores(row_of_chunks.words[0], row_of_chunks.pairs[0], Chunking(5, 10).counts(words.lengths))
     for row in range(5):
         expected = plain_network(network, words[row], pairs[row], 5, 0.5)
         np.testing.assert_allclose(found[packs.rows == row][0], expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(few[:, row], [expected, expected], rtol=1e-4, atol=1e-5)
 
 
 def test_words_in_the_same_company_have_similar_vectors():

@@ -6,11 +6,12 @@
     asking          probabilities of many texts              quickness      when networks need not be asked
     given_texts     a corpus, or texts and labels, checked
     fitting         one run, from words to a combination     folds          which texts are held out together
-    ngrams, linear, sparse_logistic    the linear model
+    ngrams, runs, linear, sparse_logistic    a linear model   linear_views    several, weighed
+    word_clusters   words in the same company
     members         several networks together                rounds         their training, each without one fold
     lessons         what networks are trained with
     chunk_reader, row_reader   how they read and are trained packing        texts as rows of one shape
-    chunk_network, pairs   gatewise's own network            word_vectors, vector_files   where its embedding begins
+    chunk_network, pairs, few_texts   gatewise's own network word_vectors, vector_files   where its embedding begins
     targets         what it is trained towards
     combination, thresholds   scores to decisions            held_out, scores   what these are worth
     assessment      a classifier beside the truth            class_scores   scores of classes, curves

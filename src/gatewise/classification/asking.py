@@ -18,7 +18,7 @@ from gatewise.backend import cores
 from gatewise.classification.combination import Combination
 from gatewise.classification.fitting import Fitted, Part
 from gatewise.classification.given_texts import as_texts
-from gatewise.classification.linear import LinearModel
+from gatewise.classification.linear_views import LinearViews
 from gatewise.datasets import Sequences, Vocabulary
 from gatewise.datasets.text import Texts
 
@@ -64,7 +64,7 @@ def scores_of(
 
     def prepared(start: int) -> _Prepared:
         words = vocabulary.encode(texts[start : start + _TEXTS_AT_A_TIME]).words
-        linear = {place: model.scores(words) for place, model in enumerate(models) if isinstance(model, LinearModel)}
+        linear = {place: model.scores(words) for place, model in enumerate(models) if isinstance(model, LinearViews)}
         return _Prepared(words, linear)
 
     def finished(part: _Prepared) -> Float64[np.ndarray, "parts samples outputs"]:

@@ -3,13 +3,11 @@
 from typing import Any
 
 from gatewise.backend import import_keras
+from gatewise.classification.few_texts import LOWEST
 from gatewise.classification.specification import Network
 
 keras = import_keras()
 layers, ops = keras.layers, keras.ops
-
-# What a maximum is at least: that of no words at all must not be infinite.
-_LOWEST = -10.0
 
 
 class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
@@ -90,8 +88,8 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
         packs, chunks = ops.shape(texts)[0], texts.shape[1]
         places = ops.reshape(texts + ops.arange(packs, dtype="int32")[:, None] * (chunks + 1), (-1,))
         number = packs * (chunks + 1)
-        highest = ops.max(ops.where(counted > 0, found, _LOWEST), axis=1)
-        highest = ops.maximum(ops.segment_max(highest, places, number), _LOWEST)
+        highest = ops.max(ops.where(counted > 0, found, LOWEST), axis=1)
+        highest = ops.maximum(ops.segment_max(highest, places, number), LOWEST)
         sums = ops.sum(found * counted, axis=1)
         sums = ops.segment_sum(sums if pairs is None else ops.concatenate([sums, pairs], axis=-1), places, number)
         words = ops.segment_sum(ops.sum(counted, axis=1), places, number)

@@ -7,6 +7,7 @@ from jaxtyping import Float32
 
 from gatewise.backend import import_keras
 from gatewise.classification.chunk_network import ChunkNetwork
+from gatewise.classification.few_texts import FewTexts
 from gatewise.classification.lessons import Curves, Lesson, Trained, Weights, usual_epochs, watched
 from gatewise.classification.packing import Chunking, Packs
 from gatewise.classification.pairs import pairs_of
@@ -24,6 +25,8 @@ keras = import_keras()
 _MOST_CHUNKS = 64
 # Chunks that are predicted at a time.
 _CHUNKS_AT_A_TIME = 512
+# So many are few, and NumPy is quicker: a text of 200 words.
+_FEW_CHUNKS = 4
 
 
 class ChunkReader:
@@ -59,7 +62,7 @@ class ChunkReader:
         steps = self._compile(-(-len(packs.words) // batch), (batch, epochs, lesson.one_of_many))
         packs = _filled_up(packs, steps * batch, self.chunking.chunks)
         initialize(network, lesson.seed)
-        self._begin(words)
+        self._begin(words, lesson.vectors)
         history = fit(
             network,
             packs.inputs(),
@@ -88,6 +91,25 @@ class ChunkReader:
         there = packs.rows >= 0
         result[packs.rows[there]] = found[there]
         return result
+
+    def are_few(self, words: Sequences) -> bool:
+        """Say whether `scores_of_few` is the quicker way to ask about these texts."""
+        if not 0 < len(words) <= _FEW_CHUNKS or not FewTexts.can(self.spec):
+            return False
+        return int(self.chunking.counts(words.lengths).sum()) <= min(_FEW_CHUNKS, self.chunking.chunks)
+
+    def scores_of_few(self, networks: FewTexts, words: Sequences) -> Float32[np.ndarray, "members samples outputs"]:
+        """Return what each of some networks of this kind says of few texts.
+
+        Args:
+            networks: The networks.
+            words: The texts.
+        """
+        known = self._known(words)
+        chunking = self.chunking._replace(chunks=int(self.chunking.counts(known.lengths).sum()))
+        packs = chunking.pack(known, np.arange(len(known)), self._pairs(known))
+        pairs = None if packs.pairs is None else packs.pairs[0]
+        return networks.scores(packs.words[0], pairs, chunking.counts(known.lengths))
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Return the shapes of its weights."""
@@ -127,12 +149,12 @@ class ChunkReader:
     def _pairs(self, words: Sequences) -> Sequences | None:
         return pairs_of(words, self.spec.bigrams) if self.spec.bigrams else None
 
-    def _begin(self, words: Sequences) -> None:
+    def _begin(self, words: Sequences, vectors: Float32[np.ndarray, "tokens features"] | None) -> None:
         """Put the vectors in that the embedding begins with."""
         spec = self.spec
         key = (spec.vectors, spec.embedding, spec.embedding_rate, self.sizes[0])
         if key not in self.beginnings:
-            self.beginnings[key] = starting_vectors(spec, self.vocabulary, words, self.sizes[0])
+            self.beginnings[key] = starting_vectors(spec, self.vocabulary, words, self.sizes[0], vectors)
         self.network.words.embeddings.assign(self.beginnings[key])
         if self.network.pairs is not None:
             self.network.pairs.embeddings.assign(np.zeros(self.network.pairs.embeddings.shape, np.float32))

@@ -17,6 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from gatewise.classification.chunk_reader import ChunkReader
+from gatewise.classification.linear import LinearModel
+from gatewise.classification.linear_views import LinearViews
 from gatewise.classification.specification import Network
 from gatewise.datasets import Sequences, tokenize
 from gatewise.datasets.text.vocabulary import UNKNOWN
@@ -146,8 +148,9 @@ def _gradient(
     total = np.zeros(len(words.ids))
     for weight, name in zip(fitted.combination.weights.tolist(), fitted.asked, strict=True):
         model = getattr(fitted, name).model
-        if hasattr(model, "ngrams"):
-            total += weight * _of_runs(model, words, wanted)
+        if isinstance(model, LinearViews):
+            for view, share in model:
+                total += weight * share * _of_runs(view, words, wanted)
             continue
         for member, share in zip(model.trained, model.shares(), strict=True):
             if not isinstance(model.kinds[member.kind], Network):
@@ -174,16 +177,18 @@ def _towards(
     return wanted
 
 
-def _of_runs(model: Any, words: Sequences, wanted: Float64[np.ndarray, " outputs"]) -> Float64[np.ndarray, " tokens"]:
+def _of_runs(
+    model: LinearModel, words: Sequences, wanted: Float64[np.ndarray, " outputs"]
+) -> Float64[np.ndarray, " tokens"]:
     """Return what the linear model's runs of words add; each shared out evenly among the places and tokens where it is."""
-    columns = model.ngrams.columns(words)
+    columns = model.runs.columns(words)
     present = np.unique(np.concatenate([found[found >= 0] for found in columns]))
     total = np.zeros(len(words.ids))
     if not len(present):
         return total
     lengths = np.sqrt(np.maximum(model.squares[present].sum(axis=0), 1e-12))
     adds = (model.weights[present] / lengths) @ wanted
-    for steps, found in zip(model.ngrams.steps, columns, strict=True):
+    for steps, found in zip(model.runs.ngrams.steps, columns, strict=True):
         starts = np.flatnonzero(found >= 0)
         place = np.searchsorted(present, found[starts])
         times = np.bincount(place, minlength=len(present))

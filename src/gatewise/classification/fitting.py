@@ -13,14 +13,16 @@ from gatewise.classification.folds import fold_of
 from gatewise.classification.given_texts import Given, having
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, QUICK, HeldOut
 from gatewise.classification.lessons import Lesson
-from gatewise.classification.linear import Problem, fit_linear
+from gatewise.classification.linear_views import fit_views
 from gatewise.classification.members import Maker, Members
-from gatewise.classification.ngrams import NGrams
 from gatewise.classification.quickness import Quickness
 from gatewise.classification.rounds import train_in_rounds
+from gatewise.classification.runs import clusters_for, views_of
 from gatewise.classification.specification import Calibration, Linear, Network, Validation
 from gatewise.classification.thresholds import best_f1
+from gatewise.classification.word_vectors import neighbour_vectors
 from gatewise.datasets import Corpus, Sequences, Vocabulary
+from gatewise.datasets.text.vocabulary import UNKNOWN
 from gatewise.errors import DataError
 from gatewise.tables.form import count
 
@@ -28,6 +30,7 @@ Progress = Callable[[float, str], None]
 
 # Shares of the time that the parts take, for the progress.
 _BEFORE_LINEAR, _BEFORE_NETWORKS = 0.02, 0.1
+_USUAL = Network()
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Part(NamedTuple):
     """A model and how its scores become probabilities.
 
     Attributes:
-        model: A `LinearModel` or `Members`.
+        model: `LinearViews` or `Members`.
         combination: Of this model alone.
     """
 
@@ -130,16 +133,17 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
     folds = fold_of(corpus, min(plan.validation.folds, _most_folds(truth)))
     clock.ends("words")
     progress(_BEFORE_LINEAR, "linear model")
-    ngrams = NGrams.of(words, vocabulary.size, plan.linear.longest, plan.linear.min_texts, plan.linear.apart)
-    problem = Problem(ngrams.matrix(words), outputs, importance)
-    linear, linear_scores = fit_linear(ngrams, problem, folds, plan.linear)
+    one_of_many = outputs.shape[1] > 1 and not several
+    vectors = _vectors(words, vocabulary, plan)
+    views = views_of(words, vocabulary.size, plan.linear, vectors)
+    linear, linear_scores = fit_views(views, words, outputs, importance, folds, plan.linear, one_of_many)
     clock.ends(LINEAR)
     scores = {LINEAR: linear_scores}
     members, covered, excess = None, np.arange(int(folds.max()) + 1), {LINEAR: 0.0}
     if plan.kinds:
         members = Members(plan.kinds, vocabulary, outputs.shape[1], int(words.lengths.max()))
         none = np.zeros(0, np.int64)
-        lesson = Lesson(words, outputs, importance, outputs.shape[1] > 1 and not several, none, none, plan.seed)
+        lesson = Lesson(words, outputs, importance, one_of_many, none, none, plan.seed, vectors)
         told = _telling(progress)
         held = train_in_rounds(members, lesson, folds, clock.started + plan.seconds, told)
         scores[NETWORK], covered, excess[NETWORK] = held.scores, np.array(held.covered), held.excess
@@ -187,6 +191,15 @@ def _words(corpus: Corpus, plan: Plan) -> tuple[Vocabulary, Sequences]:
             f"No word is {least} times in {count(len(corpus), 'training text')}: give gw.Linear(min_texts=1), or more texts."
         ) from None
     return vocabulary, vocabulary.encode(corpus.texts).words
+
+
+def _vectors(words: Sequences, vocabulary: Vocabulary, plan: Plan) -> Float32[np.ndarray, "tokens features"] | None:
+    """Return vectors of the words that clusters are made of, those that the usual networks begin with; None for no clusters."""
+    size = min(vocabulary.size, _USUAL.max_words)
+    if not clusters_for(plan.linear, size):
+        return None
+    known = Sequences(np.where(words.ids < size, words.ids, np.int32(UNKNOWN)), words.lengths)
+    return neighbour_vectors(known, size, _USUAL.embedding)
 
 
 def _most_folds(truth: Bool[np.ndarray, "samples classes"]) -> int:

@@ -32,6 +32,7 @@ class Lesson(NamedTuple):
         rows: Which texts are learnt from.
         held_out: Which are not.
         seed: Where weights, order and dropout come from.
+        vectors: Of the most frequent words, where they are known already, ``(tokens, features)``.
     """
 
     words: Sequences
@@ -41,6 +42,7 @@ class Lesson(NamedTuple):
     rows: Int64[np.ndarray, " rows"]
     held_out: Int64[np.ndarray, " rows"]
     seed: int
+    vectors: Float32[np.ndarray, "tokens features"] | None = None
 
 
 class Curves(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from gatewise.backend import cores
-from gatewise.classification.ngrams import NGrams
+from gatewise.classification.runs import Runs
 from gatewise.classification.sparse_logistic import fit_logistic
 from gatewise.classification.specification import Linear
 from gatewise.datasets import Sequences
@@ -29,13 +29,13 @@ class LinearModel:
     """A fitted linear model.
 
     Attributes:
-        ngrams: The runs that it knows.
+        runs: The runs that it knows.
         weights: What each run adds for each output, before the row is brought to length 1, ``(terms, outputs)``.
         squares: What it adds to the square of the row's length, ``(terms, outputs)``.
         intercepts: What is added at last, ``(outputs,)``.
     """
 
-    ngrams: NGrams
+    runs: Runs
     weights: Float32[np.ndarray, "terms outputs"]
     squares: Float32[np.ndarray, "terms outputs"]
     intercepts: Float32[np.ndarray, " outputs"]
@@ -47,13 +47,13 @@ class LinearModel:
         for start in range(0, len(words), _TEXTS_AT_A_TIME):
             stop = min(start + _TEXTS_AT_A_TIME, len(words))
             part = Sequences(words.ids[ends[start] : ends[stop]], words.lengths[start:stop])
-            parts.append(self._scores(self.ngrams.matrix(part)))
+            parts.append(self._scores(self.runs.matrix(part)))
         return np.concatenate(parts) if parts else np.zeros((0, len(self.intercepts)), np.float32)
 
     def _scores(self, matrix: Any) -> Float32[np.ndarray, "samples outputs"]:
-        sums = matrix @ np.concatenate([self.weights, self.squares], axis=1)
-        outputs = len(self.intercepts)
-        return sums[:, :outputs] / _lengths(sums[:, outputs:]) + self.intercepts
+        # Two products, as weights and squares side by side would be copied for each text.
+        found: np.ndarray = (matrix @ self.weights) / _lengths(matrix @ self.squares) + self.intercepts
+        return found
 
     def contributions(
         self, words: Int32[np.ndarray, " time"]
@@ -67,9 +67,9 @@ class LinearModel:
             For each different run that is known: the token where it is first met, how far each of its words is from that,
             and what it adds to each output. Together with the intercepts they are the scores.
         """
-        columns = self.ngrams.columns(Sequences(words, np.array([len(words)], np.int64)))
+        columns = self.runs.columns(Sequences(words, np.array([len(words)], np.int64)))
         met: dict[int, tuple[int, tuple[int, ...]]] = {}
-        for steps, found in zip(self.ngrams.steps, columns, strict=True):
+        for steps, found in zip(self.runs.ngrams.steps, columns, strict=True):
             for start, column in enumerate(found.tolist()):
                 if column >= 0:
                     met.setdefault(column, (start, steps))
@@ -93,12 +93,12 @@ class Problem(NamedTuple):
 
 
 def fit_linear(
-    ngrams: NGrams, problem: Problem, folds: Int32[np.ndarray, " samples"] | None, spec: Linear
+    runs: Runs, problem: Problem, folds: Int32[np.ndarray, " samples"] | None, spec: Linear
 ) -> tuple[LinearModel, Float32[np.ndarray, "samples outputs"] | None]:
     """Fit the linear model on all texts, and once without each fold.
 
     Args:
-        ngrams: The runs.
+        runs: The runs.
         problem: What is to be learnt.
         folds: The fold of each text; None for no scores of texts held out.
         spec: The options.
@@ -127,7 +127,7 @@ def fit_linear(
         list(pool.map(work, [(fold, output) for output in range(outputs) for fold in held_out]))
     columns = [parts[output] for output in range(outputs)]
     model = LinearModel(
-        ngrams,
+        runs,
         np.stack([weights for weights, _, _ in columns], axis=1),
         np.stack([squares for _, squares, _ in columns], axis=1),
         np.array([intercept for _, _, intercept in columns], np.float32),

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from gatewise.classification.chunk_reader import ChunkReader
+from gatewise.classification.few_texts import FewTexts
 from gatewise.classification.lessons import Curves, Reader, Weights
 from gatewise.classification.row_reader import RowReader
 from gatewise.classification.specification import Network
@@ -56,6 +57,8 @@ class Members:
     trained: list[Member] = field(default_factory=list)
     weights: tuple[float, ...] | None = None
     readers: dict[int, Reader] = field(default_factory=dict)
+    # Networks of one kind side by side, by the kind and by which of them: for few texts.
+    together: dict[tuple[int, tuple[int, ...]], FewTexts] = field(default_factory=dict)
     # Networks of one kind take turns in one Keras model, which two threads must not do at once.
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -67,11 +70,26 @@ class Members:
             one_of_each: Whether only the last network of each kind is asked.
         """
         total = np.zeros((len(words), self.outputs), np.float32)
-        with self.lock:
-            for member, share in zip(self.trained, self.shares(one_of_each), strict=True):
-                if share:
-                    total += np.float32(share) * self.reader(member.kind).scores(member.weights, words)
+        shares = self.shares(one_of_each)
+        for kind in range(len(self.kinds)):
+            places = [place for place, share in enumerate(shares) if share and self.trained[place].kind == kind]
+            if places:
+                given = np.array([shares[place] for place in places], np.float32)
+                total += np.tensordot(given, self._scores_of(kind, tuple(places), words), axes=1)
         return total
+
+    def _scores_of(
+        self, kind: int, places: tuple[int, ...], words: Sequences
+    ) -> Float32[np.ndarray, "members samples outputs"]:
+        """Return what some networks of one kind say of each text."""
+        weights = [self.trained[place].weights for place in places]
+        with self.lock:
+            reader = self.reader(kind)
+            if not (isinstance(reader, ChunkReader) and reader.are_few(words)):
+                return np.stack([reader.scores(each, words) for each in weights])
+            few = self.together.get((kind, places)) or FewTexts(reader.spec, weights)
+            self.together[kind, places] = few
+        return reader.scores_of_few(few, words)
 
     def shares(self, one_of_each: bool = False) -> list[float]:
         """Return how much each network counts: all of a kind together as much as the kind."""

@@ -15,10 +15,12 @@ from gatewise.classification.fitting import Fitted, Part
 from gatewise.classification.held_out import LINEAR, NETWORK, HeldOut
 from gatewise.classification.lessons import Curves
 from gatewise.classification.linear import LinearModel
+from gatewise.classification.linear_views import LinearViews
 from gatewise.classification.members import Member, Members
 from gatewise.classification.ngrams import NGrams
 from gatewise.classification.quickness import Quickness
 from gatewise.classification.row_reader import RowReader
+from gatewise.classification.runs import Runs
 from gatewise.classification.specification import Network
 from gatewise.datasets import Vocabulary
 from gatewise.errors import GatewiseError, ModelFileError
@@ -39,15 +41,9 @@ def write(
         EnvironmentFault: The folder cannot be written.
     """
     arrays: Arrays = {"decision/weights": weights, "decision/thresholds": fitted.thresholds}
-    linear: LinearModel = fitted.linear.model
-    arrays |= {
-        "linear/weights": linear.weights,
-        "linear/squares": linear.squares,
-        "linear/intercepts": linear.intercepts,
-        **{f"linear/terms/{order}": keys for order, keys in enumerate(linear.ngrams.orders, 1)},
-    }
-    if linear.ngrams.apart is not None:
-        arrays["linear/terms/apart"] = linear.ngrams.apart
+    linear: LinearViews = fitted.linear.model
+    for number, (view, _) in enumerate(linear):
+        arrays |= _view_arrays(f"linear/{number}", view)
     arrays |= _combination_arrays("combination", fitted.combination)
     arrays |= _combination_arrays(f"alone/{LINEAR}", fitted.linear.combination)
     if fitted.quick is not None:
@@ -62,6 +58,7 @@ def write(
         "asked": list(fitted.asked),
         "quick_below": None if fitted.quick is None else fitted.quick.below,
         "vocabulary": fitted.vocabulary.to_json(),
+        "linear_shares": list(linear.shares),
         "seconds": fitted.seconds,
         "notes": list(fitted.notes),
         "networks": None,
@@ -110,12 +107,10 @@ def _read(
     classes, several = np.array(entries["classes"]), bool(entries["several"])
     if classes.ndim != 1 or classes.dtype.kind not in _KINDS_OF_CLASSES:
         raise refusal(where, "its classes are no list of names")
-    orders = [arrays[f"linear/terms/{order}"] for order in range(1, 6) if f"linear/terms/{order}" in arrays]
-    ngrams = NGrams(vocabulary.size, tuple(orders), arrays.get("linear/terms/apart"))
-    linear = LinearModel(ngrams, arrays["linear/weights"], arrays["linear/squares"], arrays["linear/intercepts"])
     outputs = 1 if len(classes) == 2 and not several else len(classes)
-    if linear.weights.shape != (ngrams.terms, outputs) or linear.squares.shape != linear.weights.shape:
-        raise refusal(where, "its linear model does not fit its words and classes")
+    shares = tuple(map(float, entries["linear_shares"]))
+    views = [_read_view(f"linear/{number}", arrays, vocabulary, outputs, where) for number in range(len(shares))]
+    linear = LinearViews(tuple(views), shares)
     found = {
         name.rpartition("/")[2]: array for name, array in arrays.items() if name.startswith("held_out/probabilities/")
     }
@@ -140,6 +135,26 @@ def _read(
     if not fitted.asked or not set(fitted.asked) <= known or len(fitted.combination.weights) != len(fitted.asked):
         raise refusal(where, "its combination does not fit its parts")
     return fitted, classes, arrays["decision/weights"]
+
+
+def _view_arrays(name: str, view: LinearModel) -> Arrays:
+    ngrams, clusters = view.runs.ngrams, view.runs.clusters
+    found = {"weights": view.weights, "squares": view.squares, "intercepts": view.intercepts}
+    found |= {f"terms/{order}": keys for order, keys in enumerate(ngrams.orders, 1)}
+    found |= {} if ngrams.apart is None else {"terms/apart": ngrams.apart}
+    found |= {} if clusters is None else {"clusters": clusters}
+    return {f"{name}/{part}": array for part, array in found.items()}
+
+
+def _read_view(name: str, arrays: Arrays, vocabulary: Vocabulary, outputs: int, where: Path) -> LinearModel:
+    given = {part: arrays[f"{name}/{part}"] for part in ("weights", "squares", "intercepts")}
+    orders = [arrays[f"{name}/terms/{order}"] for order in range(1, 6) if f"{name}/terms/{order}" in arrays]
+    clusters = arrays.get(f"{name}/clusters")
+    size = vocabulary.size if clusters is None else int(clusters.max()) + 1
+    runs = Runs(NGrams(size, tuple(orders), arrays.get(f"{name}/terms/apart")), clusters)
+    if given["weights"].shape != (runs.ngrams.terms, outputs) or given["squares"].shape != given["weights"].shape:
+        raise refusal(where, "its linear model does not fit its words and classes")
+    return LinearModel(runs, **given)
 
 
 def _read_quickness(below: float | None, arrays: Arrays, several: bool) -> Quickness | None:

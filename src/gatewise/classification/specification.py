@@ -21,18 +21,22 @@ class Linear:
         longest: Words of the longest runs.
         apart: Whether pairs of words with one between them count as well.
         min_texts: In how many training texts a run has to be.
+        clusters: Into how many clusters words are put, whose runs count as well; a corpus of few words has fewer or none.
+            0 for none.
         strength: How much the training texts count against small weights; larger fits closer.
     """
 
     longest: int = 4
     apart: bool = True
     min_texts: int = 2
+    clusters: int = 1500
     strength: float = 30.0
 
     def __post_init__(self) -> None:
         _whole(self, "longest", 1, 5)
         _one_of(self, "apart", (True, False))
         _whole(self, "min_texts", 1)
+        _whole(self, "clusters", 0)
         _positive(self, "strength")
 
 

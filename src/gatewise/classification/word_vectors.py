@@ -24,7 +24,12 @@ _ROUNDS = 3
 
 
 def starting_vectors(
-    spec: Network, vocabulary: Vocabulary, words: Sequences, size: int, seed: int = 0
+    spec: Network,
+    vocabulary: Vocabulary,
+    words: Sequences,
+    size: int,
+    neighbours: Float32[np.ndarray, "tokens features"] | None = None,
+    seed: int = 0,
 ) -> Float32[np.ndarray, "tokens features"]:
     """Return where the embedding of a network begins, ``(size, embedding)``; its numbers are divided by the rate.
 
@@ -33,10 +38,13 @@ def starting_vectors(
         vocabulary: The words.
         words: The training texts in its numbers, those from `size` on left out.
         size: How many numbers there are.
+        neighbours: What `neighbour_vectors` said of some number of words, which is not computed again for that number.
         seed: Where random numbers come from.
     """
     if spec.vectors == "neighbours":
-        values: Any = neighbour_vectors(words, size, spec.embedding, seed) * _KNOWN
+        if neighbours is None or neighbours.shape != (size, spec.embedding):
+            neighbours = neighbour_vectors(words, size, spec.embedding, seed)
+        values: Any = neighbours * _KNOWN
     else:
         values = np.random.default_rng(seed).standard_normal((size, spec.embedding), dtype=np.float32) * _UNKNOWN
         if spec.vectors != "random":

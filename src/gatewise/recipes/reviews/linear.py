@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float64
 
 from gatewise.classification.linear import Problem, fit_linear
 from gatewise.classification.ngrams import NGrams
+from gatewise.classification.runs import Runs
 from gatewise.classification.scores import scores
 from gatewise.classification.sparse_logistic import fit_logistic
 from gatewise.classification.specification import Linear
@@ -72,9 +73,9 @@ def _bayes(
 ) -> Float64[np.ndarray, " rows"]:
     """Return the log-odds of reviews by the linear part of a `TextClassifier`."""
     spec = Linear(longest=3)
-    ngrams = NGrams.of(words, size, spec.longest, spec.min_texts)
-    problem = Problem(ngrams.matrix(words), good[:, None], np.ones(len(words)))
-    model, _ = fit_linear(ngrams, problem, None, spec)
+    runs = Runs(NGrams.of(words, size, spec.longest, spec.min_texts))
+    problem = Problem(runs.matrix(words), good[:, None], np.ones(len(words)))
+    model, _ = fit_linear(runs, problem, None, spec)
     return model.scores(tested)[:, 0].astype(np.float64)
 
 

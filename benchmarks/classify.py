@@ -4,7 +4,8 @@
 class among the training reviews, so that a film is hardly on both sides; ``--fold test`` trains on all 25,000 and reads
 the official test reviews, which is done once for each table that is published. Every contender is a process of its own,
 whose probabilities are scored here, all in the same way. Peers are run by another Python, ``--peers``, which needs
-scikit-learn and fasttext-wheel. Writes results/classify.json and the table in docs/classification.md, or
+scikit-learn and fasttext-wheel; networks of Keras's own examples by that of ``--keras``, which needs Keras and TensorFlow.
+What is not run stays in the JSON as it was. Writes results/classify.json and the table in docs/classification.md, or
 results/classify-validation.json; ``--publish`` writes the table anew from the JSON.
 """
 
@@ -30,6 +31,7 @@ On the official movie reviews, by `benchmarks/classify.py`: the default classifi
 texts."""
 RUN, HELD_OUT = 250, 2
 PEERS = ("TF-IDF + logistic regression", "fastText", "fastText, autotuned")
+KERAS = ("Keras, bidirectional LSTM", "Keras, convolution")
 LINEAR = "linear part"
 ONE_TEXT = "Not a bad film, but the end is weak."
 
@@ -105,10 +107,11 @@ def results_of(fold):
     return HERE / "results" / ("classify.json" if fold == "test" else "classify-validation.json")
 
 
-def kept(fold):
-    """Return the cells of gatewise from the last results."""
-    cells = json.loads(results_of(fold).read_text(encoding="utf-8"))["cells"]
-    return [cell for cell in cells if cell["name"] not in PEERS]
+def kept(fold, but):
+    """Return the cells from the last results, but for some names."""
+    path = results_of(fold)
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.exists() else []
+    return [cell for cell in cells if cell["name"] not in but]
 
 
 def peak_megabytes():
@@ -188,8 +191,9 @@ def main():
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peers", help="a Python with scikit-learn and fasttext-wheel")
+    parser.add_argument("--keras", help="a Python with Keras and TensorFlow")
     parser.add_argument("--autotune", type=int, default=300, help="seconds for fastText to tune itself; 0 for none")
-    parser.add_argument("--only-peers", action="store_true", help="keep what gatewise did as the JSON has it")
+    parser.add_argument("--only-peers", action="store_true", help="keep what the JSON has of gatewise")
     parser.add_argument("--own", help="measure gatewise in this process, into this file")
     parser.add_argument("--publish", action="store_true", help="only write the page from the JSON")
     arguments = parser.parse_args()
@@ -214,10 +218,13 @@ def main():
         for name, part in (("train", train), ("judged", judged)):
             content = {"texts": list(part.texts), "labels": part.labels.tolist()}
             (files / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-        cells = kept(arguments.fold) if arguments.only_peers else own_process(files / "own.json")
-        for name in PEERS[: None if arguments.autotune else -1] if arguments.peers else ():
+        asked = [(arguments.peers, name) for name in PEERS[: None if arguments.autotune else -1]]
+        asked = [(python, name) for python, name in [*asked, *((arguments.keras, name) for name in KERAS)] if python]
+        cells = [] if arguments.only_peers else own_process(files / "own.json")
+        cells += kept(arguments.fold, {*(name for _, name in asked), *(cell["name"] for cell in cells)})
+        for python, name in asked:
             print(name, file=sys.stderr, flush=True)
-            cells.append(peer(arguments.peers, name, files, arguments.autotune))
+            cells.append(peer(python, name, files, arguments.autotune))
     linear = next((np.array(cell["chances"]) for cell in cells if cell["name"] == LINEAR and "chances" in cell), None)
     if linear is not None:
         linear = np.stack([1 - linear, linear], axis=1)

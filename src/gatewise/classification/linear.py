@@ -13,15 +13,14 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from gatewise.backend import cores
-from gatewise.classification.runs import Runs
+from gatewise.classification.ngrams import matrix_of
+from gatewise.classification.runs import Columns, Runs
 from gatewise.classification.sparse_logistic import fit_logistic
 from gatewise.classification.specification import Linear
 from gatewise.datasets import Sequences
 
 # What is added to how often a run is met, inside of a class and outside.
 _SMOOTHING = 2.0
-# Texts of which a matrix is made at a time, for prediction.
-_TEXTS_AT_A_TIME = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,20 +39,18 @@ class LinearModel:
     squares: Float32[np.ndarray, "terms outputs"]
     intercepts: Float32[np.ndarray, " outputs"]
 
-    def scores(self, words: Sequences) -> Float32[np.ndarray, "samples outputs"]:
-        """Return log-odds of each output for each text."""
-        parts = []
-        ends = words.offsets
-        for start in range(0, len(words), _TEXTS_AT_A_TIME):
-            stop = min(start + _TEXTS_AT_A_TIME, len(words))
-            part = Sequences(words.ids[ends[start] : ends[stop]], words.lengths[start:stop])
-            parts.append(self._scores(self.runs.matrix(part)))
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.intercepts)), np.float32)
+    def scores(self, words: Sequences, found: Columns | None = None) -> Float32[np.ndarray, "samples outputs"]:
+        """Return log-odds of each output for each text.
 
-    def _scores(self, matrix: Any) -> Float32[np.ndarray, "samples outputs"]:
+        Args:
+            words: The texts.
+            found: What ``runs.everywhere(words)`` returns, where it is known already.
+        """
+        columns = self.runs.of(self.runs.everywhere(words) if found is None else found, words)
+        matrix = matrix_of(columns, words, self.runs.ngrams.terms)
         # Two products, as weights and squares side by side would be copied for each text.
-        found: np.ndarray = (matrix @ self.weights) / _lengths(matrix @ self.squares) + self.intercepts
-        return found
+        result: np.ndarray = (matrix @ self.weights) / _lengths(matrix @ self.squares) + self.intercepts
+        return result
 
     def contributions(
         self, words: Int32[np.ndarray, " time"]

@@ -12,12 +12,14 @@ from jaxtyping import Bool, Float32, Float64, Int32
 
 from gatewise.classification.combination import combine
 from gatewise.classification.linear import LinearModel, Problem, fit_linear
-from gatewise.classification.runs import Runs
+from gatewise.classification.runs import Columns, Runs
 from gatewise.classification.specification import Linear
 from gatewise.datasets import Sequences
 
 # A view that counts less than this among all is not worth the time that it takes to ask it.
 _LEAST_SHARE = 0.05
+# Texts of which a matrix is made at a time, for prediction.
+_TEXTS_AT_A_TIME = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +36,23 @@ class LinearViews:
 
     def scores(self, words: Sequences) -> Float32[np.ndarray, "samples outputs"]:
         """Return log-odds of each output for each text."""
-        each = (np.float32(share) * model.scores(words) for model, share in self)
-        return np.sum(np.stack(list(each)), axis=0)
+        parts = []
+        ends = words.offsets
+        for start in range(0, len(words), _TEXTS_AT_A_TIME):
+            stop = min(start + _TEXTS_AT_A_TIME, len(words))
+            parts.append(self._scores(Sequences(words.ids[ends[start] : ends[stop]], words.lengths[start:stop])))
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.intercepts)), np.float32)
+
+    def _scores(self, words: Sequences) -> Float32[np.ndarray, "samples outputs"]:
+        found: dict[int, Columns] = {}
+        total = np.zeros((len(words), len(self.intercepts)), np.float32)
+        for model, share in self:
+            runs = model.runs
+            # Views that know the same runs look them up once.
+            if id(runs.ngrams) not in found:
+                found[id(runs.ngrams)] = runs.everywhere(words)
+            total += np.float32(share) * model.scores(words, found[id(runs.ngrams)])
+        return total
 
     @property
     def intercepts(self) -> Float32[np.ndarray, " outputs"]:

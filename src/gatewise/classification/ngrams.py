@@ -93,16 +93,29 @@ class NGrams:
 
     def matrix(self, words: Sequences) -> Any:
         """Return which runs are in which text, a ``csr_array`` of ones ``(samples, terms)``."""
-        from scipy import sparse
+        return matrix_of(self.columns(words), words, self.terms)
 
-        text = np.repeat(np.arange(len(words), dtype=np.int64), words.lengths)
-        cells = [text[found >= 0] * self.terms + found[found >= 0] for found in self.columns(words)]
-        joined = np.sort(np.concatenate(cells)) if cells else np.zeros(0, np.int64)
-        joined = joined[_firsts(joined)]
-        rows = np.searchsorted(joined, np.arange(len(words) + 1) * self.terms)
-        ones = np.ones(len(joined), np.float32)
-        columns = (joined % max(self.terms, 1)).astype(np.int32)
-        return sparse.csr_array((ones, columns, rows.astype(np.int32)), shape=(len(words), self.terms))
+
+def matrix_of(columns: list[Int32[np.ndarray, " tokens"]], words: Sequences, terms: int) -> Any:
+    """Return which runs are in which text, a ``csr_array`` of ones ``(samples, terms)``.
+
+    Args:
+        columns: For each kind of run the column of the one that begins at each token, -1 for none.
+        words: The texts.
+        terms: How many columns there are.
+    """
+    from scipy import sparse
+
+    text = np.repeat(np.arange(len(words), dtype=np.int64), words.lengths)
+    there = [np.flatnonzero(found >= 0) for found in columns]
+    cells = [text[places] * terms + found[places] for places, found in zip(there, columns, strict=True)]
+    joined = np.concatenate(cells) if cells else np.zeros(0, np.int64)
+    joined.sort()
+    joined = joined[_firsts(joined)]
+    rows = np.searchsorted(joined, np.arange(len(words) + 1) * terms)
+    ones = np.ones(len(joined), np.float32)
+    joined -= np.repeat(np.arange(len(words)) * terms, np.diff(rows))
+    return sparse.csr_array((ones, joined.astype(np.int32), rows.astype(np.int32)), shape=(len(words), terms))
 
 
 def _keys(

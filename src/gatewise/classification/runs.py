@@ -1,4 +1,4 @@
-"""What the linear model sees of a text, in views: runs of its words, and runs of the clusters that its words are in."""
+"""What the linear model sees of a text, in views: runs of its words, of the clusters that these are in, and of its end."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from gatewise.classification.ngrams import NGrams
+from gatewise.classification.ngrams import NGrams, matrix_of
 from gatewise.classification.specification import Linear
 from gatewise.classification.word_clusters import clusters_of, in_clusters
 from gatewise.datasets import Sequences
@@ -17,6 +17,10 @@ _LONGEST = 3
 _MORE_TEXTS = 1
 # Fewer clusters are too coarse to mean anything, and so many words at least should share one in the mean.
 _FEWEST, _WORDS_OF_A_CLUSTER = 50, 20
+# An end is a view where it is a part of most texts only.
+_LONGER = 2
+
+Columns = list[Int32[np.ndarray, " tokens"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,29 +28,39 @@ class Runs:
     """The runs of a view.
 
     Attributes:
-        ngrams: Which runs it knows.
+        ngrams: Which runs it knows; views that know the same ones share them.
         clusters: The cluster of each word, of which they are runs; None for runs of words.
+        last: How many words of a text, its last ones, are looked at; None for all.
     """
 
     ngrams: NGrams
     clusters: Int32[np.ndarray, " tokens"] | None = None
+    last: int | None = None
 
-    def columns(self, words: Sequences) -> list[Int32[np.ndarray, " tokens"]]:
+    def columns(self, words: Sequences) -> Columns:
         """Return for each kind of run the column of the one that begins at each token, -1 where none is known."""
-        return self.ngrams.columns(self._numbers(words))
+        return self.of(self.everywhere(words), words)
 
     def matrix(self, words: Sequences) -> Any:
         """Return which runs are in which text, a ``csr_array`` of ones ``(samples, terms)``."""
-        return self.ngrams.matrix(self._numbers(words))
+        return matrix_of(self.columns(words), words, self.ngrams.terms)
 
-    def _numbers(self, words: Sequences) -> Sequences:
-        return words if self.clusters is None else in_clusters(words, self.clusters)
+    def everywhere(self, words: Sequences) -> Columns:
+        """Return the columns of all places of the texts, those that are not looked at included."""
+        return self.ngrams.columns(words if self.clusters is None else in_clusters(words, self.clusters))
+
+    def of(self, found: Columns, words: Sequences) -> Columns:
+        """Return the columns of the places that are looked at, of those of all places."""
+        if self.last is None:
+            return found
+        behind = np.repeat(words.offsets[1:], words.lengths) - np.arange(len(words.ids))
+        return [np.where(behind <= self.last, one, np.int32(-1)) for one in found]
 
 
 def views_of(
     words: Sequences, size: int, spec: Linear, vectors: Float32[np.ndarray, "tokens features"] | None = None
 ) -> list[Runs]:
-    """Find the runs of the training texts: those of words, and if there are vectors those of clusters.
+    """Find the runs of the training texts: of words, of clusters if there are vectors, and of the ends of long texts.
 
     Args:
         words: The token numbers of the texts.
@@ -61,6 +75,8 @@ def views_of(
         numbers, longest = in_clusters(words, clusters), min(spec.longest, _LONGEST)
         known = int(clusters.max()) + 1
         views.append(Runs(NGrams.of(numbers, known, longest, spec.min_texts + _MORE_TEXTS, spec.apart), clusters))
+    usual = float(np.median(words.lengths)) if len(words) else 0.0
+    views += [Runs(views[0].ngrams, None, last) for last in spec.endings if usual >= _LONGER * last]
     return views
 
 

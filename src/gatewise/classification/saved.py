@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,9 @@ def write(
     """
     arrays: Arrays = {"decision/weights": weights, "decision/thresholds": fitted.thresholds}
     linear: LinearViews = fitted.linear.model
+    known = [id(view.runs.ngrams) for view, _ in linear]
     for number, (view, _) in enumerate(linear):
-        arrays |= _view_arrays(f"linear/{number}", view)
+        arrays |= _view_arrays(f"linear/{number}", view, known.index(known[number]) == number)
     arrays |= _combination_arrays("combination", fitted.combination)
     arrays |= _combination_arrays(f"alone/{LINEAR}", fitted.linear.combination)
     if fitted.quick is not None:
@@ -58,7 +59,10 @@ def write(
         "asked": list(fitted.asked),
         "quick_below": None if fitted.quick is None else fitted.quick.below,
         "vocabulary": fitted.vocabulary.to_json(),
-        "linear_shares": list(linear.shares),
+        "linear_views": [
+            {"share": share, "last": view.runs.last, "runs_of": known.index(id(view.runs.ngrams))}
+            for view, share in linear
+        ],
         "seconds": fitted.seconds,
         "notes": list(fitted.notes),
         "networks": None,
@@ -108,9 +112,7 @@ def _read(
     if classes.ndim != 1 or classes.dtype.kind not in _KINDS_OF_CLASSES:
         raise refusal(where, "its classes are no list of names")
     outputs = 1 if len(classes) == 2 and not several else len(classes)
-    shares = tuple(map(float, entries["linear_shares"]))
-    views = [_read_view(f"linear/{number}", arrays, vocabulary, outputs, where) for number in range(len(shares))]
-    linear = LinearViews(tuple(views), shares)
+    linear = _read_linear(entries["linear_views"], arrays, vocabulary, outputs, where)
     found = {
         name.rpartition("/")[2]: array for name, array in arrays.items() if name.startswith("held_out/probabilities/")
     }
@@ -137,24 +139,38 @@ def _read(
     return fitted, classes, arrays["decision/weights"]
 
 
-def _view_arrays(name: str, view: LinearModel) -> Arrays:
+def _view_arrays(name: str, view: LinearModel, with_runs: bool) -> Arrays:
+    """Return the arrays of a view; of the runs that it shares with one before it, none."""
     ngrams, clusters = view.runs.ngrams, view.runs.clusters
     found = {"weights": view.weights, "squares": view.squares, "intercepts": view.intercepts}
-    found |= {f"terms/{order}": keys for order, keys in enumerate(ngrams.orders, 1)}
-    found |= {} if ngrams.apart is None else {"terms/apart": ngrams.apart}
-    found |= {} if clusters is None else {"clusters": clusters}
+    if with_runs:
+        found |= {f"terms/{order}": keys for order, keys in enumerate(ngrams.orders, 1)}
+        found |= {} if ngrams.apart is None else {"terms/apart": ngrams.apart}
+        found |= {} if clusters is None else {"clusters": clusters}
     return {f"{name}/{part}": array for part, array in found.items()}
 
 
-def _read_view(name: str, arrays: Arrays, vocabulary: Vocabulary, outputs: int, where: Path) -> LinearModel:
-    given = {part: arrays[f"{name}/{part}"] for part in ("weights", "squares", "intercepts")}
+def _read_linear(
+    entries: list[dict[str, Any]], arrays: Arrays, vocabulary: Vocabulary, outputs: int, where: Path
+) -> LinearViews:
+    views: list[LinearModel] = []
+    for number, entry in enumerate(entries):
+        name, shared, last = f"linear/{number}", int(entry["runs_of"]), entry["last"]
+        runs = _read_runs(name, arrays, vocabulary) if shared == number else views[shared].runs
+        given = {part: arrays[f"{name}/{part}"] for part in ("weights", "squares", "intercepts")}
+        if given["weights"].shape != (runs.ngrams.terms, outputs) or given["squares"].shape != given["weights"].shape:
+            raise refusal(where, "its linear model does not fit its words and classes")
+        views.append(LinearModel(replace(runs, last=None if last is None else int(last)), **given))
+    if not views:
+        raise refusal(where, "it has no linear model")
+    return LinearViews(tuple(views), tuple(float(entry["share"]) for entry in entries))
+
+
+def _read_runs(name: str, arrays: Arrays, vocabulary: Vocabulary) -> Runs:
     orders = [arrays[f"{name}/terms/{order}"] for order in range(1, 6) if f"{name}/terms/{order}" in arrays]
     clusters = arrays.get(f"{name}/clusters")
     size = vocabulary.size if clusters is None else int(clusters.max()) + 1
-    runs = Runs(NGrams(size, tuple(orders), arrays.get(f"{name}/terms/apart")), clusters)
-    if given["weights"].shape != (runs.ngrams.terms, outputs) or given["squares"].shape != given["weights"].shape:
-        raise refusal(where, "its linear model does not fit its words and classes")
-    return LinearModel(runs, **given)
+    return Runs(NGrams(size, tuple(orders), arrays.get(f"{name}/terms/apart")), clusters)
 
 
 def _read_quickness(below: float | None, arrays: Arrays, several: bool) -> Quickness | None:

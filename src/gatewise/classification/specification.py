@@ -23,6 +23,7 @@ class Linear:
         min_texts: In how many training texts a run has to be.
         clusters: Into how many clusters words are put, whose runs count as well; a corpus of few words has fewer or none.
             0 for none.
+        endings: Of long texts, the runs of so many last words count once more, by weights of their own; ``()`` for none.
         strength: How much the training texts count against small weights; larger fits closer.
     """
 
@@ -30,6 +31,7 @@ class Linear:
     apart: bool = True
     min_texts: int = 2
     clusters: int = 1500
+    endings: tuple[int, ...] = (120, 25)
     strength: float = 30.0
 
     def __post_init__(self) -> None:
@@ -37,6 +39,9 @@ class Linear:
         _one_of(self, "apart", (True, False))
         _whole(self, "min_texts", 1)
         _whole(self, "clusters", 0)
+        whole = (isinstance(words, int) and not isinstance(words, bool) and words > 0 for words in self.endings)
+        if not isinstance(self.endings, tuple) or not all(whole):
+            raise UsageError(f"Linear.endings is {short(self.endings)}: give a tuple of numbers of words, or ().")
         _positive(self, "strength")
 
 

@@ -39,9 +39,9 @@ class Linear:
         _one_of(self, "apart", (True, False))
         _whole(self, "min_texts", 1)
         _whole(self, "clusters", 0)
-        whole = (isinstance(words, int) and not isinstance(words, bool) and words > 0 for words in self.endings)
-        if not isinstance(self.endings, tuple) or not all(whole):
-            raise UsageError(f"Linear.endings is {short(self.endings)}: give a tuple of numbers of words, or ().")
+        ends = self.endings if isinstance(self.endings, tuple) else (None,)
+        if not all(isinstance(words, int) and not isinstance(words, bool) and words > 0 for words in ends):
+            raise UsageError(f"Linear.endings is {short(self.endings)}: give a tuple of whole numbers of words, or ().")
         _positive(self, "strength")
 
 

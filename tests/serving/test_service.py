@@ -1,6 +1,7 @@
 """The server as a whole, over its socket: sessions, batches, health, numbers to watch."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from gatewise.errors import EnvironmentFault, UsageError
 from gatewise.serving.server import listening
 from gatewise.serving.service import Service
 from serving.made_models import Lengths, Memory
-from serving.made_server import Running
+from serving.made_server import QUICK, Running
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,10 @@ def test_health_tells_the_truth(running, tmp_path):
     status, said = empty.asked("GET", "/v2/health/ready")
     assert (status, said) == (503, {"ready": False, "live": True, "reasons": ["No model is served."]})
     empty.stop()
+    full = Running(tmp_path / "f", limits=replace(QUICK, disk_reserve_bytes=2**62))
+    status, said = full.asked("GET", "/v2/health/ready")
+    assert (status, said["reasons"]) == (503, ["The disk of the sessions is almost full."])
+    full.stop()
     broken = Running(tmp_path / "b")
     broken.service.store.broken = "disk I/O error (SQLITE_IOERR_FSYNC)"
     status, said = broken.asked("GET", "/v2/health/ready")

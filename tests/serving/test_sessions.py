@@ -310,6 +310,23 @@ def test_a_full_disk_leaves_the_session_where_it_was(tmp_path):
     in_loop(run())
 
 
+def test_a_call_that_is_cancelled_while_it_is_committed_was_taken_once(tmp_path):
+    async def run():
+        async with opened(tmp_path) as o:
+            names = [await o.begin(id=f"s{k}") for k in range(3)]
+            tasks = [asyncio.create_task(o.sessions.step(name, {"seq": 1, "x": [1, 2]})) for name in names]
+            await asyncio.sleep(0)
+            tasks[0].cancel()
+            answers = await asyncio.gather(*tasks, return_exceptions=True)
+            assert [json.loads(answer)["seq"] for answer in answers[1:]] == [1, 1]
+            assert o.sessions.read("s0")["seq"] == 1
+            assert (await refused(o.sessions.step("s0", {"seq": 1, "x": [5, 5]}))).code == "seq_reused"
+            assert json.loads(await o.sessions.step("s0", {"seq": 1, "x": [1, 2]}))["replayed"]
+            assert json.loads(await o.sessions.step("s0", {"seq": 2, "x": [0, 0]}))["y"] == [1.5]
+
+    in_loop(run())
+
+
 def test_a_slow_model_is_called_in_a_thread_and_given_up(tmp_path):
     async def run():
         import threading

@@ -88,11 +88,21 @@ class Kept(NamedTuple):
 class _Group:
     """What goes into one commit, and who waits for it."""
 
-    __slots__ = ("done", "writes")
+    __slots__ = ("loop", "over", "problem", "waiters", "writes")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.writes: dict[str, list[tuple[Any, ...]]] = {}
-        self.done: asyncio.Future[None] = loop.create_future()
+        self.loop = loop
+        self.waiters: list[asyncio.Future[None]] = []
+        self.over = False
+        self.problem: Problem | None = None
+
+    def finish(self, problem: Problem | None) -> None:
+        """Wake everybody who waits."""
+        self.over, self.problem = True, problem
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 class Store:
@@ -204,15 +214,34 @@ class Store:
             name for (name,) in self._reader.execute("SELECT name FROM gone WHERE since < ? LIMIT ?", (before, most))
         ]
 
-    def write(self, writes: Sequence[Write]) -> asyncio.Future[None]:
-        """Write with the next commit.
+    async def write(self, writes: Sequence[Write]) -> None:
+        """Write with the next commit, and return after it.
+
+        Who is cancelled meanwhile learns of it at the next thing that is awaited: what was written is written, and has to be
+        known to be.
 
         Args:
             writes: Names of `STATEMENTS`, each with its values.
 
-        Returns:
-            What to await: it ends after the commit, or with a `Problem` when nothing of it was written.
+        Raises:
+            Problem: Nothing of it was written.
         """
+        group, cancelled = self._joined(writes), False
+        while not group.over:
+            waiter = group.loop.create_future()
+            group.waiters.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                cancelled = True
+        if group.problem is not None:
+            raise group.problem
+        task = asyncio.current_task()
+        if cancelled and task is not None:
+            task.cancel()
+
+    def _joined(self, writes: Sequence[Write]) -> _Group:
+        """Add to the next commit, and return it."""
         if self.broken is not None:
             raise Problem("store_unusable", f"The store takes no writes: {self.broken}.")
         with self._lock:
@@ -222,7 +251,7 @@ class Store:
                 self._queue.put(group)
             for name, values in writes:
                 group.writes.setdefault(name, []).append(values)
-        return group.done
+        return group
 
     def _write_all(self) -> None:
         """Commit one group after the other; the thread's whole life."""
@@ -237,7 +266,7 @@ class Store:
             self.on_commit(time.perf_counter() - begun, sum(map(len, group.writes.values())))
             # A loop that was closed meanwhile has nobody left who waits.
             with contextlib.suppress(RuntimeError):
-                group.done.get_loop().call_soon_threadsafe(_finish, group.done, problem)
+                group.loop.call_soon_threadsafe(group.finish, problem)
 
     def _committed(self, writes: dict[str, list[tuple[Any, ...]]]) -> Problem | None:
         """Write a group whole or not at all; return why it was not."""
@@ -288,14 +317,3 @@ class Store:
         self._reader.close()
         self._writer.close()
         self._claim.close()
-
-
-def _finish(done: asyncio.Future[None], problem: Problem | None) -> None:
-    if done.done():
-        return
-    if problem is None:
-        done.set_result(None)
-    else:
-        done.set_exception(problem)
-        # Whoever waits is told; where all of them were cancelled, nobody has to be.
-        done.exception()

@@ -384,59 +384,43 @@ def part_trickle(folder, options):
     """What a thousand connections that send a byte a second cost the others."""
     server = Gatewise(folder, sys.executable)
     server.start()
-
-    async def trickled():
-        alone = await stepped(server, 16, options.seconds)
-        sockets, opened, closed = [], 0, 0
-        head = post("/v1/models/lstm/sessions", b"{}", TOKEN)
-
-        async def one(number):
-            nonlocal opened, closed
-            try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            except OSError:
-                closed += 1
-                return
-            opened += 1
-            sockets.append(writer)
-            began = time.perf_counter()
-            for sign in head:
-                writer.write(bytes([sign]))
-                try:
-                    async with asyncio.timeout(1.0):
-                        # An answer, or the end: either way the server has had enough.
-                        await reader.read()
-                except TimeoutError:
-                    continue
-                except OSError:
-                    pass
-                closed += 1
-                ages.append(time.perf_counter() - began)
-                return
-
-        ages = []
-        tasks = [asyncio.ensure_future(one(number)) for number in range(TRICKLING)]
-        await asyncio.sleep(1.5)
-        beside = await stepped(server, 16, options.seconds)
-        await asyncio.sleep(max(0.0, 13.0 - options.seconds))
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for writer in sockets:
-            writer.close()
-        return {
-            "sockets": TRICKLING,
-            "opened": opened,
-            "closed_by_server": closed,
-            "longest_seconds": round(max(ages, default=0.0), 1),
-            "alone": alone,
-            "beside": beside,
-        }
-
     try:
-        return run(trickled())
+        alone = run(stepped(server, 16, options.seconds))
+        slow = subprocess.Popen([sys.executable, __file__, "--trickle", str(server.port)], stdout=subprocess.PIPE)
+        # They are read from as they say that all are open.
+        slow.stdout.readline()
+        beside = run(stepped(server, 16, options.seconds))
+        return {"alone": alone, "beside": beside, **json.loads(slow.communicate()[0])}
     finally:
         server.stop()
+
+
+async def trickled(port):
+    """Open many connections that send the head of a request a byte a second, until the server ends them."""
+    request, ages = post("/v1/models/lstm/sessions", b"{}", TOKEN), []
+
+    async def one():
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        begin = time.perf_counter()
+        for sign in request[:30]:
+            writer.write(bytes([sign]))
+            try:
+                async with asyncio.timeout(1.0):
+                    # An answer, or the end: either way the server has had enough.
+                    await reader.read()
+            except TimeoutError:
+                continue
+            except OSError:
+                pass
+            ages.append(time.perf_counter() - begin)
+            break
+        writer.close()
+
+    tasks = [asyncio.create_task(one()) for _ in range(TRICKLING)]
+    await asyncio.sleep(1.0)
+    print("open", flush=True)
+    await asyncio.gather(*tasks)
+    return {"sockets": TRICKLING, "closed_by_server": len(ages), "longest_seconds": round(max(ages, default=0.0), 1)}
 
 
 PARTS = {"rates": part_rates, "idle": part_idle, "soak": part_soak, "trickle": part_trickle}
@@ -479,8 +463,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--minutes", type=float, default=10.0, help="of the soak")
     parser.add_argument("--append", action="store_true", help="add the rounds of 'rates' to those there are")
+    parser.add_argument("--trickle", type=int, metavar="PORT", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
+    if options.trickle:
+        print(json.dumps(run(trickled(options.trickle))))
+        return
     known = json.loads(options.out.read_text()) if options.out.exists() else {}
     for part in options.parts.split(","):
         with tempfile.TemporaryDirectory(prefix="gatewise-serve-") as folder:

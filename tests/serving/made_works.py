@@ -1,6 +1,8 @@
 """Works for a worker in tests: quick ones, slow ones, greedy ones, deadly ones."""
 
 import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -35,4 +37,10 @@ def wrong(asked: Any, progress: Any) -> Any:
     raise KeyError("a fault of the worker's own")
 
 
-WORKS = {"echo": echo, "slow": slow, "greedy": greedy, "dead": dead, "wrong": wrong}
+def parent(asked: Any, progress: Any) -> Any:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+    progress(0.5, str(child.pid))
+    time.sleep(60)
+
+
+WORKS = {"parent": parent, "echo": echo, "slow": slow, "greedy": greedy, "dead": dead, "wrong": wrong}

@@ -74,7 +74,9 @@ def main(memory: int, niceness: int, works: str) -> None:
     def hear() -> None:
         while (message := read_message(source)) is not None:
             waiting.put(message)
-        # The server is gone: whatever is being computed is for nobody.
+        # The server is gone: whatever is being computed here, and by what was started here, is for nobody.
+        if os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)
         os._exit(0)
 
     threading.Thread(target=hear, daemon=True).start()

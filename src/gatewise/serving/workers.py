@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -166,7 +167,7 @@ class Worker:
             if job in self._waiting:
                 self._waiting.remove(job)
             elif job is self._current and self._process is not None:
-                self._process.kill()
+                _kill(self._process)
         job.end("cancelled", error=Problem("too_slow", "The work was cancelled."))
 
     def close(self) -> None:
@@ -176,7 +177,7 @@ class Worker:
             left = [*self._waiting, *([self._current] if self._current else [])]
             self._waiting.clear()
             if self._process is not None:
-                self._process.kill()
+                _kill(self._process)
             self._changed.notify()
         for job in left:
             job.end("cancelled", error=Problem("draining", "The server is being stopped."))
@@ -274,7 +275,7 @@ class Worker:
             process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
+        _kill(process)
         process.wait()
         for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):
@@ -290,6 +291,14 @@ def _process(limits: WorkerLimits, works: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True
     )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a worker, and what it has started: it leads a group of its own."""
+    # Once it has been waited for, its number may be somebody else's.
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _as_error(name: str, sentence: str, memory: int) -> Exception:

@@ -102,6 +102,8 @@ export const chinese = {
   "waiting": "前面还有任务,正在排队……",
   "starting": "正在开始……",
   "doing": "正在进行:{what}",
+  "doing-network": "训练网络并回测:{name}",
+  "doing-baseline": "用基线方法回测:{name}",
   "doing-page": "正在写报告",
   "doing-gates": "正在查看网络内部",
   "left": "大约还需 {span}",

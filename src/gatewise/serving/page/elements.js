@@ -39,7 +39,7 @@ export function problemBox(problem, ...actions) {
   const known = say(`problem-${problem.code}`);
   // Of a table the sentence says what to do by itself.
   const remedy = problem.remedy && problem.code !== "table_refused" ? make("p", {class: "soft small"}, problem.remedy) : null;
-  return make("div", {class: "problem", role: "alert"},
+  return make("div", {class: "problem"},
     known ? make("p", {}, make("strong", {}, known)) : null,
     make("p", {lang: known ? null : "en"}, problem.message),
     remedy,

@@ -102,6 +102,8 @@ export const english = {
   "waiting": "Waiting for the work before it…",
   "starting": "Starting…",
   "doing": "Working: {what}",
+  "doing-network": "Training networks and forecasting the past: {name}",
+  "doing-baseline": "Forecasting the past with baselines: {name}",
   "doing-page": "Writing the report",
   "doing-gates": "Looking inside the network",
   "left": "About {span} left",

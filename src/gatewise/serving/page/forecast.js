@@ -65,7 +65,7 @@ function readText(name, csv) {
 // Reads the table in a way; what is asked later belongs to the last one asked for.
 async function readAs(how) {
   clear();
-  get("drop").classList.add("small");
+  get("drop").classList.add("compact");
   const own = given = {...given, how};
   get("table-busy").textContent = say("reading-table");
   try {

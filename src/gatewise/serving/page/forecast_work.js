@@ -54,9 +54,15 @@ function leftOf(state) {
   return gone >= 1.2 && done > 0.02 ? gone * (1 - state.share) / done : null;
 }
 
+// What is being done, as the work calls it: "networks local", "baseline Naive", "baselines Theta, ETS".
+function doingOf(what) {
+  const [, kind, name] = what.match(/^(network|baseline)s? (.+)$/) ?? [];
+  return say(`doing-${kind ?? what}`, {name}) || say("doing", {what});
+}
+
 function show(state) {
   const bar = get("bar");
-  const doing = state.state === "waiting" ? say("waiting") : state.doing ? say(`doing-${state.doing}`) || say("doing", {what: state.doing}) : say("starting");
+  const doing = state.state === "waiting" ? say("waiting") : state.doing ? doingOf(state.doing) : say("starting");
   // Not said again and again to those who hear it.
   if (get("doing").textContent !== doing) get("doing").textContent = doing;
   if (state.share > 0) bar.value = state.share;

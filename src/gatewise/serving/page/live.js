@@ -1,6 +1,7 @@
 // A live session: values are fed one at a time, the network answers and remembers.
 
 import {button, download, fillSelect, get, look, make, problemBox} from "./elements.js";
+import {showPage} from "./frame_view.js";
 import {newSession, showSession} from "./live_session.js";
 import {Problem, ask, post, way} from "./server.js";
 import {onLanguage, say} from "./words.js";
@@ -53,9 +54,15 @@ async function attempt(work, ...actions) {
 
 function begin(model, series, name) {
   return attempt(async () => {
-    const body = {...(name ? {id: name} : {}), ...(model.kind === "forecaster" && series ? {series} : {})};
-    add(newSession(model, await post(way("v1", "models", model.name, "sessions"), body)));
+    const body = {id: name || newName(model.name), ...(model.kind === "forecaster" && series ? {series} : {})};
+    add({...newSession(model, await post(way("v1", "models", model.name, "sessions"), body)), series});
   });
+}
+
+// A name that can be read and remembered; the server's own are longer.
+function newName(model) {
+  const random = crypto.getRandomValues(new Uint8Array(5));
+  return `${model.slice(0, 40)}-${[...random].map(one => one.toString(16).padStart(2, "0")).join("")}`;
 }
 
 function open(name) {
@@ -91,6 +98,14 @@ function remove(session) {
   });
 }
 
+// What the network of a session's series does; it is looked at as it was saved.
+function inside(session) {
+  return attempt(async () => {
+    const page = await post(way("v1", "models", session.model.name, "inspect"), session.series ? {series: session.series} : {});
+    showPage(say("inside-title"), page, "inside.html");
+  });
+}
+
 function steps(session) {
   const {features} = session.model, width = Math.max(...session.steps.map(one => one.y.length), 0);
   const head = ["seq", ...names("x", features), ...names("y", width)];
@@ -109,6 +124,7 @@ function draw() {
     make("button", {type: "button", "aria-pressed": String(one === session), onclick: () => { current = one; draw(); }}, one.name)));
   const actions = make("p", {class: "choices"},
     make("button", {type: "button", title: say("fork-told"), onclick: () => fork(session)}, say("fork")),
-    button(say("get-steps"), () => steps(session)), button(say("delete"), () => { sure.hidden = false; sure.querySelector("button").focus(); }), sure);
+    button(say("get-steps"), () => steps(session)),
+    session.model.kind === "forecaster" ? button(say("see-inside"), () => inside(session)) : null, button(say("delete"), () => { sure.hidden = false; sure.querySelector("button").focus(); }), sure);
   showSession(host, session, {tabs, actions, attempt});
 }

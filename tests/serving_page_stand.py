@@ -87,3 +87,6 @@ class DoneAtOnce:
 
     def close(self):
         """See `Work.close`."""
+
+    def forget_old(self):
+        """See `Work.forget_old`."""

@@ -2,16 +2,22 @@
 
 import asyncio
 import json
+import os
 import re
 from importlib.resources import files
 
 import pytest
 from fastapi.testclient import TestClient
 
+import gatewise as gw
+from gatewise.evaluation.simple_baselines import Drift, Naive, SeasonalNaive
+from gatewise.forecasting import planning
 from gatewise.serving import table_work
 from gatewise.serving.app import make_app
 from gatewise.serving.routes_page import page_files
 from gatewise.serving.service import Service
+from gatewise.serving.work import Work
+from gatewise.tables.files import given
 from made_backtests import made_table
 from serving.made_models import Lengths, Memory
 from serving_page_stand import EVIL, DoneAtOnce, asked_of, made_answer
@@ -202,6 +208,36 @@ def test_an_answer_says_first_who_won(missing, won):
         == "unique_id,ds,gatewise,gatewise-lo-80,gatewise-hi-80,gatewise-lo-95,gatewise-hi-95"
     )
     json.dumps({name: value for name, value in answer.items() if name != "report"}, allow_nan=False)
+
+
+def test_a_real_forecast_is_told_as_the_page_shows_it(monkeypatch):
+    monkeypatch.setattr("gatewise.forecasting.validation.networks_for", lambda *_: ())
+    monkeypatch.setattr(planning, "usual_baselines", lambda *_, **__: (Naive(), SeasonalNaive(), Drift()))
+    heard = []
+    asked = asked_of(
+        page_files()["/page/airline.csv"].content.decode(), "airline.csv", horizon=3, level=[90.0], inside=True
+    )
+    answer = table_work.forecast(asked, lambda share, what: heard.append(share))
+    assert heard == sorted(heard)
+    assert heard[-1] < 1
+    table = given("airline.csv", page_files()["/page/airline.csv"].content)
+    frame = gw.Forecaster(3).fit(table).predict(level=90)
+    (series,) = answer["forecast"]
+    assert series["id"] == "passengers"
+    assert series["times"] == ["1961-01-01", "1961-02-01", "1961-03-01"]
+    assert series["values"] == frame["gatewise"].tolist()
+    assert series["bounds"] == {"90": [frame[f"gatewise-{side}-90"].tolist() for side in ("lo", "hi")]}
+    assert answer["inside"]["reason"].startswith("The forecaster has no recurrent network")
+
+
+def test_a_worker_of_its_own_reads_tables(tmp_path):
+    service = Service([], tmp_path / "store")
+    service.work = Work()
+    found = TestClient(make_app(service)).post("/v1/tables", json=asked_of(SALES)).json()
+    worker = service.work.questions.process_id
+    asyncio.run(service.stop())
+    assert (found["rows"], found["freq"]) == (28, "D")
+    assert worker not in (None, os.getpid())
 
 
 def test_a_forecast_of_a_table_that_is_refused_fails_with_its_sentence(client):

@@ -140,12 +140,14 @@ class Service:
         return reasons
 
     async def keep_house(self) -> None:
-        """End expired sessions for as long as the server runs."""
+        """End expired sessions and forget old jobs for as long as the server runs."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             # A full disk is told to those who ask for something; it may have room again the next time.
             with contextlib.suppress(Problem):
                 await self.sessions.sweep()
+            if self.work is not None:
+                self.work.forget_old()
 
     def told(self) -> list[dict[str, Any]]:
         """Return what is served, as plain JSON values."""

@@ -91,7 +91,7 @@ class Work:
         Raises:
             Problem: Too many are waiting.
         """
-        self._forget_old()
+        self.forget_old()
         minutes = asked.get("minutes")
         # The time that is asked for is the work's own affair; this ends what does not keep to it.
         seconds = 1800.0 if minutes is None else 60.0 * minutes * 1.5 + 300.0
@@ -102,7 +102,7 @@ class Work:
 
     def job(self, job: str) -> dict[str, Any] | None:
         """Return how far a job is; with the answer when it is done; None where there is none."""
-        self._forget_old()
+        self.forget_old()
         found = self._jobs.get(job)
         if found is None:
             return None
@@ -138,7 +138,8 @@ class Work:
             raise Problem("not_asked", f"The model {asked['model']} cannot be looked into by a worker.")
         return {**asked, "folder": folder.path, "sha256": folder.sha256}
 
-    def _forget_old(self) -> None:
+    def forget_old(self) -> None:
+        """Forget jobs that were over long ago, with what was given to them."""
         now = time.monotonic()
         over = [name for name, job in self._jobs.items() if job.ended is not None]
         old = [name for name in over if now - (self._jobs[name].ended or now) > _KEPT_SECONDS]

@@ -70,8 +70,8 @@ export class Chart {
   pointer() {
     let start = null;
     const place = event => {
-      const box = this.paper.getBoundingClientRect(), width = box.width - margins.left - margins.right;
-      return this.from + Math.min(Math.max((event.clientX - box.left - margins.left) / width, 0), 1) * (this.to - this.from);
+      const box = this.paper.getBoundingClientRect(), width = box.width - this.left - margins.right;
+      return this.from + Math.min(Math.max((event.clientX - box.left - this.left) / width, 0), 1) * (this.to - this.from);
     };
     this.paper.addEventListener("pointerdown", event => {
       if (event.pointerType === "mouse" && event.button === 0) { start = place(event); this.paper.setPointerCapture(event.pointerId); event.preventDefault(); }
@@ -102,15 +102,18 @@ export class Chart {
     const width = this.paper.clientWidth, height = this.paper.clientHeight;
     if (!this.model || width < 40) return;
     const {model, from, to} = this, [low, high] = extent(model, from, to);
-    const inner = {width: width - margins.left - margins.right, height: height - margins.top - margins.bottom};
-    const x = place => margins.left + (place - from) / (to - from || 1) * inner.width;
+    const ticks = roundNumbers(low, high, Math.max((height - margins.top - margins.bottom) / 55, 2)), left = Math.max(...ticks.map(one => number(one).length), 3) * 7.2 + 18;
+    this.left = left;
+    this.paper.parentElement.style.setProperty("--left", `${left}px`);
+    const inner = {width: width - left - margins.right, height: height - margins.top - margins.bottom};
+    const x = place => left + (place - from) / (to - from || 1) * inner.width;
     const y = value => margins.top + (1 - (value - low) / (high - low || 1)) * inner.height;
     const picture = drawn("svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": model.label});
-    const clip = drawn("clipPath", {id: `${this.id}-clip`}, drawn("rect", {x: margins.left - 4, y: 0, width: inner.width + 8, height: height - margins.bottom + 4}));
+    const clip = drawn("clipPath", {id: `${this.id}-clip`}, drawn("rect", {x: left - 4, y: 0, width: inner.width + 8, height: height - margins.bottom + 4}));
     const inside = drawn("g", {"clip-path": `url(#${this.id}-clip)`});
-    for (const value of roundNumbers(low, high, Math.max(inner.height / 55, 2))) {
-      picture.append(drawn("line", {class: "rule", x1: margins.left, x2: width - margins.right, y1: y(value), y2: y(value)}),
-        drawn("text", {class: "axis", x: margins.left - 8, y: y(value) + 4, "text-anchor": "end"}, number(value, true)));
+    for (const value of ticks) {
+      picture.append(drawn("line", {class: "rule", x1: left, x2: width - margins.right, y1: y(value), y2: y(value)}),
+        drawn("text", {class: "axis", x: left - 8, y: y(value) + 4, "text-anchor": "end"}, number(value)));
     }
     const room = Math.max(...timeTicks(this.labels, from, to, 40).map(place => this.labels[place].length), 4) * 7 + 24;
     for (const place of timeTicks(this.labels, from, to, Math.max(inner.width / room, 1.5))) {
@@ -118,7 +121,7 @@ export class Chart {
       picture.append(drawn("text", {class: "axis", x: Math.min(Math.max(at, half), width - half), y: height - 8, "text-anchor": "middle"}, this.labels[place]));
     }
     if (model.split !== null && model.split <= to) {
-      const at = Math.max(x(model.split - 0.5), margins.left);
+      const at = Math.max(x(model.split - 0.5), left);
       inside.append(drawn("rect", {class: "ahead", x: at, y: margins.top - 6, width: Math.max(width - margins.right - at, 0), height: inner.height + 6}));
     }
     for (const band of model.bands) inside.append(drawn("path", {class: `band ${band.colour}`, d: bandPath(band, x, y)}));
@@ -149,7 +152,7 @@ export class Chart {
       items.push(make("span", {class: "item"}, make("i", {class: `${kind} ${colour}`, "aria-hidden": "true"}), `${name} `, make("b", {}, text ?? "–")));
     };
     for (const line of model.lines) add(line.dashed ? "key dashed" : "key", line.colour, line.name, known(line.values[at]) ? number(line.values[at]) : null);
-    for (const band of [...model.bands].reverse()) add("key band", band.colour, band.name, known(band.low[at]) ? `${number(band.low[at])} – ${number(band.high[at])}` : null);
+    for (const band of [...model.bands].reverse()) add("key band", band.colour, band.name, known(band.low[at]) ? range(band.low[at], band.high[at]) : null);
     this.where.textContent = time;
     this.legend.replaceChildren(this.where, ...items);
     this.slider.value = String(at);
@@ -157,6 +160,7 @@ export class Chart {
   }
 }
 
+export const range = (low, high) => `${number(low, 4)} – ${number(high, 4)}`;
 const known = value => value !== null && value !== undefined;
 const point = (x, y) => `${x.toFixed(1)} ${y.toFixed(1)}`;
 

@@ -1,6 +1,6 @@
 // Where things are on a chart, and what stands on its axes.
 
-export const margins = {top: 14, right: 14, bottom: 28, left: 56};
+export const margins = {top: 14, right: 14, bottom: 28};
 
 // Round numbers from low to high, about as many as asked for.
 export function roundNumbers(low, high, about = 5) {

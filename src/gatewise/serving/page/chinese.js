@@ -189,6 +189,7 @@ export const chinese = {
   "live-outputs": "回答 {n}",
   "live-before": "事先作出的预测",
   "live-ahead": "每个值之后预测,步数",
+  "live-forecasting": "正在预测……",
   "live-replayed": "答案先前已经生成;没有任何值被计入两次。",
   "live-elsewhere": "这个会话在别处继续过;现在位于 {n}。",
   "fork": "分叉",

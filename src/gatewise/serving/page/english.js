@@ -189,6 +189,7 @@ export const english = {
   "live-outputs": "says {n}",
   "live-before": "forecast made before",
   "live-ahead": "Forecast after each value, steps",
+  "live-forecasting": "Forecasting…",
   "live-replayed": "The answer had come through before; nothing was counted twice.",
   "live-elsewhere": "This session has gone on elsewhere; it stands at {n} now.",
   "fork": "Fork",

@@ -1,6 +1,6 @@
 // What came of a forecast: first who won, then the forecast, then what earlier ones were worth.
 
-import {Chart} from "./chart.js";
+import {Chart, range} from "./chart.js";
 import {shortened} from "./chart_scales.js";
 import {button, download, fillSelect, get, look, make, problemBox, tableOf} from "./elements.js";
 import {showPage} from "./frame_view.js";
@@ -65,7 +65,7 @@ function drawSeries(chartHost, numbers) {
   });
   const inside = [...levels].reverse();
   const head = [say("time"), say("forecast-name"), ...inside.map(level => say("interval", {level}))], times = shortened(one.times);
-  const rows = one.values.map((value, step) => [times[step], number(value), ...inside.map(level => one.bounds[level].map(side => number(side[step])).join(" – "))]);
+  const rows = one.values.map((value, step) => [times[step], number(value), ...inside.map(level => range(one.bounds[level][0][step], one.bounds[level][1][step]))]);
   numbers.replaceChildren(tableOf(head, rows));
   const body = numbers.querySelector("tbody");
   body.addEventListener("pointerover", event => { const row = event.target.closest("tr"); if (row) { chart.go(steps + [...body.rows].indexOf(row)); mark([...body.rows].indexOf(row)); } });

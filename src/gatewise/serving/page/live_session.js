@@ -9,12 +9,12 @@ import {count, number, say} from "./words.js";
 const LEVELS = [80, 95];
 
 export function newSession(model, state) {
-  return {name: state.session, model: {features: 1, ...model}, seq: state.seq, steps: [], ahead: null, horizon: model.kind === "forecaster" ? 12 : 6, forecasts: true, pending: null};
+  return {name: state.session, model: {features: 1, ...model}, seq: state.seq, steps: [], ahead: null, horizon: model.kind === "forecaster" ? 12 : 6, forecasts: true};
 }
 
 export function showSession(host, session, {tabs, actions, attempt}) {
   const {features, kind} = session.model;
-  const chartHost = make("div"), seq = make("p", {class: "soft", role: "status"}), told = make("p", {class: "told", role: "status"});
+  const chartHost = make("div"), seq = make("p", {class: "soft", role: "status"}), told = make("p", {class: "told", role: "status"}), busy = make("span", {class: "soft", role: "status"});
   const field = features === 1
     ? make("input", {id: "live-next", autocomplete: "off", inputmode: "text", required: true, spellcheck: "false"})
     : make("textarea", {id: "live-next", rows: 2, required: true, spellcheck: "false"});
@@ -28,9 +28,10 @@ export function showSession(host, session, {tabs, actions, attempt}) {
   const more = make("details", {}, make("summary", {}, say("live-many")), make("form", {class: "many"}, many, make("p", {class: "choices"}, make("button", {}, say("live-feed")))));
   host.replaceChildren(...[tabs, make("h2", {id: "session-title", tabindex: -1}, say("session-at", {name: session.name, model: session.model.name})), seq,
     make("div", {class: "pair"}, chartHost, numbers), told, form,
-    make("p", {class: "choices"}, make("label", {class: "tick"}, wanted, make("span", {}, say("live-ahead"))), make("label", {}, make("span", {class: "unseen"}, say("horizon")), horizon)),
+    make("p", {class: "choices"}, make("label", {class: "tick"}, wanted, make("span", {}, say("live-ahead"))), make("label", {}, make("span", {class: "unseen"}, say("horizon")), horizon), busy),
     more, actions].filter(Boolean));
   const chart = new Chart(chartHost, {tall: true});
+  let waiting = Promise.resolve(), asked = 0, lost = 0;
   form.addEventListener("submit", event => { event.preventDefault(); give(field); });
   more.querySelector("form").addEventListener("submit", event => { event.preventDefault(); give(many); });
 
@@ -39,17 +40,22 @@ export function showSession(host, session, {tabs, actions, attempt}) {
     if (typeof rows === "string") { told.textContent = say("live-bad", {n: count(features, "numbers"), text: rows}); told.classList.add("wrong"); source.focus(); return; }
     if (!rows.length) return;
     told.classList.remove("wrong");
-    // The same numbers are sent with the same place in the sequence until they are known to have arrived.
-    const same = session.pending && JSON.stringify(session.pending.rows) === JSON.stringify(rows) && session.pending.seq === session.seq + 1;
-    session.pending = same ? session.pending : {rows, seq: session.seq + 1};
-    const body = rows.length === 1 ? {seq: session.seq + 1, x: rows[0]} : {seq: session.seq + 1, xs: rows};
-    const done = await attempt(() => taken(rows, body), button(say("try-again"), () => give(source)));
-    if (!done) return;
+    const text = source.value;
     source.value = "";
     source.focus();
+    const own = lost, back = () => { source.value = [text, source.value].filter(one => one !== "").join(source === field && features === 1 ? " " : "\n"); };
+    // One after the other, however fast they are given; after one that was not taken, those behind it are not either.
+    waiting = waiting.then(async () => {
+      if (own === lost && await attempt(() => taken(rows), button(say("try-again"), () => give(source)))) return;
+      lost++;
+      back();
+    });
+    await waiting;
   }
 
-  async function taken(rows, body) {
+  async function taken(rows) {
+    // What got no answer is sent again under the same number, and is not taken twice.
+    const body = rows.length === 1 ? {seq: session.seq + 1, x: rows[0]} : {seq: session.seq + 1, xs: rows};
     let answer;
     try {
       answer = await post(way("v1", "sessions", session.name, "steps"), body);
@@ -63,25 +69,32 @@ export function showSession(host, session, {tabs, actions, attempt}) {
     const said = answer.ys ?? [answer.y];
     rows.forEach((x, place) => session.steps.push({seq: session.seq + 1 + place, x, y: [said[place]].flat()}));
     session.seq += rows.length;
-    session.pending = null;
+    // What was forecast before is no forecast from here.
+    session.ahead = null;
     draw();
     told.textContent = (answer.replayed ? `${say("live-replayed")} ` : "") + `${say(kind === "forecaster" ? "live-before" : "live-output")}: ${session.steps.at(-1).y.map(value => number(value)).join(", ")}`;
-    await ahead();
+    ahead();
     return true;
   }
 
   async function ahead() {
+    const own = ++asked, from = session.seq;
     session.ahead = null;
     if (session.forecasts) {
+      busy.textContent = say("live-forecasting");
       try {
         const levels = kind === "forecaster" ? LEVELS : [];
-        session.ahead = frameOf(await post(way("v1", "sessions", session.name, "forecast"), {horizon: session.horizon, ...(levels.length ? {level: levels} : {})}));
+        const found = frameOf(await post(way("v1", "sessions", session.name, "forecast"), {horizon: session.horizon, ...(levels.length ? {level: levels} : {})}));
+        // Values may have been given meanwhile, and another forecast asked for.
+        if (own !== asked || from !== session.seq) return;
+        session.ahead = found;
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         // Some networks have nothing to forecast with: that is said once, and no fault.
         session.forecasts = wanted.checked = false;
         get("live-problem").replaceChildren(problemBox(error));
       }
+      busy.textContent = "";
     }
     draw();
   }

@@ -93,7 +93,7 @@ function words(told) {
   return [make("p", {class: "soft small"}, say("words-lead")), box, told, table];
 }
 
-const signed = value => `${value > 0 ? "+" : ""}${number(Number(value.toFixed(3)))}`;
+const signed = value => `${value > 0 ? "+" : ""}${number(Number(value.toFixed(3)), 4)}`;
 
 async function inside(model, text) {
   get("inside-problem").replaceChildren();

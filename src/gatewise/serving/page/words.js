@@ -24,11 +24,12 @@ export function count(many, name) {
 
 export const whole = many => new Intl.NumberFormat(language).format(many);
 
-export function number(value, onAxis = false) {
+// A number with so many digits, and without digits that a larger one has no need of.
+export function number(value, digits = 5) {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e9 || size < 1e-4)) return value.toExponential(onAxis ? 1 : 3).replace("e+", "e").replace("-", "−");
-  const options = onAxis ? {maximumFractionDigits: 6} : size >= 1000 ? {maximumFractionDigits: 1} : {maximumSignificantDigits: 5};
+  if (size >= 1e9 || size < 1e-4) return value.toExponential(digits - 2).replace(/\.?0*e\+?/, "e").replaceAll("-", "−");
+  const options = size >= 10 ** (digits - 1) ? {maximumFractionDigits: 0} : {maximumSignificantDigits: digits};
   return new Intl.NumberFormat(language, options).format(value).replace("-", "−");
 }
 

@@ -230,6 +230,9 @@ def _described_forecaster(forecaster: Any) -> dict[str, Any]:
     from gatewise.forecasting.frames import bounds_names
 
     table = forecaster.fitted.table
+    if not table.future.names:
+        # Its networks are compiled now, and not while somebody waits for the first answer.
+        forecaster.predict(horizon=1, level=())
     numbers = [[name, "FP64", [-1]] for name in bounds_names("gatewise", _LEVELS)]
     return {
         "inputs": [["horizon", "INT64", [1]]],

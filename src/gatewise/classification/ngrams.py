@@ -106,15 +106,18 @@ def matrix_of(columns: list[Int32[np.ndarray, " tokens"]], words: Sequences, ter
     """
     from scipy import sparse
 
-    text = np.repeat(np.arange(len(words), dtype=np.int64), words.lengths)
+    # Short numbers are sorted in half of the time, and sorting is most of the work.
+    kind: Any = np.uint32 if len(words) * terms < 2**32 else np.uint64
+    starts = np.arange(len(words) + 1, dtype=kind) * kind(terms)
+    text = np.repeat(starts[:-1], words.lengths)
     there = [np.flatnonzero(found >= 0) for found in columns]
-    cells = [text[places] * terms + found[places] for places, found in zip(there, columns, strict=True)]
-    joined = np.concatenate(cells) if cells else np.zeros(0, np.int64)
+    cells = [text[places] + found[places].astype(kind) for places, found in zip(there, columns, strict=True)]
+    joined = np.concatenate(cells) if cells else np.zeros(0, kind)
     joined.sort()
     joined = joined[_firsts(joined)]
-    rows = np.searchsorted(joined, np.arange(len(words) + 1) * terms)
+    rows = np.searchsorted(joined, starts)
     ones = np.ones(len(joined), np.float32)
-    joined -= np.repeat(np.arange(len(words)) * terms, np.diff(rows))
+    joined -= np.repeat(starts[:-1], np.diff(rows))
     return sparse.csr_array((ones, joined.astype(np.int32), rows.astype(np.int32)), shape=(len(words), terms))
 
 

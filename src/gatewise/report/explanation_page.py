@@ -12,22 +12,23 @@ from gatewise.report.page import render
 from gatewise.report.writing import write_text
 from gatewise.version import __version__
 
-# Of each cell the equations in the order in which they are computed: what comes out, and how it is written.
+# Of each cell the equations in the order in which they are computed: what comes out, and how it is written. What follows a low
+# line is written low, and what has a prime is new.
 EQUATIONS: dict[str, tuple[tuple[str, str], ...]] = {
-    "rnn": (("h", "h = tanh(W·x + U·h + b)"),),
+    "rnn": (("h", "h′ = tanh(W·x + U·h + b)"),),
     "lstm": (
-        ("input", "i = σ(Wᵢ·x + Uᵢ·h + bᵢ)"),
+        ("input", "i = σ(W_i·x + U_i·h + b_i)"),
         ("forget", "f = σ(W_f·x + U_f·h + b_f)"),
         ("cell", "g = tanh(W_g·x + U_g·h + b_g)"),
-        ("output", "o = σ(Wₒ·x + Uₒ·h + bₒ)"),
-        ("c", "c = f·c + i·g"),
-        ("h", "h = o·tanh(c)"),
+        ("output", "o = σ(W_o·x + U_o·h + b_o)"),
+        ("c", "c′ = f·c + i·g"),
+        ("h", "h′ = o·tanh(c′)"),
     ),
     "gru": (
         ("update", "z = σ(W_z·x + U_z·h + b_z)"),
         ("reset", "r = σ(W_r·x + U_r·h + b_r)"),
         ("candidate", "n = tanh(W_n·x + b_n + r·(U_n·h + d_n))"),
-        ("h", "h = z·h + (1 − z)·n"),
+        ("h", "h′ = z·h + (1 − z)·n"),
     ),
 }
 
@@ -82,9 +83,10 @@ def explanation_page(cell: str, lessons: Mapping[str, Lesson], language: str = "
         cell=cell,
         lead=words["lead"].format(months=steps),
         what=words["no-gate" if cell == "rnn" else "gate"],
+        symbols=words[f"symbols-{cell}"].format(scale=f"{lesson.scale:g}"),
         left=words["left"].format(steps=steps - 1, shares=far),
         made=words["made"].format(version=__version__),
-        others=[name for name in CELLS if name != cell],
+        others=words["others"].format(others=", ".join(f"gatewise explain {name}" for name in CELLS if name != cell)),
     )
 
 

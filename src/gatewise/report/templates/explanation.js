@@ -87,7 +87,8 @@ const boxes = Array.from({length: months}, (_, place) => {
 });
 const lines = equations.map(([name, formula], place) => {
   const line = document.createElement("li"), code = document.createElement("code"), result = document.createElement("span");
-  code.textContent = formula;
+  // W_f is a W with a low f.
+  formula.split(/_(\w)/).forEach((part, k) => code.append(k % 2 ? Object.assign(document.createElement("sub"), {textContent: part}) : part));
   result.className = "numbers";
   line.append(code, result);
   line.addEventListener("click", () => { stop(); go(Math.min(Math.floor(position / equations.length), months - 1) * equations.length + place); });

@@ -47,7 +47,8 @@ def test_networks_without_gates_are_passed_over_and_counted(members):
     assert _chosen(known, None, members).name == "gru"
     assert _chosen(known, "tiny", members) is _chosen(known, 1, members)
     assert (
-        _which(known[0], known, members) == "This is 'gru', one of 4 networks, by itself (2 have no recurrent layers)"
+        _which(known[0], known, members)
+        == "This is 'gru', one of 4 networks, by itself (2 of them without recurrent layers)"
     )
     sentence = (
         "There is no network 'cnn' to look into: give one of 'gru', 'tiny', or a number from 0 to 1; 2 without recurrent "

@@ -114,7 +114,7 @@ def _which(chosen: Chosen, known: list[Chosen], members: Members) -> str:
     every = counted(len(members.trained), "network")
     said = f"This is {chosen.name!r}, one of {every}, by itself"
     without = len(members.trained) - len(known)
-    return said + (f" ({without} have no recurrent layers)" if without else "")
+    return said + (f" ({without} of them without recurrent layers)" if without else "")
 
 
 def _output(output: int | str | None, names: Sequence[str], outputs: int) -> int | str | None:

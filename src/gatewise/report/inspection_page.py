@@ -68,6 +68,7 @@ def _beside(inspections: Sequence[Inspection]) -> list[list[str]]:
         return ", ".join("no gate" if life is None else f"{np.median(life):.3g} steps" for life in lives)
 
     rows: list[tuple[str, Callable[[Inspection], str]]] = [
+        ("it reads", lambda one: _cut(" ".join(one.steps))),
         ("steps", lambda one: f"{len(one.steps):,}"),
         ("recurrent layers", lambda one: ", ".join(f"{layer.kind} of {layer.units}" for layer in one.layers)),
         ("what it says at the end", says),

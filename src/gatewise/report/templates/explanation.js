@@ -53,7 +53,7 @@ function show() {
   const left = lesson.decay[Math.min(Math.max(back, 0), months - 1)];
   const end = going && back === 0 ? filled(words.said, {said: lesson.says.at(-1).toFixed(0), true: passengers.at(-1)}) + " " : "";
   get("told").textContent = going
-    ? end + filled(words.back, {steps: back, left: `${(100 * left).toPrecision(3)} %`}) + " " + words[`back-${lesson.cell}`]
+    ? end + filled(words.back, {steps: back, left: `${(100 * left).toPrecision(3)}\u00a0%`}) + " " + words[`back-${lesson.cell}`]
     : words[equations[lit][0]];
   chart(get("series"), {lines: [{name: words.series, values: passengers, colour: 1}, {name: words.says, colour: 0, values: [NaN, ...lesson.says.map((value, place) => going || place < t ? value : NaN)]}], at: t, first: called(0), last: called(months)});
 }

@@ -20,7 +20,7 @@ class Panel {
     this.prepareUnits();
     this.prepareWhatIf();
     this.repaint();
-    this.choose(this.chosen);
+    this.choose(this.chosen, true);
   }
 
   get(name) { return this.root.querySelector(`.${name}`); }

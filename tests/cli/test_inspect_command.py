@@ -85,6 +85,11 @@ def test_texts_are_numbered_as_the_reviews_are(folder, capsys):
         ),
         (["words", "--text", " ", "--words", "words.txt"], "error: The text is empty: give at least one word.", 3),
         (["model", "--csv", "airline", "--last", "0"], "error: --last is 0: give a whole number of at least 1.", 2),
+        (
+            ["model", "--csv", "airline", "--network", "lstm"],
+            "error: network= chooses among those of a classifier or forecaster: leave it out for a single model.",
+            2,
+        ),
         (["nowhere", "--csv", "airline"], "error: nowhere is refused: there is no such folder.", 4),
     ],
 )

@@ -41,7 +41,7 @@ def test_a_classifier_is_read_word_by_word(classifier):
     # The last chunk has one word.
     assert [layer.decay["h"].tolist() for layer in found.layers] == [[1.0], [1.0]]
     assert alone.layers[0].decay["h"][-1] == alone.layers[1].decay["h"][0] == 1
-    assert found.notes[0].startswith("This is 'lstm', one of 1 network, by itself; the whole classifier says ")
+    assert found.notes[0].startswith("This is 'lstm', the only network; the whole classifier says ")
 
 
 def test_silencing_a_unit_of_a_classifier_is_cutting_its_weights(classifier):
@@ -83,6 +83,7 @@ def test_a_forecaster_is_read_value_by_value():
     trained = forecaster.fitted.trained[0]
     assert len(found.steps) == trained.look_back
     assert found.names == ("1 step ahead", "2 steps ahead", "3 steps ahead")
+    assert found.sentences[0].startswith(f"After {trained.look_back} steps the forecast 1 step ahead is ")
     # In the units of the series this is the first member's forecast.
     forecast = trained.forecast(forecaster.fitted.panel)[0, 0]
     glasses = trained.glasses[0]

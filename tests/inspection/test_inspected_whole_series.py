@@ -56,7 +56,7 @@ def test_it_says_after_a_step_what_it_forecasts_of_the_series_that_ends_there(ca
     last = panel().values[0, -step:].mean()
     assert found.values[-1, 0] == pytest.approx(last, rel=1e-4)
     assert found.said == "correction 1 step ahead"
-    assert found.counterfactual.startswith("what it reads at a step ")
+    assert found.counterfactual.startswith("what it reads at a step is computed ")
     assert about(trained).startswith("A step is a season of 4 values" if step > 1 else "At each step it sees")
 
 

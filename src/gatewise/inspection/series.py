@@ -62,6 +62,8 @@ def inspect_forecaster(
         others = [_place(fitted.table, one) for one in corpus or ()]
         found = inspect_whole_series(chosen.trained, chosen.member, fitted.panel, place, others, names, output)
         more = about(chosen.trained)
+        if chosen.trained.covariates is None:
+            more += f" The forecast that it makes at the end is {found.running[-1, found.output]:.6g}, {names[found.output]}."
     return replace(found, name=chosen.name, notes=(_which(chosen, known, fitted.table.ids[place]), more))
 
 
@@ -100,7 +102,8 @@ def _which(chosen: Chosen, known: list[Chosen], name: Any) -> str:
     """Say which network was looked into."""
     alike = sum(one.name == chosen.name for one in known)
     others = list(dict.fromkeys(one.name for one in known if one.name != chosen.name))
-    said = f"This is one of {counted(alike, 'network')} {chosen.name!r}, reading series {str(name)!r}"
+    one = "the network" if alike == 1 else f"one of {alike} networks"
+    said = f"This is {one} {chosen.name!r}, reading series {str(name)!r}"
     if not others:
         return f"{said}."
     more = ", ".join(map(repr, others[:5])) + (", …" if len(others) > 5 else "")
@@ -140,7 +143,8 @@ def _of_one_series(
     read = as_read(network, window)
     found = looked(network, read, None, names, output)
     note = f"It reads the series relative to its level, in units of {scale:.4g}."
-    return replace(found, counterfactual=counterfactual(network, read, None)), note
+    said = f"forecast {found.said}"
+    return replace(found, said=said, counterfactual=counterfactual(network, read, None)), note
 
 
 def _place(table: Any, series: Any) -> int:

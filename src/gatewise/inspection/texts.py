@@ -21,7 +21,6 @@ from gatewise.inspection.portable import counterfactual
 from gatewise.inspection.sequences import LONGEST, Read, as_read
 from gatewise.inspection.snippets import Corpus
 from gatewise.recurrent.states import recurrent_layers
-from gatewise.training.wording import counted
 
 
 class Chosen(NamedTuple):
@@ -111,8 +110,8 @@ def _chosen(known: list[Chosen], network: int | str | None, members: Members) ->
 
 def _which(chosen: Chosen, known: list[Chosen], members: Members) -> str:
     """Say which network was looked into."""
-    every = counted(len(members.trained), "network")
-    said = f"This is {chosen.name!r}, one of {every}, by itself"
+    every = "the only network" if len(members.trained) == 1 else f"one of {len(members.trained)} networks, by itself"
+    said = f"This is {chosen.name!r}, {every}"
     without = len(members.trained) - len(known)
     return said + (f" ({without} of them without recurrent layers)" if without else "")
 

@@ -60,7 +60,7 @@ def inspect_whole_series(
     found = looked(network, read, others, names, output)
     changes: dict[str, Any] = {
         "said": f"correction {names[found.output]}",
-        "counterfactual": "what it reads at a step depends on all before",
+        "counterfactual": "what it reads at a step is computed from all values before it",
     }
     if trained.covariates is None:
         # What a covariate will do after an earlier step is not known here, so that there is no forecast from there.

@@ -77,7 +77,14 @@ const shades = canvas => new Set(new Uint32Array(pixels(canvas))).size;
 const texts = [...document.querySelectorAll(".panel:first-child .sequence button")].map(one => one.textContent);
 const inks = ["h1", ".conclusion", ".soft", "figcaption", ".step"].map(one => contrast(document.querySelector(one)));
 const charts = [...document.querySelectorAll(".chart")].map(one => one.querySelector("polyline").getAttribute("points"));
+const ends = panels.map(one => one.chosen);
+panels[0].choose(2);
+const together = panels.map(one => one.chosen);
+document.querySelector(".together input").click();
+panels[0].choose(4);
+const apart = panels.map(one => one.chosen);
 return {
+  ends, together, apart, beside: [...document.querySelectorAll(".beside tbody tr")].map(one => one.children[2].textContent),
   width: innerWidth, content: document.documentElement.scrollWidth, paper,
   contrast: Math.min(...inks), charts: charts.every(points => points.length > 20),
   shades: [...document.querySelectorAll("canvas")].map(shades),
@@ -100,6 +107,10 @@ def test_two_are_drawn_side_by_side_and_names_stay_text(text, series, tmp_path, 
     assert (found["images"], found["bold"]) == (0, 0)
     assert found["title"] == "Inside <b>reader: gatewise"
     assert found["words"] == [EVIL[token] for token in TOKENS]
+    # A step that is chosen in one is chosen in both, until that is not wanted.
+    assert (found["ends"], found["together"], found["apart"]) == ([5, 11], [2, 2], [4, 2])
+    assert found["beside"][1:3] == ["12", "SimpleRNN of 4, GRU of 3, LSTM of 2"]
+    assert found["beside"][4] == f"{series.reach} steps"
 
 
 _USE = """

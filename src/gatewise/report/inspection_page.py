@@ -101,7 +101,7 @@ def _shown(one: Inspection) -> dict[str, Any]:
             "occlusion": _plain(attribution.occlusion, 4),
         },
         "layers": [
-            _layer(layer, rooms.cells, None if one.corpus_scores is None else one.turned(layer.name))
+            _layer(layer, rooms.units, None if one.corpus_scores is None else one.turned(layer.name))
             for layer in one.layers
         ],
         "network": _counterfactual(one.counterfactual, rooms.words),
@@ -114,18 +114,17 @@ class Rooms(NamedTuple):
     """What an inspection has room for in a page.
 
     Attributes:
-        cells: Cells of each heat map.
+        units: Of each layer.
         words: Characters for words that were not read.
     """
 
-    cells: int
+    units: int
     words: int
 
     @classmethod
     def of(cls, one: Inspection) -> "Rooms":
         """Share out the characters of a page: four for a number, four for three cells, some for each step and each unit."""
-        steps, layers = len(one.steps), max(len(one.layers), 1)
-        maps = sum(len(layer.gates) + len(layer.states) for layer in one.layers)
+        steps = len(one.steps)
         rows = min(steps, _MOST_ROWS)
         left = _MOST - 4 * rows * rows // 3 - steps * (120 + 24 * len(one.names))
         given = one.counterfactual
@@ -134,16 +133,20 @@ class Rooms(NamedTuple):
             if given.sequence is not None:
                 left -= len(set(given.sequence)) * (4 * given.layers[0]["vectors"].shape[1] + _WORD)
         # A unit has a row in each of the maps of its layer, and what is said of it.
-        own = steps * maps // layers
-        units = min(sum(layer.units for layer in one.layers), _MOST_CELLS // own)
-        units = max(min(units, (left - _WORDS) // (_UNIT + 4 * own // 3)), layers)
-        return cls(units * own // maps, max(left - units * (_UNIT + 4 * own // 3), 0))
+        cells = [(layer.units, len(layer.states["h"]) * (len(layer.gates) + len(layer.states))) for layer in one.layers]
+
+        def taken(most: int) -> int:
+            return sum(min(units, most) * (_UNIT + 4 * own // 3) for units, own in cells)
+
+        def fits(most: int) -> bool:
+            return taken(most) <= left - _WORDS and sum(min(units, most) * own for units, own in cells) <= _MOST_CELLS
+
+        units = max((most for most in range(1, max(units for units, _ in cells) + 1) if fits(most)), default=1)
+        return cls(units, max(left - taken(units), 0))
 
 
-def _layer(layer: Layer, room: int, turned: Int64[np.ndarray, " units"] | None) -> dict[str, Any]:
+def _layer(layer: Layer, most: int, turned: Int64[np.ndarray, " units"] | None) -> dict[str, Any]:
     """Return a layer; of one that is larger than there is room for, the units whose silence changes the score most."""
-    steps = len(layer.states["h"])
-    most = max(1, room // steps)
     kept = layer.order
     if len(kept) > most:
         chosen = set(np.argsort(-np.abs(layer.ablation), kind="stable")[:most].tolist())

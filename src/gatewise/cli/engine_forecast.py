@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gatewise.cli.forecast_options import told
 from gatewise.cli.table_options import TableTyped, read_typed, say_understood
 from gatewise.errors import UsageError
 
@@ -53,10 +54,14 @@ def forecast_blocks(
         data = read_typed(source, typed)
         say_understood(source, data, quiet)
     order = order_of(horizon, level or [80.0, 95.0], None, options)  # type: ignore[arg-type]
-    found, shared = forecast_on(engine, data, order, target, future_rows)
+    with told(quiet) as progress:
+        found, shared = forecast_on(engine, data, order, target, future_rows, progress)
+        if target is None:
+            progress(0.5, "forecasting blocks")
+            found = as_pandas(found)
     for sentence in shared.sentences:
         say(sentence, quiet)
     if target is None:
-        write_csv(as_pandas(found), None, False)
+        write_csv(found, None, False)
     else:
         say(f"forecasts: {target}", quiet)

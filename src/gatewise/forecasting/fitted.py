@@ -163,6 +163,15 @@ class Fitted:
         Where networks give quantiles, from these. Where no series is long enough for a validation, from how far series go in a
         step; NaN for series of a single value.
         """
+        reach = self._reach(ahead, levels)
+        # Of a series of a single value nothing says how far it goes.
+        reach[:, np.isfinite(self.panel.values).sum(axis=1) < 2] = np.nan
+        return reach
+
+    def _reach(
+        self, ahead: Ahead, levels: Float64[np.ndarray, " levels"]
+    ) -> Float64[np.ndarray, "2 series horizon levels"]:
+        """Return the same without looking at how many values a series has."""
         past, rolled = self.rolled.steps_back > 0, self.rolled
         if ahead.quantiles:
             before = reach_of_networks(rolled, self.judged.network_weights, rolled.names)

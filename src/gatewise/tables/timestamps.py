@@ -64,6 +64,8 @@ class TimeReader:
         self.utc = utc
         self.forms: tuple[str, ...] = ()
         self.example = ""
+        # The first cell that two forms read as different days, and its record.
+        self.open_at: tuple[int, str] | None = None
         self.zone: str | None = None
         self.moved = False
         self.seen = 0
@@ -101,10 +103,11 @@ class TimeReader:
             DataError: Day and month could be either way round.
         """
         form = self.forms[0]
-        if day_and_month_open(self.forms):
-            one, two = (_reading(self.example, form) for form in self.forms)
+        if day_and_month_open(self.forms) and self.open_at is not None:
+            record, cell = self.open_at
+            one, two = (_reading(cell, form) for form in self.forms)
             raise DataError(
-                f"{self.where(0)} is {self.example!r}, which may be {one} or {two}, and no day above 12 settles it: give "
+                f"{self.where(record)} is {cell!r}, which may be {one} or {two}, and no day above 12 settles it: give "
                 f'format={{"date_format": "{self.forms[0]}"}} or "{self.forms[1]}".'
             )
         values = np.concatenate(self.parts.pop(form))
@@ -152,6 +155,10 @@ class TimeReader:
         if not read or "" in cells:
             read = self._read_strictly(codes, cells)
         self.forms = tuple(read)
+        if day_and_month_open(self.forms) and self.open_at is None:
+            one, two = (read[form] for form in self.forms[:2])
+            for row in np.flatnonzero((one != two)[codes])[:1]:
+                self.open_at = self.seen + int(row), cells[codes[row]].strip()
         self.parts = {form: self.parts.get(form, []) for form in self.forms}
         for form, values in read.items():
             self.parts[form].append(values[codes])

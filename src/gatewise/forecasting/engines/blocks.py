@@ -41,6 +41,7 @@ def forecast_block(shared: Shared, table: SeriesTable, progress: Progress) -> "p
         half = half_widths_among(sizes[past], rolled.steps_back[past], scale, shared.sizes)
     else:
         half = half_widths_of_movement(panel.values, shared.horizon, shared.levels)
+    half[np.isfinite(panel.values).sum(axis=1) < 2] = np.nan
     middle = combined(rolled.forecasts[:, -1], weights).ravel()
     levels = shared.levels.tolist()
     columns = bounds_columns("gatewise", levels, middle, np.stack([half, half]).reshape(2, len(middle), len(levels)))

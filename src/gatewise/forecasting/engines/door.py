@@ -3,23 +3,28 @@
 import os
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from gatewise.errors import UsageError
+from gatewise.errors import EnvironmentFault, UsageError
 from gatewise.forecasting.engines.blocks import forecast_block
 from gatewise.forecasting.engines.lots import Draw, lots_of
-from gatewise.forecasting.engines.order import Options, Order, on_engine, order_of, read, silent
+from gatewise.forecasting.engines.order import (
+    SAMPLE_TAKES,
+    Options,
+    Order,
+    as_folder,
+    on_engine,
+    order_of,
+    read,
+    silent,
+)
 from gatewise.forecasting.engines.shared import Shared, shared_from
 from gatewise.forecasting.rolling import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Of the work on one machine, what the sample takes beside each block.
-_SAMPLE_TAKES = 4.0
 
 
 def forecast(
@@ -50,8 +55,8 @@ def forecast(
         sample: Series that everything is learned from, at most. Default: 2,000.
         future: Rows with the covariates that are known in advance, for the times to forecast: whatever `data` may be. Not
             needed where the series have such rows below their last value.
-        progress: Called with the share that is done, from 0 to 1, and with what is being done; on this machine only, as
-            engines have pages of their own.
+        progress: Called with the share that is done, from 0 to 1, and with what is being done; on an engine not within the
+            blocks, as it has a page of its own.
         **options: ``mode``, ``network``, ``network_only``, ``baselines``, ``season_length`` and ``seed`` of `Forecaster`;
             ``id_col``, ``time_col``, ``target_col``, ``freq`` and ``covariates`` of `read_series`.
 
@@ -77,12 +82,10 @@ def forecast(
         frame, _ = forecast_here(data, order, progress or silent, future)
         if out is None:
             return frame
-        Path(out).mkdir()
-        frame.to_parquet(Path(out) / "part.0.parquet", index=False)
-        return out
+        return as_folder(frame, out)
     from gatewise.forecasting.engines.fugue_run import forecast_on
 
-    return forecast_on(engine, data, order, out, future)[0]
+    return forecast_on(engine, data, order, out, future, progress or silent)[0]
 
 
 def forecast_here(data: Any, order: Order, progress: Progress, future: Any = None) -> "tuple[pd.DataFrame, Shared]":
@@ -103,19 +106,19 @@ def forecast_here(data: Any, order: Order, progress: Progress, future: Any = Non
     lots = lots_of(table.ids.tolist(), order.plan.seed)
     draw = Draw.of(lots, order.sample)
     places = np.argsort(lots, kind="stable")
-    whole = _SAMPLE_TAKES + draw.blocks
+    whole = SAMPLE_TAKES + draw.blocks
 
     def told(share: float, what: str, before: float, takes: float) -> None:
         progress((before + share * takes) / whole, what)
 
     chosen = places[draw.in_sample(lots[places])]
-    data = order.learned_from(table.select(chosen), draw, partial(told, before=0.0, takes=_SAMPLE_TAKES))
+    data = order.learned_from(table.select(chosen), draw, partial(told, before=0.0, takes=SAMPLE_TAKES))
     shared = shared_from(data)
     blocks = draw.block_of(lots)[places]
     parts, rows = [], []
     for number, block in enumerate(np.unique(blocks)):
         own = places[blocks == block]
-        parts.append(forecast_block(shared, table.select(own), partial(told, before=_SAMPLE_TAKES + number, takes=1.0)))
+        parts.append(forecast_block(shared, table.select(own), partial(told, before=SAMPLE_TAKES + number, takes=1.0)))
         rows.append(own)
     frame = pd.concat(parts, ignore_index=True)
     back = np.argsort(np.concatenate(rows), kind="stable")
@@ -128,8 +131,12 @@ def new_folder(out: str | os.PathLike[str]) -> str:
 
     Raises:
         UsageError: Something is there.
+        EnvironmentFault: It cannot be made there.
     """
     path = os.fspath(out)
     if os.path.exists(path):
         raise UsageError(f"{path!r} exists: give a folder that is to be made, or remove that one.")
+    parent = os.path.dirname(os.path.abspath(path))
+    if "://" not in path and not os.path.isdir(parent):
+        raise EnvironmentFault(f"{path!r} cannot be made: the folder {parent} does not exist; create it.")
     return path

@@ -19,11 +19,12 @@ from gatewise import errors
 from gatewise.errors import EnvironmentFault, GatewiseError, UsageError
 from gatewise.forecasting.engines.blocks import forecast_block
 from gatewise.forecasting.engines.lots import Draw, least, lots_of
-from gatewise.forecasting.engines.order import Order, on_engine, silent
+from gatewise.forecasting.engines.order import SAMPLE_TAKES, Order, as_folder, on_engine, silent
 from gatewise.forecasting.engines.rows import read_rows
 from gatewise.forecasting.engines.shared import Shared, shared_from
 from gatewise.forecasting.engines.sources import long_frame, with_rows_in_advance
 from gatewise.forecasting.frames import bounds_names
+from gatewise.forecasting.rolling import Progress
 
 if TYPE_CHECKING:
     import types
@@ -34,7 +35,9 @@ _PACKAGES = {"dask": "distributed", "ray": "ray", "spark": "pyspark"}
 _SENTENCE = re.compile(r"gatewise\.errors\.(\w+): (.+)")
 
 
-def forecast_on(engine: Any, data: Any, order: Order, out: str | None, future: Any = None) -> tuple[Any, Shared]:
+def forecast_on(
+    engine: Any, data: Any, order: Order, out: str | None, future: Any = None, progress: Progress = silent
+) -> tuple[Any, Shared]:
     """Forecast on an engine; see `gatewise.forecast`.
 
     Args:
@@ -43,6 +46,7 @@ def forecast_on(engine: Any, data: Any, order: Order, out: str | None, future: A
         order: What is to be forecast.
         out: A folder to be; None returns a frame.
         future: Rows with what is known in advance, as in `gatewise.forecast`.
+        progress: Told what is being done; how far the blocks are, the engine shows.
 
     Returns:
         The frame of the engine, or the folder, and what was learned from the sample.
@@ -58,6 +62,7 @@ def forecast_on(engine: Any, data: Any, order: Order, out: str | None, future: A
         if future is not None:
             frame = with_rows_in_advance(fa, frame, future, order.covariates["future"])
         seed = order.plan.seed
+        progress(0.0, "counting series")
         lots = fa.transform(
             names,
             least_lots,
@@ -66,6 +71,7 @@ def forecast_on(engine: Any, data: Any, order: Order, out: str | None, future: A
             as_local=True,
         )
         draw = Draw.of(fa.as_pandas(lots)[_LOT].to_numpy(np.int64), order.sample)
+        progress(0.0, "learning from a sample")
         first = {"seed": seed, "first_outside": draw.first_outside}
         learned = fa.transform(
             fa.transform(frame, only_sample, schema="*", params=first),
@@ -80,6 +86,9 @@ def forecast_on(engine: Any, data: Any, order: Order, out: str | None, future: A
         forecasts = _blocks(fa, frame, shared, text, order.covariates)
         if out is None:
             return _plain(forecasts), shared
+        progress(SAMPLE_TAKES / (SAMPLE_TAKES + draw.blocks), f"forecasting {draw.blocks:,} blocks")
+        if isinstance(forecasts, pd.DataFrame):
+            return as_folder(_plain(forecasts), out), shared
         fa.save(forecasts, out, format_hint="parquet", mode="error")
         return out, shared
 
@@ -209,7 +218,10 @@ def _is_dask(frame: Any) -> bool:
 
 
 def _plain(frame: Any) -> Any:
-    """Return a frame of Dask with the types that pandas has by itself; those of other engines are theirs."""
+    """Return a frame of Dask or pandas with the types that pandas has by itself; those of other engines are theirs."""
+    if isinstance(frame, pd.DataFrame):
+        whole = pd.api.types.infer_dtype(frame["unique_id"]) == "integer"
+        return frame.astype({"unique_id": "int64" if whole else "str"})
     if not _is_dask(frame):
         return frame
     plain = {name: "float64" for name in frame.columns if name.startswith("gatewise")}

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -20,8 +21,13 @@ from gatewise.forecasting.rolling import Progress
 from gatewise.tables import SeriesTable, read_series
 from gatewise.tables.form import Covariates, checked_covariates
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Libraries whose frames are forecast where they are.
 _LIBRARIES = ("dask", "pyspark", "ray")
+# Of the work, what the sample takes beside each block.
+SAMPLE_TAKES = 4.0
 # Series that everything is learned from, at most.
 SAMPLE = 2_000
 _READING = ("id_col", "time_col", "target_col", "freq", "covariates")
@@ -92,6 +98,13 @@ def read(data: Any, order: Order, future: Any) -> SeriesTable:
 def on_engine(data: Any) -> bool:
     """Return whether data is a frame of an engine, which is forecast where it is."""
     return type(data).__module__.partition(".")[0] in _LIBRARIES
+
+
+def as_folder(frame: "pd.DataFrame", out: str) -> str:
+    """Write a frame as a folder of Parquet files, of a single one, and return the folder."""
+    Path(out).mkdir()
+    frame.to_parquet(Path(out) / "part.0.parquet", index=False)
+    return out
 
 
 def _whole(data: Any) -> Any:

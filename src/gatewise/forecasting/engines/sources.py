@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from gatewise.errors import UsageError
+from gatewise.errors import DataError, EnvironmentFault, UsageError
 from gatewise.forecasting.engines.order import Order, on_engine, read
 from gatewise.forecasting.engines.rows import IN_ADVANCE, refuse_zone, rows_of
 from gatewise.tables import SeriesTable, read_series
@@ -116,4 +116,12 @@ def _loaded(fa: "types.ModuleType", data: Any) -> Any:
         return data
     path = os.fspath(data)
     parquet = "://" in path or os.path.isdir(path) or path.endswith(".parquet")
-    return fa.load(path, format_hint="parquet") if parquet else data
+    if not parquet:
+        return data
+    try:
+        return fa.load(path, format_hint="parquet")
+    except ImportError as error:
+        raise EnvironmentFault(f"{path!r} cannot be read: {error}.") from None
+    except Exception as error:
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise DataError(f"{path!r} cannot be read ({why}): give a Parquet file, or a folder of them.") from None

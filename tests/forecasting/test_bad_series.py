@@ -49,7 +49,10 @@ def forecasts():
 @pytest.mark.parametrize("name", SERIES)
 def test_every_series_is_forecast(forecasts, name):
     columns = forecasts.loc[name].drop(columns="ds")
-    assert np.isfinite(columns.to_numpy(float)).all()
+    bounds = columns.columns.str.contains("-lo-|-hi-")
+    assert np.isfinite(columns.loc[:, ~bounds].to_numpy(float)).all()
+    # Of a single value nothing says how far it goes.
+    assert (np.isfinite(columns.loc[:, bounds].to_numpy(float)) == (name != "one")).all()
     known = SERIES[name][np.isfinite(SERIES[name])]
     around = 3 * np.ptp(known) + 1e-9 * np.abs(known).max()
     for column in ("gatewise", "gatewise-network"):
@@ -59,7 +62,7 @@ def test_every_series_is_forecast(forecasts, name):
 
 @pytest.mark.parametrize(("name", "value"), [("constant", 7.0), ("zeros", 0.0), ("one", 5.0)])
 def test_what_never_moved_is_forecast_not_to(forecasts, name, value):
-    columns = forecasts.loc[name].drop(columns="ds")
+    columns = forecasts.loc[name].drop(columns="ds").dropna(axis=1)
     np.testing.assert_allclose(columns, value, rtol=1e-6, atol=1e-6)
 
 
@@ -90,6 +93,25 @@ def test_without_a_validation_intervals_are_of_the_movement(name):
     assert str(caught.value) == (
         "There was no validation: no series is long enough to be forecast 12 steps from before its end."
     )
+
+
+def test_without_levels_there_are_no_intervals_and_a_forecaster_says_what_it_is():
+    forecaster = gw.Forecaster(3, network=[], baselines=["Naive"])
+    assert repr(forecaster) == "Forecaster(horizon=3, mode='fast'; not fitted)"
+    assert forecaster.fit(SERIES["repeats itself"]).predict(level=()).columns.tolist() == [
+        "unique_id",
+        "ds",
+        "gatewise",
+    ]
+    assert (
+        repr(forecaster)
+        == "Forecaster(horizon=3, mode='fast'; fitted to 1 series of 48 values, freq 1, 0 to 47, 0 missing)"
+    )
+    backtest = gw.backtest(forecaster, SERIES["two values"], n_windows=2)
+    assert repr(backtest).startswith("Backtest(1 series, 2 cutoffs, 6 forecast values; ")
+    with pytest.raises(gw.errors.UsageError) as caught:
+        gw.backtest(forecaster, SERIES["two values"], refit=0)
+    assert str(caught.value) == "refit is 0: give a whole number of at least 1."
 
 
 def test_a_single_value_has_no_interval():

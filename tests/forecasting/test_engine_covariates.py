@@ -186,3 +186,9 @@ def test_columns_that_are_not_there_are_refused():
     assert str(caught.value) == (
         "Rows with what is known in advance were given, and no column is named to be: name them with covariates."
     )
+    with pytest.raises(UsageError) as caught:
+        gw.read_series(shuffled(PAST))
+    assert str(caught.value) == (
+        "source is a DataFrame of dask, which lies elsewhere: forecast it where it is with gatewise.forecast, or bring it here "
+        "as a frame of pandas."
+    )

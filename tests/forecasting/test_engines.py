@@ -12,7 +12,7 @@ import pytest
 import gatewise as gw
 from forecasting.made_series import made_frame
 from gatewise.cli.app import run
-from gatewise.errors import DataError, UsageError
+from gatewise.errors import DataError, EnvironmentFault, UsageError
 from gatewise.forecasting.engines import lots
 from gatewise.forecasting.engines.lots import Draw, lots_of
 from gatewise.forecasting.engines.order import order_of
@@ -186,6 +186,12 @@ def test_what_cannot_be_meant_is_refused():
         "The network 'local' has the head 'quantile', and the intervals of blocks come from past errors only: take "
         "head='point', or fit a Forecaster."
     )
+    with pytest.raises(EnvironmentFault, match=r"x' cannot be made: the folder .* does not exist; create it\.$"):
+        gw.forecast(FRAME, 4, out="no/x")
+    with pytest.raises(
+        DataError, match=r"^'no/x.parquet' cannot be read \(.*no/x.parquet\): give a Parquet file, or a folder"
+    ):
+        gw.forecast("no/x.parquet", 4, engine="native")
     with pytest.raises(UsageError, match="engine is 'sparkle', which Fugue does not know or which is not installed"):
         gw.forecast(FRAME, 4, engine="sparkle")
     with pytest.raises(UsageError) as caught:

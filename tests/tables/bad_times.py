@@ -19,6 +19,13 @@ TIMES = [
         'their form with format={"date_format": "%d.%m.%Y"}.',
     ),
     (
+        "day or month first, and not in the first row",
+        "ds,y\n01/01/2024,1\n01/02/2024,2\n",
+        {},
+        "'a.csv', row 3, column 'ds' is '01/02/2024', which may be 1 February 2024 or 2 January 2024, and "
+        'no day above 12 settles it: give format={"date_format": "%d/%m/%Y"} or "%m/%d/%Y".',
+    ),
+    (
         "day or month first",
         "ds,y\n01/02/2024,1\n02/02/2024,2\n",
         {},

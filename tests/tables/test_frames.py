@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pandas as pd
 import polars
+import pyarrow
 import pytest
 
 import gatewise as gw
@@ -56,6 +57,7 @@ def test_the_table_that_all_others_are_compared_with():
         pytest.param(FRAME.set_index(["unique_id", "ds"]), id="both in the index"),
         pytest.param(FRAME.set_axis(range(7, 13)), id="an index of numbers"),
         pytest.param(POLARS, id="polars"),
+        pytest.param(pyarrow.Table.from_pandas(FRAME), id="a table of Arrow"),
         pytest.param(POLARS.with_columns(polars.col("ds").cast(polars.Datetime("ms"))), id="times of polars"),
         pytest.param(POLARS.with_columns(polars.col("unique_id").cast(polars.Categorical)), id="categories of polars"),
         pytest.param(POLARS.with_columns(polars.col("y").cast(polars.Int32)), id="whole numbers of polars"),

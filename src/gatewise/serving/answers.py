@@ -76,8 +76,33 @@ def as_json(value: Any, status: int = 200, headers: tuple[tuple[bytes, bytes], .
         raise Problem("state_not_finite", "The model's output is not finite; nothing was changed.") from None
 
 
-async def received(scope: Scope, receive: Receive, limits: Limits) -> Incoming:
+class Room:
+    """How many bytes all bodies together may still take that arrive in pieces."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def take(self, size: int) -> None:
+        """Take room for some bytes.
+
+        Raises:
+            Problem: There is none.
+        """
+        if size > self.left:
+            raise Problem(
+                "busy", "Too many large requests are arriving at once.", headers=(*_CLOSE, (b"retry-after", b"1"))
+            )
+        self.left -= size
+
+
+async def received(scope: Scope, receive: Receive, limits: Limits, room: Room | None = None) -> Incoming:
     """Return a request with its whole body.
+
+    Args:
+        scope: The request.
+        receive: Its body.
+        limits: How large it may be.
+        room: What all requests share while they arrive.
 
     Raises:
         Problem: The body is too large, or encoded.
@@ -97,17 +122,25 @@ async def received(scope: Scope, receive: Receive, limits: Limits) -> Incoming:
         if len(body) > limits.body_bytes:
             raise _too_large(limits)
         return Incoming(body, headers)
-    parts, size = [], 0
-    while True:
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limits.body_bytes:
-            raise _too_large(limits)
-        if not message.get("more_body"):
-            return Incoming(b"".join(parts), headers)
-        message = await receive()
+    return Incoming(await _joined(message, receive, limits, room or Room(limits.body_bytes)), headers)
+
+
+async def _joined(message: MutableMapping[str, Any], receive: Receive, limits: Limits, room: Room) -> bytes:
+    """Return a body that comes in pieces, of which this is the first."""
+    body = bytearray()
+    try:
+        while message["type"] == "http.request":
+            part = message.get("body", b"")
+            room.take(len(part))
+            body += part
+            if len(body) > limits.body_bytes:
+                raise _too_large(limits)
+            if not message.get("more_body"):
+                return bytes(body)
+            message = await receive()
+        raise Disconnected
+    finally:
+        room.left += len(body)
 
 
 def _too_large(limits: Limits) -> Problem:

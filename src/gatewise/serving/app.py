@@ -5,6 +5,8 @@ The calls of `calls` go past FastAPI, which would take longer than they do; it h
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,7 +16,20 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from gatewise.serving import calls, routes_models, routes_page, routes_sessions, routes_tables
-from gatewise.serving.answers import ALWAYS, JSON, Answer, Disconnected, Receive, Scope, Send, as_json, received, sent
+from gatewise.serving.answers import (
+    ALWAYS,
+    JSON,
+    Answer,
+    Disconnected,
+    Incoming,
+    Receive,
+    Room,
+    Scope,
+    Send,
+    as_json,
+    received,
+    sent,
+)
 from gatewise.serving.guards import Guards
 from gatewise.serving.problems import Problem, as_problem, shown
 from gatewise.serving.receipt import new_request_id
@@ -35,6 +50,7 @@ class Application:
         self.guards = guards
         self.routed = make_app(service)
         self.answering = 0
+        self._room = Room(service.limits.arriving_bytes)
         service.metrics.watch("requests_in_flight", "Requests that are being answered.", lambda: self.answering)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,18 +61,17 @@ class Application:
         begun = time.perf_counter()
         request_id = new_request_id()
         route, status = _UNKNOWN, 499
-        self.answering += 1
         try:
             self.guards.check(scope["path"], scope["headers"])
-            if self.answering > self.service.limits.requests:
-                raise _too_many(self.service)
-            quick = calls.find(scope["path"]) if scope["method"] == "POST" else None
-            if quick is None:
-                route, status = await self._routed(scope, receive, send, request_id)
-                return
-            route = quick[0].path
-            incoming = await received(scope, receive, self.service.limits)
-            answer = await quick[0].call(self.service, quick[1], incoming)
+            incoming = await received(scope, receive, self.service.limits, self._room)
+            # Counted from here on: who sends slowly keeps nobody else from being answered.
+            with self._turn():
+                quick = calls.find(scope["path"]) if scope["method"] == "POST" else None
+                if quick is None:
+                    route, status = await self._routed(scope, _replayed(incoming, receive), send, request_id)
+                    return
+                route = quick[0].path
+                answer = await quick[0].call(self.service, quick[1], incoming)
             status = answer.status
             await sent(send, answer, request_id.encode())
         except Disconnected:
@@ -66,12 +81,22 @@ class Application:
             status = problem.status
             await sent(send, _refusal(problem, request_id), request_id.encode())
         finally:
-            self.answering -= 1
             seconds = time.perf_counter() - begun
             self.service.metrics.request(route, status, seconds)
             if ACCESS.isEnabledFor(logging.INFO):
                 fields = {"request_id": request_id, "method": scope["method"][:16], "route": route, "status": status}
                 ACCESS.info("request", extra={"fields": {**fields, "ms": round(seconds * 1000, 3)}})
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Count a request that is being answered, if there are not too many."""
+        if self.answering >= self.service.limits.requests:
+            raise _too_many(self.service)
+        self.answering += 1
+        try:
+            yield
+        finally:
+            self.answering -= 1
 
     async def _routed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> tuple[str, int]:
         """Let FastAPI answer; return which path it was, as documented, and the status."""
@@ -95,6 +120,16 @@ class Application:
                 raise
         route = scope.get("route")
         return getattr(route, "path", _UNKNOWN), status
+
+
+def _replayed(incoming: Incoming, receive: Receive) -> Receive:
+    """Return what gives a body that has been received to whoever receives next."""
+    waiting: list[dict[str, Any]] = [{"type": "http.request", "body": incoming.body, "more_body": False}]
+
+    async def again() -> Any:
+        return waiting.pop() if waiting else await receive()
+
+    return again
 
 
 def make_app(service: Service) -> FastAPI:

@@ -9,6 +9,7 @@ class Limits:
 
     Attributes:
         body_bytes: A request's body.
+        arriving_bytes: All bodies together that have begun to arrive and are not whole.
         header_bytes: A request's first line and headers together.
         path_bytes: A request's path with its query.
         nesting: Levels of JSON inside each other.
@@ -30,6 +31,7 @@ class Limits:
     """
 
     body_bytes: int = 16 * 2**20
+    arriving_bytes: int = 256 * 2**20
     header_bytes: int = 32 * 2**10
     path_bytes: int = 2 * 2**10
     nesting: int = 32

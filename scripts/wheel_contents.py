@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 MEGABYTE = 2**20
 
 # Kinds of files that the package ships besides its code, and the only data set among them.
-SHIPPED_SUFFIXES = {".py", ".typed", ".html", ".css", ".js", ".json"}
+SHIPPED_SUFFIXES = {".py", ".typed", ".html", ".css", ".js", ".json", ".svg"}
 SHIPPED_DATA = {"gatewise/datasets/airline.csv"}
-NEEDED = {"gatewise/__init__.py", "gatewise/py.typed", *SHIPPED_DATA}
+NEEDED = {"gatewise/__init__.py", "gatewise/py.typed", "gatewise/serving/page/index.html", *SHIPPED_DATA}
 
 
 def main(wheel: Path) -> int:

@@ -97,7 +97,10 @@ def backtest(
     anew = _refit(refit)
     check_files({"--out": out, "--report": report}, force, source)
     started = time.perf_counter()
-    table = read_typed(source, TableTyped(id_col, time_col, target_col, freq, future, past, static, fix, form))
+    typed = TableTyped(id_col, time_col, target_col, freq, future, past, static, fix, form)
+    with told(quiet) as progress:
+        progress(0.0, f"reading {name_of(source)}")
+        table = read_typed(source, typed)
     seconds = {"reading the table": time.perf_counter() - started}
     from gatewise.forecasting.backtest import backtest as run
     from gatewise.forecasting.forecaster import Forecaster

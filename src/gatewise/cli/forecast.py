@@ -125,7 +125,7 @@ def forecast(
         check_target(model, overwrite=force)
         check_room(model)
     started = time.perf_counter()
-    table = _read(source, typed, future_rows, horizon)
+    table = _read(source, typed, future_rows, horizon, quiet)
     seconds = {"reading the table": time.perf_counter() - started}
     from gatewise.forecasting.forecaster import Forecaster
 
@@ -171,13 +171,16 @@ def _say_written(written: dict[str, Path | None], quiet: bool) -> None:
             say(f"{what}: {path}", quiet)
 
 
-def _read(source: str, typed: TableTyped, future_rows: Path | None, horizon: int) -> "SeriesTable":
+def _read(source: str, typed: TableTyped, future_rows: Path | None, horizon: int, quiet: bool) -> "SeriesTable":
     """Return the series with what is known in advance; what is not is said before the work, and not after it."""
-    table = read_typed(source, typed)
-    if future_rows is not None:
-        from gatewise.forecasting.future_rows import with_future
+    with told(quiet) as progress:
+        progress(0.0, f"reading {name_of(source)}")
+        table = read_typed(source, typed)
+        if future_rows is not None:
+            from gatewise.forecasting.future_rows import with_future
 
-        table = with_future(table, future_rows)
+            progress(0.0, f"reading {future_rows}")
+            table = with_future(table, future_rows)
     table.refuse_unknown_future(horizon)
     return table
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatewise.cli.forecast_options import told
 from gatewise.cli.options import Debug, Json
 from gatewise.cli.table_options import (
     Fixes,
@@ -17,6 +18,7 @@ from gatewise.cli.table_options import (
     TableTyped,
     TargetCol,
     TimeCol,
+    name_of,
     read_typed,
 )
 
@@ -50,7 +52,10 @@ def series(
       gatewise series sales.csv --target-col sold --format date_format=%d/%m/%Y
       gatewise series sales.csv --fix duplicates-last --fix footer --json
     """  # noqa: D301
-    table = read_typed(source, TableTyped(id_col, time_col, target_col, freq, future, past, static, fix, form))
+    typed = TableTyped(id_col, time_col, target_col, freq, future, past, static, fix, form)
+    with told(as_json) as progress:
+        progress(0.0, f"reading {name_of(source)}")
+        table = read_typed(source, typed)
     if as_json:
         typer.echo(json.dumps(_described(table), indent=1))
         return

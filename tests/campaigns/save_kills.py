@@ -238,7 +238,8 @@ def main():
     keep = not given.short
     with tempfile.TemporaryDirectory() as scratch:
         if given.calls:
-            assert may_trace(), "strace is needed"
+            if not may_trace():
+                raise SystemExit("strace is not installed, or may not look at processes")
             ways = WAYS[:1] if given.short else WAYS
             killed = {way: at_every_call(_new(scratch), way, 7 if given.short else 1) for way in ways}
             failed = {

@@ -131,6 +131,13 @@ TIMES = [
         "step with freq.",
     ),
     (
+        "a step far shorter than those of the table",
+        "ds,y\n2024-01-01,1\n2024-01-31,2\n2024-03-01,3\n",
+        {"freq": "250ms"},
+        "Series 'y' would have 20,736,001 steps from 2024-01-01 to 2024-03-01: correct its times, or name a longer step with "
+        "freq.",
+    ),
+    (
         "no regular step",
         "ds,y\n2024-01-01,1\n2024-01-03,2\n2024-01-05,3\n2024-01-08,3\n2024-01-10,3\n",
         {},

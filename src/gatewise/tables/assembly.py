@@ -14,7 +14,7 @@ from gatewise.tables.steps import SortedTimes, find_frequency, show
 from gatewise.tables.unfolding import Unfolded
 
 # With gaps allowed, a wrong date should not fill the memory.
-_MOST_STEPS = 100_000_000
+_MOST_STEPS = 10_000_000
 
 
 def assemble(rows: Unfolded, freq: Any, fix: frozenset[str], several: bool) -> SeriesTable:

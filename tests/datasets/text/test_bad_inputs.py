@@ -16,6 +16,7 @@ FILES = {
     "missing file": ("a.csv", None, {}, "There is no file {}: give the path of a file or folder."),
     "empty": ("a.csv", "", {}, "{} is empty: give a file with texts and labels."),
     "blank lines only": ("a.csv", "\n \n\n", {}, "{} is empty: give a file with texts and labels."),
+    "quotes around nothing": ("a.csv", '""\n\n', {}, "{} is empty: give a file with texts and labels."),
     "header only": (
         "a.csv",
         "text,label\n",
@@ -145,6 +146,12 @@ FILES = {
         'text,label\n"b" or c,0\nc,1\n',
         {},
         "{}, line 2 is not CSV (',' expected after '\"'): put the whole text in quotes, and double those in it.",
+    ),
+    "a quote in the middle, between tabs": (
+        "a.tsv",
+        '\t"\n"a',
+        {},
+        "{}, line 1 is not CSV (a tab expected after '\"'): put the whole text in quotes, and double those in it.",
     ),
     "no such column": (
         "a.csv",

@@ -121,6 +121,11 @@ def test_old_line_ends_are_line_ends(tmp_path):
     assert list(gw.read_corpus(path).texts) == ["good", "bad"]
 
 
+def test_an_old_line_end_before_the_last_character(tmp_path):
+    corpus = gw.read_corpus(written(tmp_path / "a.csv", "text,label\rx,1\ry,2"))
+    assert (list(corpus.texts), corpus.classes) == (["x", "y"], ("1", "2"))
+
+
 def test_the_notes_say_what_was_understood(tmp_path):
     content = "id;review;stars;sentiment\n1;good film;5;pos\n\n2;  ;1;neg\n3;bad film;1;neg \n4;so bad;2;neg\n"
     path = written(tmp_path / "a.csv", content)

@@ -115,13 +115,16 @@ def _records(file: TextFile, separator: str, quotes: bool) -> tuple[list[_Record
                 f"{file.name}, line {begun} opens a quote that is never closed: close it, and double the quotes inside of "
                 "a text."
             ) from None
+        reason = str(error).replace("'\t'", "a tab")
         raise DataError(
-            f"{file.name}, line {begun} is not CSV ({error}): put the whole text in quotes, and double those in it."
+            f"{file.name}, line {begun} is not CSV ({reason}): put the whole text in quotes, and double those in it."
         ) from None
     return records, blank
 
 
 def _check_widths(file: TextFile, records: list[_Record]) -> None:
+    if not records:
+        raise DataError(f"{file.name} is empty: give a file with texts and labels.")
     width = len(records[0].cells)
     odd = [record for record in records if len(record.cells) != width]
     if odd:

@@ -87,7 +87,8 @@ class TextFile:
                 if len(raw) == _LONGEST_LINE:
                     raise DataError(f"{self.name}, line {number + 1} is longer than 64 MB: give texts line by line.")
                 # Old files end their lines with a carriage return alone.
-                for piece in _LONE_RETURN.split(raw) if b"\r" in raw[:-2] else (raw,):
+                lone = b"\r" in raw.removesuffix(b"\n").removesuffix(b"\r")
+                for piece in _LONE_RETURN.split(raw) if lone else (raw,):
                     if piece:
                         number += 1
                         text = self.decoded(piece, number, offset)

@@ -13,12 +13,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tables"))
 
-import gatewise as gw
 from bad_files import FILES, ROWS
 from bad_numbers import VALUES
 from bad_times import TIMES
 from fuzzing import INTERESTING, Campaign, mutated, smaller_bytes
 from test_accepted_tables import CASES
+
+import gatewise as gw
+
 
 def contents(cases):
     """Return the short files of cases."""
@@ -40,7 +42,8 @@ OPTIONS = {
     "fix": ("duplicates-last", "duplicates-mean", ("gaps",), "utc", "footer", "comments", ("gaps", "footer", "duplicates-sum")),
     "format": (
         {"separator": ";"}, {"decimal": ","}, {"thousands": ","}, {"encoding": "latin-1"}, {"header": False},
-        {"layout": "columns"}, {"layout": "rows"}, {"layout": "long"}, {"date_format": "%d/%m/%Y"}, {"time_zone": "Europe/Berlin"},
+        {"layout": "columns"}, {"layout": "rows"}, {"layout": "long"}, {"date_format": "%d/%m/%Y"},
+        {"time_zone": "Europe/Berlin"},
     ),
     "freq": ("D", "MS", "h", 1, "W-SUN", "B", "QS", "250ms"),
     "target_col": ("y", "a"),
@@ -48,7 +51,16 @@ OPTIONS = {
     "id_col": ("id",),
     "covariates": ({"past": ["x"]}, {"future": "a"}, {"static": ["r"]}),
 }  # fmt: skip
-CELLS = ("2024-01-01", "01/02/2024", "2024-01-01 02:30", "2024-03-31T02:30+01:00", "1704067200", "20240101", "2024Q1", "Jan 2024")
+CELLS = (
+    "2024-01-01",
+    "01/02/2024",
+    "2024-01-01 02:30",
+    "2024-03-31T02:30+01:00",
+    "1704067200",
+    "20240101",
+    "2024Q1",
+    "Jan 2024",
+)
 NAMES = ("ds", "y", "id", "a", "x", "unique_id", "date", "value", "", " y ", "ds", "V1", "2024-01-01")
 
 
@@ -69,7 +81,9 @@ def composed(rng):
     """Return a table of cells most of which are what its columns seem to hold."""
     separator, end = rng.choice((",", ",", ";", "\t", "|")), rng.choice(("\n", "\n", "\r\n", "\r"))
     width, rows, odd = rng.randint(2, 4), rng.randint(1, 30), rng.choice((0.0, 0.0, 0.01, 0.1))
-    first = np.datetime64(rng.choice(("2024-01-01", "2024-02-28", "1969-12-30", "2023-10-28", "1677-09-22", "2261-12-01")))
+    first = np.datetime64(
+        rng.choice(("2024-01-01", "2024-02-28", "1969-12-30", "2023-10-28", "1677-09-22", "2261-12-01"))
+    )
     step = np.timedelta64(rng.choice((1, 1, 1, 7, 30)), rng.choice("Dhm"))
     scale = 10.0 ** rng.randint(-40, 42)
     names = ["ds", *("y" if number == 1 else f"x{number}" for number in range(1, width))]
@@ -96,7 +110,10 @@ def attempt(given):
     assert len(table.values) == table.lengths.sum() == len(table.times)
     assert (table.lengths > 0).all()
     for start, length in zip(np.cumsum(table.lengths) - table.lengths, table.lengths, strict=True):
-        assert (np.diff(table.times[start : start + length]) > np.zeros(1, "m8[ns]" if table.times.dtype.kind == "M" else int)).all()
+        assert (
+            np.diff(table.times[start : start + length])
+            > np.zeros(1, "m8[ns]" if table.times.dtype.kind == "M" else int)
+        ).all()
     assert all(note.isprintable() and len(note) < 2000 for note in table.notes), table.notes
     repr(table)
     return "read"

@@ -14,10 +14,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets" / "text"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import gatewise as gw
 from fuzzing import INTERESTING, Campaign, mutated, smaller_bytes
-from made_texts import made as made_texts
 from test_bad_inputs import FILES
+
+import gatewise as gw
+from made_texts import made as made_texts
 
 GOOD = {
     "a.csv": b'text,label\n"a good film, really",pos\nbad,neg\n"so ""good""",pos\nawful taste,neg\ngood fun,pos\n',
@@ -29,7 +30,11 @@ GOOD = {
     "c.csv": b"text,rude,calm\na,1,0\nb,0,1\nc,1,1\n",
     "d.csv": b"text,label\na b,x|y\nb c,y\nc d,x\n",
 }
-BAD = [(name, content if isinstance(content, bytes) else content.encode()) for name, content, *_ in FILES.values() if content]
+BAD = [
+    (name, content if isinstance(content, bytes) else content.encode())
+    for name, content, *_ in FILES.values()
+    if content
+]
 BAD = [(name, content) for name, content in BAD if len(content) < 5000]
 OPTIONS = {
     "errors": ("replace",),
@@ -46,7 +51,10 @@ SIGNS = "ab 'é\u0301\u200d\u202e\ufeff👩🏽中א١\t\n\r\x1b\x00<&\"=+-@.,;#
 def made(rng):
     """Return the name and content of a file, with options; or a text."""
     if rng.random() < 0.25:
-        words = [rng.choice(("good", "bad", "w1", "superb", "awful", *map(_text, INTERESTING))) for _ in range(rng.randint(0, 30))]
+        words = [
+            rng.choice(("good", "bad", "w1", "superb", "awful", *map(_text, INTERESTING)))
+            for _ in range(rng.randint(0, 30))
+        ]
         if rng.random() < 0.1:
             words.append(rng.choice(HALVES))
         signs = "".join(rng.choice(SIGNS) for _ in range(rng.choice((0, 3, 30))))
@@ -78,7 +86,9 @@ def attempt(given):
     assert len(corpus.labels) == len(corpus.texts)
     if corpus.labels.ndim == 1:
         assert set(corpus.labels.tolist()) <= set(range(len(corpus.classes)))
-    assert all(isinstance(corpus.texts[place], str) and corpus.texts[place].strip() for place in range(len(corpus.texts)))
+    assert all(
+        isinstance(corpus.texts[place], str) and corpus.texts[place].strip() for place in range(len(corpus.texts))
+    )
     assert all(note.isprintable() and len(note) < 2000 for note in corpus.notes), corpus.notes
     repr(corpus)
     return "read"

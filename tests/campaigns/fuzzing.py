@@ -11,8 +11,9 @@ import time
 import traceback
 import warnings
 
-from gatewise.errors import GatewiseError, GatewiseWarning
 from recorded import record
+
+from gatewise.errors import GatewiseError, GatewiseWarning
 
 SLOWEST = 5.0
 
@@ -136,10 +137,12 @@ def smaller_bytes(content):
 
 
 INTERESTING = (
-    b"\0", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b'"', b'""', b"'", b",", b";", b"\t", b"|", b"\n", b"\r", b"\r\n", b"\n\n",
-    b"#", b"nan", b"inf", b"-", b"+", b"1e400", b"-1e-400", b"9" * 25, b"0x1", b"1_0", b"True", b"null", b"2024-02-30", b"2024-W01",
-    b"24:00", b"T00:00Z", b"+25:00", b"1.234.567,8", b"1,5", b"%", b"$", "١٢".encode(), "−5".encode(), "é".encode("latin-1"),
-    "\u202e".encode(), b"\xed\xa0\x80", b"\x1b[31m", b"=1+1", b"<script>", b"{", b"[" * 50, b"\\", b"\\u0000", b"\\ud800", b"__label__",
+    b"\0", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b'"', b'""', b"'", b",", b";", b"\t", b"|", b"\n", b"\r", b"\r\n",
+    b"\n\n", b"#", b"nan", b"inf", b"-", b"+", b"1e400", b"-1e-400", b"9" * 25, b"0x1", b"1_0", b"True", b"null", b"2024-02-30",
+    b"2024-W01", b"24:00", b"T00:00Z", b"+25:00", b"1.234.567,8", b"1,5", b"%", b"$", "١٢".encode(), "−5".encode(),
+    "é".encode("latin-1"),
+    "\u202e".encode(), b"\xed\xa0\x80", b"\x1b[31m", b"=1+1", b"<script>", b"{", b"[" * 50, b"\\", b"\\u0000", b"\\ud800",
+    b"__label__",
 )  # fmt: skip
 
 

@@ -201,6 +201,17 @@ class TextClassifier:
             setattr(self, name, value)
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """Say what it is, as scikit-learn asks before a cross-validation or a search; only it calls this."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(multi_label=True),
+            input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
+        )
+
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
         """Save the classifier as a folder without code.
 

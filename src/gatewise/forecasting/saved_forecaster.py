@@ -140,7 +140,40 @@ def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[P
     )
     plan = Plan(**entries["plan"], baselines=baselines)
     fixed = (arrays[name] for name in _FIXED)
-    return plan, Fitted(table, panel, rolled, judged, tuple(trained), baselines, explanation, *fixed)
+    fitted = Fitted(table, panel, rolled, judged, tuple(trained), baselines, explanation, *fixed)
+    _check_fit(plan, fitted)
+    return plan, fitted
+
+
+def _check_fit(plan: Plan, fitted: Fitted) -> None:
+    """Refuse parts that do not belong together: each is as gatewise writes it, but not beside the others.
+
+    Raises:
+        ValueError: They do not.
+    """
+    rolled, judged = fitted.rolled, fitted.judged
+    windows, series, horizon = rolled.actual.shape
+    methods = len(rolled.names)
+    arrays: dict[str, tuple[np.ndarray, tuple[int, ...], str]] = {
+        "networks": (rolled.networks, (methods,), "b"),
+        "steps_back": (rolled.steps_back, (windows,), "i"),
+        "forecasts": (rolled.forecasts, (methods, windows, series, horizon), "f"),
+        "actual": (rolled.actual, (windows, series, horizon), "f"),
+        "judged": (judged.forecasts, (windows, series, horizon), "f"),
+        "judged networks": (judged.networks, (windows, series, horizon), "f"),
+        "weights": (judged.weights, (windows, methods, series), "f"),
+        "network weights": (judged.network_weights, (windows, methods, series), "f"),
+        "alone": (judged.alone, (windows, series), "i"),
+        "errors": (fitted.explanation.errors, (methods, series), "f"),
+        "scale": (fitted.scale, (series,), "f"),
+        "lengths": (fitted.lengths, (series,), "i"),
+        "sizes": (fitted.sizes, (len(fitted.sizes), series, horizon), "f"),
+        **{name: (own, (windows, series, horizon, own.shape[-1]), "f") for name, own in rolled.quantiles.items()},
+    }
+    known = {one.name for one in fitted.baselines} | {name for trained in fitted.trained for name in trained.names}
+    odd = [name for name, (array, shape, kind) in arrays.items() if array.shape != shape or array.dtype.kind != kind]
+    if odd or not known >= {*rolled.names, *rolled.quantiles} or (series, horizon) != (len(fitted.table), plan.horizon):
+        raise ValueError(f"{odd or 'methods, series or horizon'} do not fit")
 
 
 def _covariates(table: SeriesTable) -> dict[str, np.ndarray]:

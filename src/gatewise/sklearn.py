@@ -160,7 +160,8 @@ class RecurrentClassifier(ClassifierMixin, _Recurrent):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest class of each window."""
-        chosen: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        chosen: np.ndarray = self.classes_[likeliest]
         return chosen
 
 

@@ -202,9 +202,9 @@ def judged(answer):
     return f"{status} {code}", "failed inside" if code == "internal" else None
 
 
-def campaign(first, inputs, together, scratch):
+def campaign(first, inputs, together, scratch, network):
     """Send many requests; return what was found, and the faults."""
-    server = Served({"lstm": save_network(scratch / "lstm", 8)}, scratch / "sessions")
+    server = Served({"lstm": network}, scratch / "sessions")
     became, faults, slowest = {}, [], 0.0
     numbers = iter(range(first, first + inputs))
 
@@ -257,13 +257,15 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="the number of the first request")
     parser.add_argument("--together", type=int, default=32)
     parser.add_argument("--show", type=int, help="print this request")
+    parser.add_argument("--network", type=Path, help="a saved network that reads and says one number; else one is made")
     parser.add_argument("--short", action="store_true", help="record nothing")
     given = parser.parse_args()
     if given.show is not None:
         print(made(random.Random(f"http {given.show}")))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        found, faults = campaign(given.first, given.inputs, given.together, Path(scratch))
+        network = given.network or save_network(Path(scratch) / "lstm", 8)
+        found, faults = campaign(given.first, given.inputs, given.together, Path(scratch), network)
     for number, fault, request in faults:
         print(f"--show {number}: {fault}\n{request[:1000]!r}\n")
     record("fuzz_http", found, not given.short)

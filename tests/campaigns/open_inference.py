@@ -526,6 +526,7 @@ def main():
     parser.add_argument("--version")
     parser.add_argument("--size", type=int, default=1, help="what unknown dimensions are")
     parser.add_argument("--record", metavar="NAME", help="keep the result under this name")
+    parser.add_argument("--server", default="", help="what the server is, for the result")
     given = parser.parse_args()
     held, failed = run(Protocol(given.url, given.model, given.version, given.size))
     for sentence, why in failed.items():
@@ -534,7 +535,10 @@ def main():
         sys.path.insert(0, str(Path(__file__).parent))
         from recorded import record
 
-        record(given.record, {"checks": len(CHECKS), "held": len(held), "failed_checks": failed})
+        record(
+            given.record,
+            {"server": given.server, "checks": len(CHECKS), "held": len(held), "failed_checks": list(failed)},
+        )
     print(f"{len(held)} of {len(CHECKS)} checks hold")
     raise SystemExit(bool(failed))
 

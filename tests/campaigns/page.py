@@ -47,19 +47,74 @@ def save_kills(found):
     )
 
 
+def fuzzed(what):
+    def say(found):
+        became = ", ".join(f"{number:,} {word}" for word, number in found["became"].items())
+        return (
+            f"{found['inputs']:,} {what} ({became}): {found['faults']} tracebacks or sentences that are none, the slowest "
+            f"took {found['slowest_seconds']} s, memory went from {found['megabytes'][0]} to {found['megabytes'][1]} MB"
+        )
+
+    return say
+
+
+def fuzz_http(found):
+    refused = sum(number for word, number in found["answers"].items() if word[0] == "4")
+    _, _, most = found["megabytes_before_after_most"]
+    return (
+        f"{found['inputs']:,} requests, {refused:,} refused in {len(found['answers'])} kinds of answers: {found['faults']} "
+        f"that are not documented or took over 5 s, {found['tracebacks']} tracebacks in the log, at most {most} MB"
+    )
+
+
+def server_kills(found):
+    return (
+        f"{found['kills']} kills under {found['clients']} clients, {found['acknowledged_steps']:,} steps acknowledged, "
+        f"{found['replayed']} of them answered again after a kill: {found['lost']} lost, {found['differing']} answers that "
+        "differ in a bit from the network run alone"
+    )
+
+
+def server_schedules(found):
+    said = found["answers"]
+    return (
+        f"{found['schedules']:,} schedules: {said['applied']:,} steps applied, {said['replayed']:,} answered again, "
+        f"{said['seq_gap']:,} out of order, {said['seq_reused']:,} with another body, {said['cut']:,} connections cut before "
+        f"the answer: {found['wrong']} answers that the protocol does not promise"
+    )
+
+
+def sklearn_checks(found):
+    each = [f"{name} passes {one['passed']} of {one['checks']}" for name, one in found["estimators"].items()]
+    return f"`check_estimator`: {', '.join(each)}, no exceptions asked for"
+
+
+def open_inference(found):
+    return f"{found['server']}: {found['held']} of {found['checks']} checks hold"
+
+
 ROWS = {
-    "Training, killed": training_kills,
-    "Training, how much checkpoints cost": checkpoint_overhead,
-    "Saving, at every system call": save_system_calls,
-    "Saving, at random moments": save_kills,
+    "training_kills": ("Training, killed", training_kills),
+    "checkpoint_overhead": ("Training, how much checkpoints cost", checkpoint_overhead),
+    "save_system_calls": ("Saving, at every system call", save_system_calls),
+    "save_kills": ("Saving, at random moments", save_kills),
+    "server_kills": ("A server, killed", server_kills),
+    "server_schedules": ("Steps dropped, doubled, reordered", server_schedules),
+    "fuzz_tables": ("Tables", fuzzed("files and options")),
+    "fuzz_texts": ("Texts", fuzzed("files and texts")),
+    "fuzz_models": ("Model folders", fuzzed("damaged or forged folders, under an audit hook")),
+    "fuzz_http": ("Requests", fuzz_http),
+    "sklearn_checks": ("scikit-learn", sklearn_checks),
+    "open_inference_gatewise": ("Open Inference Protocol", open_inference),
+    "open_inference_mlserver": ("the same, beside it", open_inference),
 }
 
 
 def table():
     """Return the table of what was found."""
     rows = ["| campaign | found | date, command |\n|---|---|---|\n"]
-    for title, say in ROWS.items():
-        path = RESULTS / f"{say.__name__}.json"
+    for name, (title, say) in ROWS.items():
+        path = RESULTS / f"{name}.json"
         if path.exists():
             found = json.loads(path.read_text(encoding="utf-8"))
             rows.append(f"| {title} | {say(found)} | {found['date']}, `{found['command']}` |\n")

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ _VERSIONS = ("gatewise", "keras", "jax", "numpy", "pandas")
 
 def record(name, found, keep=True):
     """Print the result of a campaign, and keep it beside the others."""
-    command = " ".join(["python", f"tests/campaigns/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    command = shlex.join(["python", f"tests/campaigns/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     result = {
         "command": command,
         "date": time.strftime("%Y-%m-%d"),

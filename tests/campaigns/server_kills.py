@@ -70,9 +70,9 @@ async def feed(port, session, told, until):
     await client.close()
 
 
-def killed(kills, clients, seed, scratch):
+def killed(kills, clients, seed, scratch, folder):
     """Kill a server under load; return what was found."""
-    rng, folder = random.Random(seed), save_network(scratch / "lstm")
+    rng = random.Random(seed)
     told = [{"answers": [], "replayed": 0} for _ in range(clients)]
 
     async def turn(port, seconds, server):
@@ -166,10 +166,9 @@ async def scheduled(port, number, alone, counts):
         await client.close()
 
 
-def schedules(number, first, scratch):
+def schedules(number, first, scratch, folder):
     """Play many schedules, some beside each other; return what was found."""
-    folder = save_network(scratch / "lstm")
-    server, alone = Served({"lstm": folder}, scratch / "sessions"), Alone(folder)
+    server, alone = Served({"lstm": folder}, scratch / "scheduled"), Alone(folder)
     counts = dict.fromkeys(("applied", "replayed", "seq_gap", "seq_reused", "cut"), 0)
 
     async def play():
@@ -201,14 +200,17 @@ def main():
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--schedules", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0, help="of the kills; the number of the first schedule")
+    parser.add_argument("--network", type=Path, help="a saved network that reads and says one number; else one is made")
     parser.add_argument("--short", action="store_true", help="record nothing")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
+        network = given.network or save_network(Path(scratch) / "lstm")
         if given.kills:
-            found = killed(given.kills, given.clients, given.seed, Path(scratch))
+            found = killed(given.kills, given.clients, given.seed, Path(scratch), network)
             record("server_kills", found, not given.short)
         if given.schedules:
-            record("server_schedules", schedules(given.schedules, given.seed, Path(scratch)), not given.short)
+            found = schedules(given.schedules, given.seed, Path(scratch), network)
+            record("server_schedules", found, not given.short)
 
 
 if __name__ == "__main__":

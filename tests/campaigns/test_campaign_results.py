@@ -12,7 +12,7 @@ def test_the_page_is_as_the_results_are():
 
 
 # What a result counts that must not happen.
-NEVER = {"differing", "strays", "strays_after_next", "lost"}
+NEVER = {"differing", "strays", "strays_after_next", "lost", "faults", "tracebacks", "wrong", "failed", "exit_status"}
 
 
 def numbers(found, name=""):
@@ -28,3 +28,9 @@ def test_nothing_was_lost(path):
     found = json.loads(path.read_text(encoding="utf-8"))
     assert [(name, value) for name, value in numbers(found) if name in NEVER and value] == []
     assert found.get("overhead_median", 0.0) <= 0.03
+    assert path.stem in page.ROWS
+
+
+def test_the_protocol_was_kept_whole():
+    found = json.loads((page.RESULTS / "open_inference_gatewise.json").read_text(encoding="utf-8"))
+    assert found["held"] == found["checks"] >= 60

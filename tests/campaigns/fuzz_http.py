@@ -176,6 +176,21 @@ async def sent(port, request):
         writer.close()
 
 
+async def tried(port, request):
+    """Send a request; return a word on its answer, what is wrong with it or None, and the seconds that it took."""
+    for _ in range(3):
+        answer, seconds, fault = await sent(port, request)
+        word, wrong = judged(answer)
+        if wrong is not None or (fault is None and seconds <= SLOWEST):
+            return word, wrong, seconds
+        # Where the machine does other things, the simplest question waits as long: once more, when it is quick again.
+        while (await sent(port, b"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"))[
+            1
+        ] > 0.5:
+            await asyncio.sleep(1.0)
+    return word, fault or f"took {seconds:.1f} s", seconds
+
+
 def judged(answer):
     """Return a word on an answer, and what is wrong with it or None."""
     if not answer:
@@ -212,11 +227,9 @@ def campaign(first, inputs, together, scratch, network):
         nonlocal slowest
         for number in numbers:
             request = made(random.Random(f"http {number}"))
-            answer, seconds, fault = await sent(server.port, request)
-            word, wrong = judged(answer)
+            word, fault, seconds = await tried(server.port, request)
             became[word] = became.get(word, 0) + 1
             slowest = max(slowest, seconds)
-            fault = fault or wrong or (f"took {seconds:.1f} s" if seconds > SLOWEST else None)
             if fault:
                 faults.append((number, fault, request))
                 if len(faults) > 20:

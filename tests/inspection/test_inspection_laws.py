@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gatewise as gw
+from gatewise.inspection.attribution import Attribution
 from inspection.made_networks_to_inspect import SEQUENCE, TIME, by_hand, echo, keeper, listen_to, made, multiply, plain
 from recurrent_twins import FEATURES, NETWORKS, Written
 
@@ -69,6 +70,14 @@ def test_attributions_add_up_and_are_what_leaving_out_a_step_does(case):
 def _around(step, mean):
     away = SEQUENCE[step].astype(np.float64) - mean
     return SEQUENCE[step] + STEP * away, SEQUENCE[step] - STEP * away
+
+
+def test_scores_that_cannot_be_told_apart_are_not_compared():
+    # Float32 has seven digits: what the last of them say is no error.
+    adds = Attribution(np.zeros(2), np.array([2e-7, 0.0]), np.zeros(2), 1.348, 1.348 - 1e-7, 512)
+    assert adds.completeness_error == pytest.approx(1e-7 / 1.348e-5, rel=1e-3)
+    assert Attribution(np.zeros(1), np.zeros(1), np.zeros(1), 0.0, 0.0, 32).completeness_error == 0
+    assert Attribution(np.zeros(1), np.array([0.4]), np.zeros(1), 1.0, 0.5, 32).completeness_error == pytest.approx(0.2)
 
 
 def test_decay_is_that_of_finite_differences(case):
@@ -151,6 +160,7 @@ def test_a_cell_that_forgets_nothing_keeps_its_state_and_has_an_endless_half_lif
     layer = found.layers[0]
     np.testing.assert_allclose(layer.decay["c"][:-1], 1, rtol=1e-4)
     assert layer.half_life.min() > 1e9
+    assert str(layer).endswith(" of it is left. Units keep what they hold (median).")
     assert layer.saturation["forget"].tolist() == [[1, 0], [1, 0]]
     assert found.reach >= 27
     assert found.sentences[1] == "What the network says reaches back to the beginning of the sequence."

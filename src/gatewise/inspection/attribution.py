@@ -20,6 +20,8 @@ from gatewise.inspection.network import Slopes
 # Points of the quadrature along the way, doubled until the sum is near enough.
 _FIRST_POINTS, _MOST_POINTS = 32, 512
 _ENOUGH = 0.005
+# What scores of one size can be told apart by.
+_TOLD_APART = 1e-5
 
 # (vectors of rows) -> scores and slopes of each row, and scores alone.
 Sloped = Callable[[np.ndarray], Any]
@@ -49,9 +51,8 @@ class Attribution:
     @property
     def completeness_error(self) -> float:
         """How far the sum of the integrated gradients is from the difference of the scores, as a share of it."""
-        difference = self.score - self.baseline
-        gap = abs(float(self.integrated.sum()) - difference)
-        return gap / abs(difference) if difference else gap
+        gap = abs(float(self.integrated.sum()) - (self.score - self.baseline))
+        return gap / _difference(self.score, self.baseline)
 
     def __str__(self) -> str:
         return (
@@ -85,11 +86,16 @@ def attributed(
     ends, integrated = _integrated(sloped, baseline, away, points, np.stack([baseline, vectors]))
     low, high = ends.scores.astype(np.float64).tolist()
     gradient = (ends.slopes[1] * away).sum(axis=-1, dtype=np.float64)
-    while abs(integrated.sum() - (high - low)) > _ENOUGH * abs(high - low) and points < _MOST_POINTS:
+    while abs(integrated.sum() - (high - low)) > _ENOUGH * _difference(high, low) and points < _MOST_POINTS:
         points *= 2
         _, integrated = _integrated(sloped, baseline, away, points, vectors[None][:0])
     occlusion = high - _occluded(scored, vectors, baseline, first)
     return Attribution(gradient[first:], integrated[first:], occlusion, high, low, points)
+
+
+def _difference(high: float, low: float) -> float:
+    """Return how far two scores are apart, at least as far as float32 can tell of a sum over many steps."""
+    return max(abs(high - low), _TOLD_APART * max(abs(high), abs(low)), float(np.finfo(np.float32).tiny))
 
 
 def _integrated(

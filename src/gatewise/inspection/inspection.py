@@ -81,7 +81,7 @@ class Layer:
 
     def __str__(self) -> str:
         life = self.half_life
-        kept = "" if life is None else f" Units keep half of what they hold for {np.median(life):.3g} steps (median)."
+        kept = "" if life is None else f" Units keep {memory.half_life_in_words(float(np.median(life)))} (median)."
         return f"{self.name} ({self.kind}, {self.units} units): {memory.decay_in_words(self.decay_in_time)}{kept}"
 
 

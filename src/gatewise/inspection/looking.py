@@ -62,7 +62,8 @@ def _chosen(seen: Seen, names: Sequence[str] | None, output: int | str | None) -
     """Return which output is looked at, and what all of them are called."""
     last = seen.outputs[-1] if seen.outputs.ndim == 2 else seen.outputs
     count = len(last)
-    called = tuple(map(str, names)) if names is not None else tuple(f"output {number}" for number in range(count))
+    by_number = ("output",) if count == 1 else tuple(f"output {number}" for number in range(count))
+    called = by_number if names is None else tuple(map(str, names))
     if len(called) == 2 and count == 1:
         # A single number that tells two classes apart: it is the probability of the second.
         called = called[1:]

@@ -12,6 +12,8 @@ _FADED = 0.01
 _GROWN = 10.0
 _LEAST = 1e-30
 _SHUT = 1e-3
+# A half-life of so many steps is longer than anything that is read.
+ENDLESS = 1e5
 
 
 def saturation(gate: Float[np.ndarray, "time units"]) -> Float64[np.ndarray, "units 2"]:
@@ -34,6 +36,15 @@ def half_life(keeping: Float[np.ndarray, "time units"]) -> Float64[np.ndarray, "
     """
     logarithm = np.log(np.maximum(keeping.astype(np.float64), _SHUT)).mean(axis=0)
     return np.log(2) / np.maximum(-logarithm, 1e-12)
+
+
+def half_life_in_words(steps: float) -> str:
+    """Say how long units keep what they hold.
+
+    >>> half_life_in_words(2.26), half_life_in_words(7e11)
+    ('half of what they hold for 2.26 steps', 'what they hold')
+    """
+    return f"half of what they hold for {steps:.3g} steps" if steps < ENDLESS else "what they hold"
 
 
 def order_of_units(outputs: Float[np.ndarray, "time units"]) -> Int64[np.ndarray, " units"]:

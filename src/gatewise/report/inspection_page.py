@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
 from gatewise.inspection.inspection import Inspection, Layer
+from gatewise.inspection.memory import ENDLESS
 from gatewise.inspection.portable import Counterfactual, weights_of
 from gatewise.report.page import render
 from gatewise.report.writing import write_text
@@ -64,8 +65,8 @@ def _beside(inspections: Sequence[Inspection]) -> list[list[str]]:
         return f"{100 * value:.1f} % {name}" if one.said.startswith("log-odds") else f"{value:.4g} ({name})"
 
     def keeps(one: Inspection) -> str:
-        lives = [layer.half_life for layer in one.layers]
-        return ", ".join("no gate" if life is None else f"{np.median(life):.3g} steps" for life in lives)
+        lives = [None if layer.half_life is None else float(np.median(layer.half_life)) for layer in one.layers]
+        return ", ".join("no gate" if x is None else f"{x:.3g} steps" if x < ENDLESS else "endless" for x in lives)
 
     rows: list[tuple[str, Callable[[Inspection], str]]] = [
         ("it reads", lambda one: _cut(" ".join(one.steps))),

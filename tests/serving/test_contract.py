@@ -1,11 +1,13 @@
 """The contract of a served model is what the made models fulfil, and what an error looks like."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gatewise.errors import DataError, EnvironmentFault, UsageError
+from gatewise.serving import problems
 from gatewise.serving.contract import Asked, Stepped
 from gatewise.serving.problems import CODES, Problem, as_problem, shown
 from serving.made_models import Lengths, Memory
@@ -59,6 +61,13 @@ def test_every_code_has_a_remedy_in_a_sentence():
     for code, (status, remedy) in CODES.items():
         assert 400 <= status <= 507, code
         assert remedy.endswith("."), code
+
+
+def test_every_code_is_given_somewhere():
+    room = Path(problems.__file__).parent
+    said = "".join(path.read_text() for path in room.glob("*.py") if path.name != "problems.py")
+    said += Path(problems.__file__).read_text().partition("class Problem")[2]
+    assert [code for code in CODES if f'"{code}"' not in said] == []
 
 
 def test_values_of_a_request_are_shown_without_control_characters():

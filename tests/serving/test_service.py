@@ -142,6 +142,18 @@ def test_the_document_says_every_path_and_the_shape_of_errors(running):
     for path in document["paths"].values():
         for operation in path.values():
             assert "422" not in operation["responses"]
+    begin = document["paths"]["/v1/models/{model}/sessions"]["post"]
+    assert begin["parameters"][0]["schema"] == {"type": "string", "enum": ["lengths", "memory"]}
+    linked = [link["operationId"] for link in begin["responses"]["201"]["links"].values()]
+    assert {name.partition("_v1_")[0] for name in linked} == {
+        "delete",
+        "forecast",
+        "fork",
+        "read",
+        "restore",
+        "snapshot",
+        "steps",
+    }
     assert document["components"]["schemas"]["Problem"]["required"] == ["error", "code", "remedy", "request_id"]
 
 

@@ -30,11 +30,11 @@ from gatewise.serving.answers import (
     received,
     sent,
 )
+from gatewise.serving.document import document
 from gatewise.serving.guards import Guards
 from gatewise.serving.problems import Problem, as_problem, shown
 from gatewise.serving.receipt import new_request_id
 from gatewise.serving.service import Service
-from gatewise.serving.shapes import SCHEMAS
 from gatewise.version import __version__
 
 LOG = logging.getLogger("gatewise.serving")
@@ -150,13 +150,7 @@ def make_app(service: Service) -> FastAPI:
 
 async def _document(request: Request) -> Response:
     """Return the OpenAPI document."""
-    document = request.app.openapi()
-    document.setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
-    for path in document["paths"].values():
-        for operation in path.values():
-            # No route has FastAPI's own complaint about bodies; ours are under "default".
-            operation["responses"].pop("422", None)
-    return routes_sessions.response(as_json(document))
+    return routes_sessions.response(as_json(document(request.app, request.app.state.service)))
 
 
 async def _answered(request: Request, error: Exception) -> Response:

@@ -20,6 +20,11 @@ def _answer(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a form that may be null, which is the same as not there."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 SCHEMAS: dict[str, Any] = {
     "Problem": {
         "type": "object",
@@ -34,11 +39,11 @@ SCHEMAS: dict[str, Any] = {
         },
     },
     "Create": _object(
-        id=_NAME,
+        id=_or_null(_NAME),
         ttl_s={"type": "number", "minimum": 1, "description": "Seconds that it lives after its last step."},
-        warmup={"type": "array", "minItems": 1, "items": _OBSERVATION, "description": "Observations before the first step."},
-        series={"type": "string", "description": "Of a forecaster of several series, which one."},
-        time_step_s={"type": "number", "exclusiveMinimum": 0, "description": "Seconds between observations."},
+        warmup=_or_null({"type": "array", "minItems": 1, "items": _OBSERVATION, "description": "Observations beforehand."}),
+        series=_or_null({"type": "string", "description": "Of a forecaster of several series, which one."}),
+        time_step_s=_or_null({"type": "number", "exclusiveMinimum": 0, "description": "Seconds between observations."}),
         gaps={"enum": ["flag", "refuse"], "description": "What is done when observations are missing."},
     ),
     "Step": {
@@ -77,10 +82,13 @@ SCHEMAS: dict[str, Any] = {
     "AskForecast": _object(
         ("horizon",),
         horizon={"type": "integer", "minimum": 1, "maximum": 10_000},
-        level={"description": "Intervals, in percent.", "anyOf": [{"type": "number"}, _NUMBERS]},
+        level={"description": "Intervals, in percent.", "anyOf": [{"type": "number"}, _NUMBERS, {"type": "null"}]},
     ),
     "Forecast": _answer(session=_NAME, seq={"type": "integer"}, horizon={"type": "integer"}),
-    "Fork": _object(id=_NAME, at={"type": "integer", "minimum": 0, "description": "Refused unless the session is there."}),
+    "Fork": _object(
+        id=_or_null(_NAME),
+        at=_or_null({"type": "integer", "minimum": 0, "description": "Refused unless the session is there."}),
+    ),
     "Snapshot": _answer(
         format={"const": "gatewise session"},
         format_version={"const": 1},

@@ -76,7 +76,7 @@ REFUSED = [
     (lambda: fit(validation="half"), "validation is 'half': give a gw.Validation, whose parts are 'folds'."),
     (
         lambda: fit(linear=3),
-        "linear is 3: give a gw.Linear, whose parts are 'longest', 'apart', 'min_texts', 'clusters', 'endings' and 1 more.",
+        "linear is 3: give a gw.Linear, whose parts are 'longest', 'apart', 'min_texts', 'clusters', 'negations' and 2 more.",
     ),
     (
         lambda: fit(calibration="platt"),
@@ -87,6 +87,7 @@ REFUSED = [
     (lambda: gw.Network(dropout=1.0), "Network.dropout is 1.0: give a share of at least 0 and below 1."),
     (lambda: gw.Linear(strength=0), "Linear.strength is 0: give a number above 0."),
     (lambda: gw.Linear(endings=(25, 0)), "Linear.endings is (25, 0): give a tuple of whole numbers of words, or ()."),
+    (lambda: gw.Linear(negations="not"), "Linear.negations is 'not': give a tuple of words, or ()."),
     (lambda: gw.Linear(endings=25), "Linear.endings is 25: give a tuple of whole numbers of words, or ()."),
     (lambda: gw.Validation(folds=1), "Validation.folds is 1: give a whole number from 2 to 50."),
     (

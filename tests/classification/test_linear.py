@@ -5,10 +5,11 @@ from scipy.optimize import minimize
 
 from gatewise.classification.linear import Linear, Problem, fit_linear, naive_bayes_ratio
 from gatewise.classification.linear_views import fit_views
+from gatewise.classification.negation import denied, roles_of
 from gatewise.classification.ngrams import NGrams
 from gatewise.classification.runs import clusters_for, views_of
 from gatewise.classification.sparse_logistic import fit_logistic
-from gatewise.classification.word_clusters import clusters_of, in_clusters
+from gatewise.classification.word_clusters import Clusters, clusters_of
 from gatewise.datasets import Sequences
 from gatewise.datasets.text.number_table import Table
 
@@ -19,6 +20,9 @@ def test_a_table_finds_what_is_in_it_and_nothing_else():
     assert (table.find(keys) == np.arange(len(keys))).all()
     others = np.setdiff1d(np.random.default_rng(1).integers(0, 2**60, 50_000), keys)
     assert (table.find(others) == -1).all()
+
+
+NAMES = [f"w{number}" for number in range(2, 100)]
 
 
 def plain_runs(texts, longest, least):
@@ -101,7 +105,7 @@ def learnt(outputs=1, noise=0.0):
     words = Sequences.of(texts)
     spec = Linear(longest=2, min_texts=1)
     folds = (np.arange(90) % 3).astype(np.int32)
-    views = views_of(words, 30, spec)
+    views = views_of(words, NAMES[:28], spec)
     return words, truth, folds, *fit_views(views, words, truth, np.ones(90), folds, spec, False)
 
 
@@ -121,13 +125,36 @@ def test_words_in_the_same_company_are_in_one_cluster():
     assert found[[0, 1, 77]].tolist() == [1, 1, 1]
     kinds = [set(found[kind + 4 : 200 : 4].tolist()) - {1} for kind in range(4)]
     assert sorted(kinds, key=min) == [{2}, {3}, {4}, {5}]
-    assert in_clusters(Sequences.of([[5, 1, 77], [250]]), found).ids.tolist() == [found[5], 1, 1, 1]
+    clusters = Clusters(found, np.zeros(300, np.int8))
+    assert clusters.numbers(Sequences.of([[5, 1, 77], [250]])).ids.tolist() == [found[5], 1, 1, 1]
+
+
+def test_words_behind_a_negation_are_denied_up_to_the_next_mark():
+    names = ["not", "didn't", ".", "a", "good", "film", "don"]
+    roles = roles_of(names)
+    assert roles.tolist() == [0, 0, 1, 1, 2, 0, 0, 0, 0]
+    assert roles_of(names, ("a",)).tolist() == [0, 0, 0, 0, 2, 1, 0, 0, 0]
+    number = {name: place for place, name in enumerate(names, start=2)}
+    texts = ["a not good film . good", "good", "didn't a a a a a a a", "not not good", "film not"]
+    words = Sequences.of([[number[word] for word in text.split()] for text in texts])
+    found = denied(words, roles).astype(int)
+    assert [found[start:stop].tolist() for start, stop in zip(words.offsets, words.offsets[1:], strict=False)] == [
+        [0, 0, 1, 1, 0, 0],
+        [0],
+        [0, 1, 1, 1, 1, 1, 1, 0],
+        [0, 0, 1],
+        [0, 0],
+    ]
+    # Three clusters, 2 to 4; denied ones behind them. "film" is in none.
+    clusters = Clusters(np.array([1, 1, 2, 2, 3, 4, 4, 1, 3], np.int32), roles)
+    assert clusters.size == 8
+    assert clusters.numbers(words).ids[:6].tolist() == [4, 2, 7, 1, 3, 4]
 
 
 def test_runs_of_clusters_are_a_view_of_their_own():
     words = Sequences.of([[2, 3, 4, 5], [6, 3, 8, 5], [10, 3], [2, 99, 3]])
     spec = Linear(longest=2, min_texts=1, apart=False, clusters=4)
-    of_words, of_clusters = views_of(words, 100, spec, company(100, 4))
+    of_words, of_clusters = views_of(words, NAMES, spec, company(100, 4))
     assert [len(keys) for keys in of_words.ngrams.orders] == [8, 9]
     # Runs of clusters have to be in one text more than those of words: the pair of two of the fourth kind is in one.
     assert [len(keys) for keys in of_clusters.ngrams.orders] == [4, 3]
@@ -161,7 +188,7 @@ def test_an_end_is_read_as_if_the_rest_were_not_there():
     random = np.random.default_rng(0)
     texts = [random.integers(1, 9, random.integers(0, 12)).tolist() for _ in range(60)]
     words, spec = Sequences.of(texts), Linear(longest=3, endings=(4, 2, 6))
-    whole, *ends = views_of(words, 9, spec)
+    whole, *ends = views_of(words, NAMES[:7], spec)
     # Half of the texts have four words and more; hardly any has eight.
     assert [view.last for view in ends] == [2]
     cut = Sequences.of([text[-2:] for text in texts])
@@ -176,7 +203,7 @@ def test_views_count_by_what_they_say_of_texts_that_they_do_not_know():
     kinds = np.array([(words[row] % 5 == 0).sum() for row in range(90)])
     ends = np.array([words[row][-1] for row in range(90)])
     folds, spec = (np.arange(90) % 3).astype(np.int32), Linear(longest=2, min_texts=1, clusters=5, endings=(1,))
-    given = views_of(words, 100, spec, company(100, 5))
+    given = views_of(words, NAMES, spec, company(100, 5))
     assert [(view.clusters is not None, view.last) for view in given] == [(False, None), (True, None), (False, 1)]
     for truth, best in ((kinds > 0, given[1]), (ends % 14 < 7, given[2])):
         views, held_out = fit_views(given, words, truth[:, None], np.ones(90), folds, spec, False)

@@ -7,7 +7,7 @@
     given_texts     a corpus, or texts and labels, checked
     fitting         one run, from words to a combination     folds          which texts are held out together
     ngrams, runs, linear, sparse_logistic    a linear model   linear_views    several, weighed
-    word_clusters   words in the same company
+    word_clusters   words in the same company            negation       which of them are denied
     members         several networks together                rounds         their training, each without one fold
     lessons         what networks are trained with
     chunk_reader, row_reader   how they read and are trained packing        texts as rows of one shape

@@ -135,7 +135,7 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
     progress(_BEFORE_LINEAR, "linear model")
     one_of_many = outputs.shape[1] > 1 and not several
     vectors = _vectors(words, vocabulary, plan)
-    views = views_of(words, vocabulary.size, plan.linear, vectors)
+    views = views_of(words, vocabulary.words, plan.linear, vectors)
     linear, linear_scores = fit_views(views, words, outputs, importance, folds, plan.linear, one_of_many)
     clock.ends(LINEAR)
     scores = {LINEAR: linear_scores}

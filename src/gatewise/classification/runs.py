@@ -1,15 +1,18 @@
 """What the linear model sees of a text, in views: runs of its words, of the clusters that these are in, and of its end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
+from gatewise.classification.negation import roles_of
 from gatewise.classification.ngrams import NGrams, matrix_of
 from gatewise.classification.specification import Linear
-from gatewise.classification.word_clusters import clusters_of, in_clusters
+from gatewise.classification.word_clusters import Clusters, clusters_of
 from gatewise.datasets import Sequences
+from gatewise.datasets.text.vocabulary import FIRST
 
 # Longer runs of clusters, and pairs apart, add nothing for movie reviews that were held out, and take half as much time
 # again.
@@ -30,12 +33,12 @@ class Runs:
 
     Attributes:
         ngrams: Which runs it knows; views that know the same ones share them.
-        clusters: The cluster of each word, of which they are runs; None for runs of words.
+        clusters: The clusters of which they are runs; None for runs of words.
         last: How many words of a text, its last ones, are looked at; None for all.
     """
 
     ngrams: NGrams
-    clusters: Int32[np.ndarray, " tokens"] | None = None
+    clusters: Clusters | None = None
     last: int | None = None
 
     def columns(self, words: Sequences) -> Columns:
@@ -48,7 +51,7 @@ class Runs:
 
     def everywhere(self, words: Sequences) -> Columns:
         """Return the columns of all places of the texts, those that are not looked at included."""
-        return self.ngrams.columns(words if self.clusters is None else in_clusters(words, self.clusters))
+        return self.ngrams.columns(words if self.clusters is None else self.clusters.numbers(words))
 
     def of(self, found: Columns, words: Sequences) -> Columns:
         """Return the columns of the places that are looked at, of those of all places."""
@@ -59,23 +62,25 @@ class Runs:
 
 
 def views_of(
-    words: Sequences, size: int, spec: Linear, vectors: Float32[np.ndarray, "tokens features"] | None = None
+    words: Sequences,
+    vocabulary: Sequence[str],
+    spec: Linear,
+    vectors: Float32[np.ndarray, "tokens features"] | None = None,
 ) -> list[Runs]:
     """Find the runs of the training texts: of words, of clusters if there are vectors, and of the ends of long texts.
 
     Args:
         words: The token numbers of the texts.
-        size: How many numbers words have.
+        vocabulary: The words; the first has the number 2.
         spec: The options.
         vectors: Of the most frequent words, by which they are put into clusters; None for no clusters.
     """
-    views = [Runs(NGrams.of(words, size, spec.longest, spec.min_texts, spec.apart))]
+    views = [Runs(NGrams.of(words, len(vocabulary) + FIRST, spec.longest, spec.min_texts, spec.apart))]
     number = 0 if vectors is None else clusters_for(spec, len(vectors))
     if vectors is not None and number:
-        clusters = clusters_of(vectors, number)
-        numbers, longest = in_clusters(words, clusters), min(spec.longest, _LONGEST)
-        known = int(clusters.max()) + 1
-        views.append(Runs(NGrams.of(numbers, known, longest, spec.min_texts + _MORE_TEXTS), clusters))
+        clusters = Clusters(clusters_of(vectors, number), roles_of(vocabulary, spec.negations))
+        longest, least = min(spec.longest, _LONGEST), spec.min_texts + _MORE_TEXTS
+        views.append(Runs(NGrams.of(clusters.numbers(words), clusters.size, longest, least), clusters))
     usual = float(np.median(words.lengths)) if len(words) else 0.0
     views += [Runs(views[0].ngrams, None, last) for last in spec.endings if usual >= _LONGER * last]
     return views

@@ -22,6 +22,7 @@ from gatewise.classification.quickness import Quickness
 from gatewise.classification.row_reader import RowReader
 from gatewise.classification.runs import Runs
 from gatewise.classification.specification import Network
+from gatewise.classification.word_clusters import Clusters
 from gatewise.datasets import Vocabulary
 from gatewise.errors import GatewiseError, ModelFileError
 
@@ -146,7 +147,7 @@ def _view_arrays(name: str, view: LinearModel, with_runs: bool) -> Arrays:
     if with_runs:
         found |= {f"terms/{order}": keys for order, keys in enumerate(ngrams.orders, 1)}
         found |= {} if ngrams.apart is None else {"terms/apart": ngrams.apart}
-        found |= {} if clusters is None else {"clusters": clusters}
+        found |= {} if clusters is None else {"clusters": clusters.of_words, "roles": clusters.roles}
     return {f"{name}/{part}": array for part, array in found.items()}
 
 
@@ -156,7 +157,7 @@ def _read_linear(
     views: list[LinearModel] = []
     for number, entry in enumerate(entries):
         name, shared, last = f"linear/{number}", int(entry["runs_of"]), entry["last"]
-        runs = _read_runs(name, arrays, vocabulary) if shared == number else views[shared].runs
+        runs = _read_runs(name, arrays, vocabulary, where) if shared == number else views[shared].runs
         given = {part: arrays[f"{name}/{part}"] for part in ("weights", "squares", "intercepts")}
         if given["weights"].shape != (runs.ngrams.terms, outputs) or given["squares"].shape != given["weights"].shape:
             raise refusal(where, "its linear model does not fit its words and classes")
@@ -166,11 +167,14 @@ def _read_linear(
     return LinearViews(tuple(views), tuple(float(entry["share"]) for entry in entries))
 
 
-def _read_runs(name: str, arrays: Arrays, vocabulary: Vocabulary) -> Runs:
+def _read_runs(name: str, arrays: Arrays, vocabulary: Vocabulary, where: Path) -> Runs:
     orders = [arrays[f"{name}/terms/{order}"] for order in range(1, 6) if f"{name}/terms/{order}" in arrays]
-    clusters = arrays.get(f"{name}/clusters")
-    size = vocabulary.size if clusters is None else int(clusters.max()) + 1
-    return Runs(NGrams(size, tuple(orders), arrays.get(f"{name}/terms/apart")), clusters)
+    if f"{name}/clusters" not in arrays:
+        return Runs(NGrams(vocabulary.size, tuple(orders), arrays.get(f"{name}/terms/apart")))
+    clusters = Clusters(arrays[f"{name}/clusters"], arrays[f"{name}/roles"])
+    if len(clusters.roles) != vocabulary.size:
+        raise refusal(where, "its clusters do not fit its words")
+    return Runs(NGrams(clusters.size, tuple(orders)), clusters)
 
 
 def _read_quickness(below: float | None, arrays: Arrays, several: bool) -> Quickness | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from gatewise.classification.negation import NEGATIONS
 from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import UsageError
 
@@ -23,6 +24,8 @@ class Linear:
         min_texts: In how many training texts a run has to be.
         clusters: Into how many clusters words are put, whose runs count as well; a corpus of few words has fewer or none.
             0 for none.
+        negations: Words that deny those behind them, which makes other clusters of these; one with an apostrophe stands for
+            all words that end so. English ones, unless others are given.
         endings: Of long texts, the runs of so many last words count once more, by weights of their own; ``()`` for none.
         strength: How much the training texts count against small weights; larger fits closer.
     """
@@ -31,6 +34,7 @@ class Linear:
     apart: bool = True
     min_texts: int = 2
     clusters: int = 1500
+    negations: tuple[str, ...] = NEGATIONS
     endings: tuple[int, ...] = (120, 25)
     strength: float = 30.0
 
@@ -39,6 +43,8 @@ class Linear:
         _one_of(self, "apart", (True, False))
         _whole(self, "min_texts", 1)
         _whole(self, "clusters", 0)
+        if not isinstance(self.negations, tuple) or not all(isinstance(word, str) for word in self.negations):
+            raise UsageError(f"Linear.negations is {short(self.negations)}: give a tuple of words, or ().")
         ends = self.endings if isinstance(self.endings, tuple) else (None,)
         if not all(isinstance(words, int) and not isinstance(words, bool) and words > 0 for words in ends):
             raise UsageError(f"Linear.endings is {short(self.endings)}: give a tuple of whole numbers of words, or ().")

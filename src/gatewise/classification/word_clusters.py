@@ -5,9 +5,12 @@ Lloyd, Least Squares Quantization in PCM, 1982) on the directions of the vectors
 looked at.
 """
 
-import numpy as np
-from jaxtyping import Float32, Int32
+from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float32, Int8, Int32
+
+from gatewise.classification.negation import denied
 from gatewise.datasets import Sequences
 
 # The number of a word that is in no cluster, as of an unknown one.
@@ -51,15 +54,32 @@ def clusters_of(
     return found
 
 
-def in_clusters(words: Sequences, clusters: Int32[np.ndarray, " tokens"]) -> Sequences:
-    """Return texts in the numbers of the clusters of their words.
+class Clusters(NamedTuple):
+    """The clusters of words, each of them twice: as it is, and denied.
 
-    Args:
-        words: The token numbers.
-        clusters: The cluster of each word; words beyond them are in none.
+    Attributes:
+        of_words: The cluster of each word; words beyond them are in none.
+        roles: What each word does, as `roles_of` says.
     """
-    known = np.minimum(words.ids, len(clusters) - 1)
-    return Sequences(np.where(words.ids < len(clusters), clusters[known], np.int32(NONE)), words.lengths)
+
+    of_words: Int32[np.ndarray, " tokens"]
+    roles: Int8[np.ndarray, " tokens"]
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are for clusters, denied ones and those of no cluster included."""
+        return 2 * (int(self.of_words.max(initial=NONE)) + 1) - FIRST
+
+    def numbers(self, words: Sequences) -> Sequences:
+        """Return texts in the numbers of the clusters of their words.
+
+        Args:
+            words: The token numbers.
+        """
+        known = np.minimum(words.ids, len(self.of_words) - 1)
+        found = np.where(words.ids < len(self.of_words), self.of_words[known], np.int32(NONE))
+        turned = denied(words, self.roles) & (found >= FIRST)
+        return Sequences(found + turned * np.int32((self.size - FIRST) // 2), words.lengths)
 
 
 def _nearest(

@@ -5,8 +5,6 @@ The calls of `calls` go past FastAPI, which would take longer than they do; it h
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -63,15 +61,21 @@ class Application:
         route, status = _UNKNOWN, 499
         try:
             self.guards.check(scope["path"], scope["headers"])
+            quick = calls.find(scope["path"]) if scope["method"] == "POST" else None
+            if quick is not None:
+                route = quick[0].path
             incoming = await received(scope, receive, self.service.limits, self._room)
             # Counted from here on: who sends slowly keeps nobody else from being answered.
-            with self._turn():
-                quick = calls.find(scope["path"]) if scope["method"] == "POST" else None
+            if self.answering >= self.service.limits.requests:
+                raise _too_many(self.service)
+            self.answering += 1
+            try:
                 if quick is None:
                     route, status = await self._routed(scope, _replayed(incoming, receive), send, request_id)
                     return
-                route = quick[0].path
                 answer = await quick[0].call(self.service, quick[1], incoming)
+            finally:
+                self.answering -= 1
             status = answer.status
             await sent(send, answer, request_id.encode())
         except Disconnected:
@@ -86,17 +90,6 @@ class Application:
             if ACCESS.isEnabledFor(logging.INFO):
                 fields = {"request_id": request_id, "method": scope["method"][:16], "route": route, "status": status}
                 ACCESS.info("request", extra={"fields": {**fields, "ms": round(seconds * 1000, 3)}})
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Count a request that is being answered, if there are not too many."""
-        if self.answering >= self.service.limits.requests:
-            raise _too_many(self.service)
-        self.answering += 1
-        try:
-            yield
-        finally:
-            self.answering -= 1
 
     async def _routed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> tuple[str, int]:
         """Let FastAPI answer; return which path it was, as documented, and the status."""

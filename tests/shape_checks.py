@@ -18,6 +18,7 @@ MODULES = [
     "gatewise.forecasting.choosing.bands",
     "gatewise.forecasting.choosing.combination",
     "gatewise.forecasting.choosing.judgement",
+    "gatewise.forecasting.choosing.movement",
     "gatewise.forecasting.choosing.paths",
     "gatewise.forecasting.covariate_glasses",
     "gatewise.forecasting.covariates",

@@ -7,9 +7,15 @@ from scipy import stats
 from gatewise.forecasting.choosing.bands import conformal_quantiles, half_widths, half_widths_of_movement
 from gatewise.forecasting.choosing.combination import combined, weights_from
 from gatewise.forecasting.choosing.judgement import better_alone, errors_with, series_scale, sizes_now, usual_weights
+from gatewise.forecasting.choosing.movement import Movement, recent_movement, slope_on_movement
 from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, actual_after
+
+
+def as_usual(errors):
+    """Series that move as they always do."""
+    return Movement(np.ones(errors.shape[:2]), np.ones(errors.shape[1]))
 
 
 def test_where_nothing_is_known_the_prior_decides():
@@ -71,7 +77,7 @@ def test_intervals_cover_what_they_promise():
     size = random.uniform(0.1, 10, (400, 1))
     errors = random.standard_normal((9, 400, 3)) * size
     levels = np.array([50.0, 80.0, 95.0])
-    half = half_widths(errors[:8], np.arange(8) * 3, np.ones(400), levels)
+    half = half_widths(errors[:8], np.arange(8) * 3, np.ones(400), as_usual(errors[:8]), levels)
     inside = np.abs(errors[8, ..., None]) <= half
     np.testing.assert_allclose(inside.mean(axis=(0, 1)), levels / 100, atol=0.03)
     # A large series has wide intervals of its own, without a scale that says so.
@@ -81,14 +87,14 @@ def test_intervals_cover_what_they_promise():
 def test_intervals_are_in_the_units_of_the_series():
     errors = np.random.default_rng(0).standard_normal((5, 2, 3))
     back, levels = np.arange(5) * 3, np.array([80.0])
-    half = half_widths(errors, back, np.ones(2), levels)
-    larger = half_widths(errors * [[2.0], [7.0]], back, np.array([2.0, 7.0]), levels)
+    half = half_widths(errors, back, np.ones(2), as_usual(errors), levels)
+    larger = half_widths(errors * [[2.0], [7.0]], back, np.array([2.0, 7.0]), as_usual(errors), levels)
     np.testing.assert_allclose(larger, half * [[[2.0]], [[7.0]]])
 
 
 def test_few_errors_at_the_same_time_make_intervals_wider():
     errors = np.ones((4, 1, 4))
-    half = half_widths(errors, np.array([16, 14, 12, 10]), np.ones(1), np.array([50.0, 80.0]))
+    half = half_widths(errors, np.array([16, 14, 12, 10]), np.ones(1), as_usual(errors), np.array([50.0, 80.0]))
     # Four windows, two steps apart of four: 2.5 independent ones.
     wider = stats.t.ppf([0.75, 0.9], 2.5) / stats.norm.ppf([0.75, 0.9])
     np.testing.assert_allclose(half, np.broadcast_to(wider, (1, 4, 2)))
@@ -98,8 +104,8 @@ def test_windows_of_which_nothing_is_known_yet_do_not_count():
     errors = np.random.default_rng(0).standard_normal((8, 3, 2))
     back, levels = np.arange(16, 0, -2), np.array([80.0])
     later = np.where(np.arange(8)[:, None, None] < 3, errors, np.nan)
-    expected = half_widths(errors[:3], back[:3], np.ones(3), levels)
-    np.testing.assert_array_equal(half_widths(later, back, np.ones(3), levels), expected)
+    expected = half_widths(errors[:3], back[:3], np.ones(3), as_usual(errors[:3]), levels)
+    np.testing.assert_array_equal(half_widths(later, back, np.ones(3), as_usual(later), levels), expected)
 
 
 def test_a_conformal_quantile_is_that_of_one_error_more():
@@ -114,9 +120,9 @@ def test_a_conformal_quantile_is_that_of_one_error_more():
 def test_one_wild_forecast_does_not_make_all_intervals_wide():
     errors = np.random.default_rng(0).standard_normal((6, 200, 4))
     back, levels = np.arange(6) * 4, np.array([80.0, 95.0])
-    tame = half_widths(errors, back, np.ones(200), levels)
+    tame = half_widths(errors, back, np.ones(200), as_usual(errors), levels)
     errors[2, 7, 3] = 1e6
-    wild = half_widths(errors, back, np.ones(200), levels)
+    wild = half_widths(errors, back, np.ones(200), as_usual(errors), levels)
     others = np.delete(np.arange(200), 7)
     np.testing.assert_allclose(wild[others], tame[others], rtol=0.02)
     assert (wild[7] > tame[7]).all()
@@ -127,10 +133,50 @@ def test_sizes_of_series_are_learned_from_few_windows():
     random = np.random.default_rng(0)
     size = np.repeat([1.0, 6.0], 300)[:, None]
     errors = random.standard_t(5, (13, 600, 3)) * size
-    half = half_widths(errors[:12], np.arange(12, 0, -1) * 3, np.ones(600), np.array([80.0]))
+    half = half_widths(errors[:12], np.arange(12, 0, -1) * 3, np.ones(600), as_usual(errors[:12]), np.array([80.0]))
     inside = (np.abs(errors[12]) <= half[..., 0]).reshape(2, -1).mean(axis=1)
     np.testing.assert_allclose(inside, 0.8, atol=0.05)
     assert half[300:].mean() > 4 * half[:300].mean()
+
+
+def test_intervals_hold_for_series_that_became_livelier_or_calmer():
+    """Errors as large as the series moved of late, which is not how they usually move, from a single window."""
+    random = np.random.default_rng(0)
+    then, now = np.exp(random.uniform(-1, 1, (2, 600)))
+    errors = random.standard_normal((1, 600, 4)) * then[:, None]
+    half = half_widths(errors, np.array([4]), np.ones(600), Movement(then[None], now), np.array([80.0]))[..., 0]
+    held = np.abs(random.standard_normal((600, 4)) * now[:, None]) <= half
+    livelier = now > 1
+    np.testing.assert_allclose([held[livelier].mean(), held[~livelier].mean()], 0.8, atol=0.04)
+    alike = half_widths(errors, np.array([4]), np.ones(600), as_usual(errors), np.array([80.0]))[..., 0]
+    blind = np.abs(errors[0]) <= alike
+    assert blind[then > 1].mean() < 0.72 < 0.88 < blind[then < 1].mean()
+
+
+def test_how_errors_go_with_movement_is_the_slope_of_logarithms_and_nothing_by_chance():
+    random = np.random.default_rng(0)
+    then = np.exp(random.uniform(-1, 1, (5, 200)))
+    noise = np.exp(0.3 * random.standard_normal((5, 200)))
+    # Windows may differ as a whole.
+    sizes = np.array([1.0, 2.0, 3.0, 4.0, 5.0])[:, None] * then**0.6 * noise
+    assert slope_on_movement(sizes, then, 5.0) == pytest.approx(0.6, abs=0.05)
+    assert slope_on_movement(noise, then, 5.0) < 0.05
+    assert slope_on_movement(1 / then, then, 5.0) == 0
+    assert slope_on_movement(then**3, then, 5.0) == 1
+    assert slope_on_movement(sizes[:, :19], then[:, :19], 5.0) == 0
+    few = slope_on_movement(sizes[:, :25], then[:, :25], 1.0)
+    assert few == pytest.approx(0.6, abs=0.15)
+
+
+def test_recent_movement_halves_its_memory_over_a_season():
+    values = np.array([[0.0, 4.0, 5.0, np.nan, 9.0, 7.0], [np.nan, np.nan, np.nan, np.nan, np.nan, 1.0], [3.0] * 6])
+    # Steps of 4, 1 and 2, the last a moment ago, and two usual ones.
+    weights = 0.5 ** (np.array([4, 3, 0]) / 2)
+    expected = ((weights * [4, 1, 2]).sum() / (7 / 3) + 2) / (weights.sum() + 2)
+    np.testing.assert_allclose(recent_movement(values, 1), [expected, 1.0, 1.0])
+    longer = 0.5 ** (np.array([4, 3, 0]) / 12)
+    expected = ((longer * [4, 1, 2]).sum() / (7 / 3) + 2) / (longer.sum() + 2)
+    np.testing.assert_allclose(recent_movement(values[:1], 12), [expected])
 
 
 def test_without_errors_intervals_go_as_a_random_walk():

@@ -107,6 +107,17 @@ def test_a_longer_panel_needs_no_training(trained):
     np.testing.assert_allclose(alone, again, rtol=1e-5)
 
 
+@pytest.mark.parametrize("back", [[30, 12, 7], [9, 0]])
+def test_forecasts_from_past_cutoffs_are_those_of_series_that_end_there(trained, back):
+    """Read once or each by itself: to the last bit, also where a series was on another scale then or had not begun."""
+    panel = made_panel()
+    panel.values[8, -8] = -1.0
+    for part in trained.parts:
+        together = part.quantiles_at(panel, back)
+        for place, one in enumerate(back):
+            np.testing.assert_array_equal(together[:, :, place], part.quantiles(panel.until(one)))
+
+
 def test_many_series_are_forecast_in_blocks_and_trained_on_in_part(trained, monkeypatch):
     panel = made_panel()
     together = trained.forecast(panel)

@@ -3,17 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.forecasting.choosing.quantile_bands import conformal_reach, own_reach
-from gatewise.forecasting.networks.head_losses import HeadLoss, OriginQuantileLoss
+from gatewise.forecasting.networks.counts import level_of_counts, quantiles_of_counts
+from gatewise.forecasting.networks.head_losses import CountLoss, HeadLoss, OriginQuantileLoss
 from gatewise.forecasting.networks.heads import outputs_of, quantiles_of
 from gatewise.forecasting.networks.local_networks import LocalNetworks
 from gatewise.forecasting.networks.losses import OriginLoss
 from gatewise.forecasting.networks.origins import UNKNOWN
 from gatewise.forecasting.networks.sequence_networks import SequenceNetworks
+from gatewise.forecasting.networks.views import LocalView
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import MEDIAN, QUANTILE_LEVELS
 
@@ -120,7 +122,8 @@ class TestLearning:
 
     def test_what_cannot_have_a_head_is_refused(self):
         with pytest.raises(
-            gw.errors.UsageError, match="head is 'gamma': choose among 'point', 'quantile', 'normal', 'student-t'"
+            gw.errors.UsageError,
+            match="head is 'gamma': choose among 'point', 'quantile', 'normal', 'student-t', 'negative-binomial'",
         ):
             LocalNetworks(head="gamma")
         with pytest.raises(
@@ -131,6 +134,76 @@ class TestLearning:
             gw.errors.UsageError, match="head is 'normal': networks that read whole series have 'point' or"
         ):
             SequenceNetworks("one", head="normal")
+
+
+def negative_binomial(outputs, level):
+    """The distribution that outputs mean, in scipy's terms, written out again."""
+    mean = level * np.exp(outputs[..., 0])
+    dispersion = np.logaddexp(0, outputs[..., 1] + np.log(np.expm1(0.099))) + 1e-3
+    return stats.nbinom(1 / dispersion, 1 / (1 + dispersion * mean))
+
+
+class TestCounts:
+    def test_the_likelihood_is_that_of_the_distribution(self):
+        random = np.random.default_rng(0)
+        outputs, level = random.standard_normal((6, 4, 2)), random.uniform(0.2, 40, (6, 1))
+        counts = random.poisson(level, (6, 4)).astype(float)
+        loss = CountLoss().call(np.concatenate([counts, level], axis=1), outputs.reshape(6, 8))
+        constant = special.gammaln(counts + 1).mean(axis=1)
+        expected = -negative_binomial(outputs, level).logpmf(counts).mean(axis=1)
+        np.testing.assert_allclose(loss + constant, expected, rtol=1e-4, atol=1e-4)
+
+    def test_quantiles_rounded_are_those_of_the_counts_and_between_them_they_go_up(self):
+        random = np.random.default_rng(1)
+        outputs, level = random.standard_normal((50, 3, 2)), random.uniform(0.2, 400, (50, 1))
+        quantiles = quantiles_of_counts(outputs.reshape(50, 6), level[:, 0])
+        whole = negative_binomial(outputs, level)
+        np.testing.assert_array_equal(
+            np.floor(quantiles + 0.5), np.moveaxis([whole.ppf(level) for level in QUANTILE_LEVELS], 0, -1)
+        )
+        assert (np.diff(quantiles, axis=-1) > 0)[quantiles[..., :-1] > 0].all()
+        assert (quantiles >= 0).all()
+        # The share of a count's probability that lies below.
+        low = np.floor(quantiles + 0.5) - 1
+        share = [
+            whole.cdf(low[..., k]) + whole.pmf(low[..., k] + 1) * (quantiles[..., k] - low[..., k] - 0.5)
+            for k in range(7)
+        ]
+        inside = quantiles > 0
+        np.testing.assert_allclose(
+            np.moveaxis(share, 0, -1)[inside], np.broadcast_to(QUANTILE_LEVELS, inside.shape)[inside]
+        )
+
+    def test_a_level_is_never_nothing(self):
+        values = np.array([[0.0, 0.0, 0.0], [np.nan, 4.0, 2.0]])
+        np.testing.assert_allclose(level_of_counts(np.zeros(2), values), [1e-3, 0.3])
+        np.testing.assert_array_equal(level_of_counts(np.full((2, 2), 7.0), values), np.full((2, 2), 7.0))
+
+    def test_a_local_network_learns_level_and_dispersion_of_counts(self):
+        random = np.random.default_rng(0)
+        true = stats.nbinom(2.0, 2.0 / (2.0 + 12.0))
+        panel = Panel(np.vstack([true.rvs((12, 120), random_state=random), np.zeros((1, 120))]).astype(float), 1)
+        networks = LocalNetworks(
+            cell="dense", layout="flat", members=2, epochs=40, learning_rate=0.01, head="negative-binomial"
+        )
+        assert [view.name for view in networks.views] == ["as it is"]
+        trained = networks.train(panel, 2)
+        quantiles = np.median(trained.quantiles(panel), axis=0)
+        np.testing.assert_allclose(
+            quantiles[:12, :, 2:6].mean(axis=(0, 1)), true.ppf(QUANTILE_LEVELS[2:6]), rtol=0.3, atol=1.0
+        )
+        # Nothing ever happened: nothing will.
+        assert (quantiles[12] < 0.5).all()
+
+    def test_what_is_no_count_is_refused(self):
+        networks = LocalNetworks(head="negative-binomial")
+        with pytest.raises(
+            gw.errors.DataError,
+            match=r"^Series 2 of 2 has the value 1.5, and networks with the head 'negative-binomial' are for counts",
+        ):
+            networks.train(Panel(np.array([[1.0, 2.0, 3.0], [0.0, 1.5, -1.0]]), 1), 1)
+        with pytest.raises(gw.errors.UsageError, match="and counts are seen as they are: leave views out"):
+            LocalNetworks(head="negative-binomial", views=(LocalView("plain", "removed"),))
 
 
 class TestIntervals:

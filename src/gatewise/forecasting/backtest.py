@@ -10,7 +10,14 @@ from jaxtyping import Bool
 
 from gatewise.errors import DataError
 from gatewise.evaluation.averages import read_levels, whole_number
-from gatewise.forecasting.choosing.judgement import Judged, errors_with, judge, reach_at, reach_of_networks
+from gatewise.forecasting.choosing.judgement import (
+    Judged,
+    errors_with,
+    judge,
+    moved_at,
+    reach_at,
+    reach_of_networks,
+)
 from gatewise.forecasting.choosing.leaks import refuse_leaks
 from gatewise.forecasting.choosing.scores import EVEN_LEVELS, By, Scores
 from gatewise.forecasting.covariates_said import covariates_said
@@ -168,7 +175,7 @@ def backtest_of(
     few = rolled.forecasts.size <= _MOST_COMPARED
     every = np.array([*levels, *EVEN_LEVELS])
     weights_of = {"gatewise": judged.weights, "gatewise-network": judged.network_weights}
-    reach = {}
+    reach, moved = {}, moved_at(panel, rolled.steps_back)
     for name, forecast in made.items():
         if name == "gatewise" or few:
             heads = rolled.names if name in weights_of else (name,)
@@ -176,8 +183,10 @@ def backtest_of(
             weights = weights_of.get(name)
             reach[name] = np.stack(
                 [
-                    reach_at(rolled, panel, forecast, _sizes(rolled, forecast, weights, window), own, int(b), every)
-                    for window, b in zip(np.flatnonzero(windows).tolist(), back, strict=True)
+                    reach_at(
+                        rolled, panel, forecast, _sizes(rolled, forecast, weights, window), own, moved, window, every
+                    )
+                    for window in np.flatnonzero(windows).tolist()
                 ],
                 axis=1,
             )

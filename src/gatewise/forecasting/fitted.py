@@ -13,6 +13,7 @@ from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.choosing.bands import half_widths, half_widths_of_movement
 from gatewise.forecasting.choosing.combination import combined
 from gatewise.forecasting.choosing.judgement import Judged, reach_of_networks
+from gatewise.forecasting.choosing.movement import Movement
 from gatewise.forecasting.choosing.paths import PATH_LEVELS, dependence, drawn_paths
 from gatewise.forecasting.choosing.quantile_bands import conformal_reach, own_reach
 from gatewise.forecasting.classical.baseline_methods import panel_forecast
@@ -94,6 +95,7 @@ class Fitted:
         scale: In units of which the errors of the series are compared; `Forecaster.update` leaves it as it is.
         lengths: How many values each series had when it was fitted.
         sizes: The sizes of errors that its forecast is to expect, ``(windows, series, horizon)``.
+        moved: How much the series had moved of late at each cutoff, ``(windows, series)``.
     """
 
     table: SeriesTable
@@ -106,6 +108,7 @@ class Fitted:
     scale: Float64[np.ndarray, " series"]
     lengths: Int64[np.ndarray, " series"]
     sizes: Float64[np.ndarray, "windows series horizon"]
+    moved: Float64[np.ndarray, "windows series"]
 
     @property
     def weights(self) -> Float64[np.ndarray, "methods series"]:
@@ -181,7 +184,8 @@ class Fitted:
             errors = (rolled.actual - self.judged.forecasts)[past]
             return conformal_reach(errors, rolled.steps_back[past], before[past], now, self.scale, levels)
         if np.isfinite(self.sizes).any():
-            half = half_widths(self.sizes[past], rolled.steps_back[past], self.scale, levels)
+            movement = Movement(self.moved[past], self.moved[-1])
+            half = half_widths(self.sizes[past], rolled.steps_back[past], self.scale, movement, levels)
         else:
             half = half_widths_of_movement(self.panel.values, rolled.horizon, levels)
         return np.stack([half, half])

@@ -12,7 +12,7 @@ from gatewise.errors import DataError, UsageError
 from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.choosing.combination import combined
-from gatewise.forecasting.choosing.judgement import errors_with, series_scale, sizes_now
+from gatewise.forecasting.choosing.judgement import errors_with, moved_at, series_scale, sizes_now
 from gatewise.forecasting.classical.baseline_methods import BY_NAME
 from gatewise.forecasting.covariates_said import covariates_said
 from gatewise.forecasting.explanation import Explanation, explained
@@ -153,7 +153,7 @@ class Forecaster:
         trained = tuple(method.trained for method in made.networks if method.trained is not None)
         scale = series_scale(panel.values, panel.season_length)
         sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1], 0), rolled, 0, panel)
-        fixed = scale, table.lengths, sizes
+        fixed = scale, table.lengths, sizes, moved_at(panel, rolled.steps_back)
         self._fitted = Fitted(table, panel, rolled, judged, trained, made.baselines, explanation, *fixed)
         self._ahead = Ahead(rolled.forecasts[:, -1], {name: own[-1] for name, own in rolled.quantiles.items()})
         return self

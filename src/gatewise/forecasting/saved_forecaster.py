@@ -27,7 +27,7 @@ from gatewise.tables.series_table import Explanation as Explaining
 KIND = "forecaster"
 _TABLE = ("values", "observed", "offsets")
 _ROLLED = ("networks", "steps_back", "forecasts", "actual")
-_FIXED = ("scale", "lengths", "sizes")
+_FIXED = ("scale", "lengths", "sizes", "moved")
 _JUDGED = ("forecasts", "networks", "weights", "network_weights", "alone")
 
 

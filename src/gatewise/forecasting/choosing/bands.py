@@ -7,13 +7,16 @@ as one series seldom has the 19 that a level of 95 per cent needs.
 
 A size has two parts: how errors grow over the steps of the horizon, which all series share, and how large those of a series
 are, of which a few windows say little. It is drawn to that of all series; so are the sizes that errors are compared with,
-which are estimated without the error and those made at the same time.
+which are estimated without the error and those made at the same time. Sizes are in units of the usual movement of each series,
+or of the recent one as far as errors go with that; `movement` says how far.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
+
+from gatewise.forecasting.choosing.movement import Movement, in_units_of_now, slope_on_movement
 
 # The size of a series' errors is drawn to that of all series as if they were so many windows of its own; so many where that
 # cannot be estimated, and the bounds of an estimate from at least so many series.
@@ -33,17 +36,20 @@ class UsualSizes(NamedTuple):
         steps: The size of an error at each step of the horizon; NaN where no error is known, ``(horizon,)``.
         quantiles: Of the comparisons of errors with sizes, ``(levels,)``.
         windows: The size of a series' errors is drawn to that of all as if they were so many windows of its own.
+        slope: The power of the recent movement of a series that the size of its errors goes with.
     """
 
     steps: Float64[np.ndarray, " horizon"]
     quantiles: Float64[np.ndarray, " levels"]
     windows: float
+    slope: float
 
 
 def half_widths(
     errors: Float64[np.ndarray, "windows series horizon"],
     steps_back: Int64[np.ndarray, " windows"],
     scale: Float64[np.ndarray, " series"],
+    movement: Movement,
     levels: Float64[np.ndarray, " levels"],
 ) -> Float64[np.ndarray, "series horizon levels"]:
     """Return how far intervals reach to either side.
@@ -52,18 +58,21 @@ def half_widths(
         errors: Of forecasts that were made in the same way, NaN where not known.
         steps_back: Their cutoffs. Windows that forecast the same times err alike, and are not compared with each other.
         scale: The units of each series, above 0.
+        movement: How much the series had moved of late, in these windows and now.
         levels: In per cent.
 
     Returns:
         NaN where there is no error at all.
     """
-    return half_widths_among(errors, steps_back, scale, usual_sizes(errors, steps_back, scale, levels))
+    usual = usual_sizes(errors, steps_back, scale, movement, levels)
+    return half_widths_among(errors, steps_back, scale, movement, usual)
 
 
 def half_widths_among(
     errors: Float64[np.ndarray, "windows series horizon"],
     steps_back: Int64[np.ndarray, " windows"],
     scale: Float64[np.ndarray, " series"],
+    movement: Movement,
     usual: UsualSizes,
 ) -> Float64[np.ndarray, "series horizon levels"]:
     """Return how far intervals reach by what all series have alike, of which these are some; see `half_widths`."""
@@ -71,6 +80,7 @@ def half_widths_among(
     if np.isnan(usual.steps).any() or not seen.any():
         return np.full((*errors.shape[1:], len(usual.quantiles)), np.nan)
     errors, steps_back = errors[seen], steps_back[seen]
+    errors, scale = in_units_of_now(errors, scale, Movement(movement.then[seen], movement.now), usual.slope)
     _, means, there = _means(errors, scale, usual.steps)
     share = independent_windows(steps_back, errors.shape[2]) / len(errors)
     own = _drawn(share * means.sum(axis=0), share * there.sum(axis=0), usual.windows)
@@ -81,19 +91,22 @@ def usual_sizes(
     errors: Float64[np.ndarray, "windows series horizon"],
     steps_back: Int64[np.ndarray, " windows"],
     scale: Float64[np.ndarray, " series"],
+    movement: Movement,
     levels: Float64[np.ndarray, " levels"],
 ) -> UsualSizes:
     """Return what intervals of all series have alike; see `half_widths`."""
     seen = _seen(errors)
     if not seen.any():
-        return UsualSizes(np.full(errors.shape[2], np.nan), np.full(len(levels), np.nan), 0.0)
+        return UsualSizes(np.full(errors.shape[2], np.nan), np.full(len(levels), np.nan), 0.0, 0.0)
     errors, steps_back = errors[seen], steps_back[seen]
+    windows = independent_windows(steps_back, errors.shape[2])
+    slope = slope_on_movement(_mean_sizes(errors, scale), movement.then[seen], windows)
+    errors, scale = in_units_of_now(errors, scale, Movement(movement.then[seen], movement.now), slope)
     sizes = np.abs(errors) / scale[:, None]
     known = np.isfinite(sizes)
     usual = _usual(sizes, known)
     relative, means, there = _means(errors, scale, usual)
     # Windows that overlap count as one.
-    windows = independent_windows(steps_back, errors.shape[2])
     share = windows / len(errors)
     apart = (np.abs(steps_back[:, None] - steps_back) >= errors.shape[2]).astype(np.float64)
     series = int(known.any(axis=(0, 2)).sum())
@@ -104,12 +117,22 @@ def usual_sizes(
     if not compared.any():
         compared = known
     pooled = np.sort((relative / others[..., None])[compared])
-    return UsualSizes(usual, conformal_quantiles(pooled, windows * series, levels), drawn)
+    return UsualSizes(usual, conformal_quantiles(pooled, windows * series, levels), drawn, slope)
 
 
 def _seen(errors: Float64[np.ndarray, "windows series horizon"]) -> Bool[np.ndarray, " windows"]:
     """Return of which windows anything is known."""
     return np.isfinite(errors).any(axis=(1, 2))
+
+
+def _mean_sizes(
+    errors: Float64[np.ndarray, "windows series horizon"], scale: Float64[np.ndarray, " series"]
+) -> Float64[np.ndarray, "windows series"]:
+    """Return the mean size of an error of each series in each window, NaN where none is known."""
+    known = np.isfinite(errors)
+    count = known.sum(axis=2)
+    total = np.sum(np.abs(errors) / scale[:, None], axis=2, where=known)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
 def _means(

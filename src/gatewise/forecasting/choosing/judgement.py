@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 from gatewise.evaluation.point_errors import seasonal_scale
 from gatewise.forecasting.choosing.bands import half_widths, independent_windows
 from gatewise.forecasting.choosing.combination import combined, usual_errors_at, weights_at
+from gatewise.forecasting.choosing.movement import Movement, recent_movement
 from gatewise.forecasting.choosing.quantile_bands import conformal_reach, own_reach
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, values_until
@@ -199,7 +200,8 @@ def reach_at(
     made: Float64[np.ndarray, "windows series horizon"],
     sizes: Float64[np.ndarray, "windows series horizon"],
     own: Float64[np.ndarray, "windows series horizon quantiles"] | None,
-    steps_back: int,
+    moved: Float64[np.ndarray, "windows series"],
+    window: int,
     levels: Float64[np.ndarray, " levels"],
 ) -> Float64[np.ndarray, "2 series horizon levels"]:
     """Return how far the intervals of a cutoff reach below and above, from the errors that were known there.
@@ -210,16 +212,23 @@ def reach_at(
         made: The forecasts that the intervals are around, from all cutoffs.
         sizes: The sizes of errors that they are to expect.
         own: How far quantiles of networks reach around them, as `own_reach` has it; None where there are none.
-        steps_back: The cutoff.
+        moved: How much the series had moved of late at each cutoff, as `moved_at` has it.
+        window: The number of the cutoff.
         levels: In per cent.
     """
+    steps_back = int(rolled.steps_back[window])
     scale = series_scale(values_until(panel, steps_back), panel.season_length)
     if own is None:
-        half = half_widths(sizes_now(sizes, rolled, steps_back, panel), rolled.steps_back, scale, levels)
+        movement = Movement(moved, moved[window])
+        half = half_widths(sizes_now(sizes, rolled, steps_back, panel), rolled.steps_back, scale, movement, levels)
         return np.stack([half, half])
     errors = np.where(rolled.known_at(steps_back), rolled.actual - made, np.nan)
-    now = own[int(np.flatnonzero(rolled.steps_back == steps_back)[0])]
-    return conformal_reach(errors, rolled.steps_back, own, now, scale, levels)
+    return conformal_reach(errors, rolled.steps_back, own, own[window], scale, levels)
+
+
+def moved_at(panel: Panel, steps_back: Int64[np.ndarray, " windows"]) -> Float64[np.ndarray, "windows series"]:
+    """Return how much series had moved of late at some cutoffs, relative to how much they had until then."""
+    return np.stack([recent_movement(values_until(panel, back), panel.season_length) for back in steps_back.tolist()])
 
 
 def reach_of_networks(

@@ -6,7 +6,8 @@ import numpy as np
 
 from gatewise.forecasting.choosing.bands import half_widths_among, half_widths_of_movement
 from gatewise.forecasting.choosing.combination import combined
-from gatewise.forecasting.choosing.judgement import errors_with, judge, series_scale, sizes_now
+from gatewise.forecasting.choosing.judgement import errors_with, judge, moved_at, series_scale, sizes_now
+from gatewise.forecasting.choosing.movement import Movement
 from gatewise.forecasting.engines.methods import methods_of
 from gatewise.forecasting.engines.sample import keyed
 from gatewise.forecasting.engines.shared import Shared
@@ -38,7 +39,9 @@ def forecast_block(shared: Shared, table: SeriesTable, progress: Progress) -> "p
     if np.isfinite(shared.sizes.steps).all():
         sizes = sizes_now(errors_with(rolled, judged.forecasts, weights, 0), rolled, 0, panel)
         scale = series_scale(panel.values, panel.season_length)
-        half = half_widths_among(sizes[past], rolled.steps_back[past], scale, shared.sizes)
+        moved = moved_at(panel, rolled.steps_back)
+        movement = Movement(moved[past], moved[-1])
+        half = half_widths_among(sizes[past], rolled.steps_back[past], scale, movement, shared.sizes)
     else:
         half = half_widths_of_movement(panel.values, shared.horizon, shared.levels)
     half[np.isfinite(panel.values).sum(axis=1) < 2] = np.nan

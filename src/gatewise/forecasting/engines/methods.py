@@ -11,7 +11,7 @@ from gatewise.forecasting.classical.slow_baselines import SlowBaselines
 from gatewise.forecasting.engines.shared import Shared
 from gatewise.forecasting.networks.global_networks import TrainedNetworks
 from gatewise.forecasting.networks.local_networks import LocalNetworks
-from gatewise.forecasting.networks.network_methods import NetworkMethod, by_name
+from gatewise.forecasting.networks.network_methods import NetworkMethod, by_name, forecasts_at
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Method
 
@@ -60,9 +60,10 @@ class TrainedBefore:
         self, panel: Panel, horizon: int, steps_back: Sequence[int], progress: Callable[[float], None]
     ) -> dict[str, Float64[np.ndarray, "windows series horizon"]]:
         """Forecast from each cutoff; see `rolling.Method`."""
-        forecasts = []
-        for back, at in zip(steps_back, self.trained_at, strict=True):
-            forecasts.append(self.by_cutoff[at].forecast(panel.until(back)))
+        forecasts: list[np.ndarray] = []
+        for at in dict.fromkeys(self.trained_at):
+            own = [back for back, when in zip(steps_back, self.trained_at, strict=True) if when == at]
+            forecasts += [members for members, _ in forecasts_at(self.by_cutoff[at], panel, own)]
             progress(len(forecasts) / len(steps_back))
         return by_name(self.by_cutoff[self.trained_at[0]].names, np.stack(forecasts, axis=1))
 

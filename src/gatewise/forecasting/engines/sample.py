@@ -7,7 +7,8 @@ from jaxtyping import Float64, Int64
 
 from gatewise.errors import UsageError
 from gatewise.forecasting.choosing.bands import usual_sizes
-from gatewise.forecasting.choosing.judgement import errors_with, series_scale, sizes_now, usual_errors_of
+from gatewise.forecasting.choosing.judgement import errors_with, moved_at, series_scale, sizes_now, usual_errors_of
+from gatewise.forecasting.choosing.movement import Movement
 from gatewise.forecasting.classical.baseline_methods import BY_NAME
 from gatewise.forecasting.classical.slow_baselines import SlowBaselines
 from gatewise.forecasting.covariates import texts_of
@@ -49,7 +50,8 @@ def shared_of(
     rolled, judged = made.rolled, made.judged
     sizes = sizes_now(errors_with(rolled, judged.forecasts, judged.weights[-1], 0), rolled, 0, panel)
     past = rolled.steps_back > 0
-    scale = series_scale(panel.values, panel.season_length)
+    scale, moved = series_scale(panel.values, panel.season_length), moved_at(panel, rolled.steps_back)
+    movement = Movement(moved[past], moved[-1])
     _, said = covariates_said(table, [method.networks for method in made.networks], made.baselines)
     return Shared(
         horizon=plan.horizon,
@@ -68,7 +70,7 @@ def shared_of(
         networks=tuple(_to_send(method) for method in made.networks),
         levels=levels,
         usual=usual_errors_of(rolled, panel, plan.network_only),
-        sizes=usual_sizes(sizes[past], rolled.steps_back[past], scale, levels),
+        sizes=usual_sizes(sizes[past], rolled.steps_back[past], scale, movement, levels),
         sentences=explained(rolled, judged, panel, (*said, *season_notes, *made.notes), {}).sentences,
     )
 

@@ -126,5 +126,9 @@ def shared_from(data: bytes) -> Shared:
         trained_at=arrays["trained_at"],
         levels=arrays["levels"],
         usual=UsualErrors(arrays["usual/methods"], arrays["usual/networks"]),
-        sizes=UsualSizes(arrays["sizes/steps"], arrays["sizes/quantiles"], float(arrays["sizes/windows"])),
+        sizes=UsualSizes(
+            arrays["sizes/steps"],
+            arrays["sizes/quantiles"],
+            *(float(arrays[f"sizes/{name}"]) for name in ("windows", "slope")),
+        ),
     )

@@ -60,6 +60,12 @@ class AlignedSeries:
         levels = _filled(np.where(observed, levels, np.nan), observed, panel.season_length)
         return cls(levels, observed, lengths.astype(np.int64), positive, units, panel.season_length)
 
+    def same_units(self, longer: "AlignedSeries") -> bool:
+        """Return whether these series are on the scale that they have with later values, as far as they have begun."""
+        begun = self.lengths > 0
+        same = (self.positive == longer.positive) & (self.units == longer.units)
+        return bool(same[begun].all())
+
     def back(
         self, forecast: Float64[np.ndarray, "*members series horizon"]
     ) -> Float64[np.ndarray, "*members series horizon"]:

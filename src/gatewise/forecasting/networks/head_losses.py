@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from gatewise.backend import import_keras
+from gatewise.forecasting.networks.counts import DISPERSION, FARTHEST, LEAST_DISPERSION
 from gatewise.forecasting.networks.heads import (
+    COUNTS,
     FEWEST_FREEDOM,
     FREEDOM,
     LEAST_WIDTH,
@@ -53,6 +55,30 @@ class HeadLoss(keras.losses.Loss):  # type: ignore[name-defined]
         freedom = FEWEST_FREEDOM + ops.softplus(each[..., 2] + FREEDOM)
         constant = gammaln(freedom / 2) - gammaln((freedom + 1) / 2) + ops.log(freedom) / 2
         return constant + ops.log(width) + (freedom + 1) / 2 * ops.log1p(squares / freedom)
+
+
+class CountLoss(keras.losses.Loss):  # type: ignore[name-defined]
+    """The likelihood of counts by outputs that `counts.quantiles_of_counts` reads, the mean over the steps of the horizon.
+
+    The last column of the targets is the level.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="counts")
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each row."""
+        from jax.scipy.special import gammaln
+
+        counts, level = y_true[..., :-1], y_true[..., -1:]
+        each = ops.reshape(y_pred, (-1, counts.shape[-1], outputs_of(COUNTS)))
+        mean = level * ops.exp(ops.clip(each[..., 0], -FARTHEST, FARTHEST))
+        dispersion = ops.softplus(each[..., 1] + DISPERSION) + LEAST_DISPERSION
+        size, share = 1 / dispersion, dispersion * mean
+        one_more = ops.log1p(share)
+        return ops.mean(
+            gammaln(size) - gammaln(counts + size) + size * one_more + counts * (one_more - ops.log(share)), axis=-1
+        )
 
 
 class OriginQuantileLoss(keras.losses.Loss):  # type: ignore[name-defined]

@@ -2,7 +2,8 @@
 
 A network with a head of quantiles is trained on the pinball loss (Koenker and Bassett 1978, "Regression quantiles"), one with
 a head of a distribution on its likelihood. Either speaks on the scale on which the network sees its series, as in logarithms;
-a quantile there is the same quantile of the values.
+a quantile there is the same quantile of the values. Counts have a distribution of their own, the negative binomial one, which
+speaks of the values themselves, as multiples of their recent level (as in Salinas and others 2020, "DeepAR").
 """
 
 from typing import Literal, get_args
@@ -13,8 +14,9 @@ from jaxtyping import Float, Float64
 from gatewise.errors import UsageError
 from gatewise.forecasting.rolling import QUANTILE_LEVELS
 
-Head = Literal["point", "quantile", "normal", "student-t"]
-_OUTPUTS = {"point": 1, "quantile": len(QUANTILE_LEVELS), "normal": 2, "student-t": 3}
+Head = Literal["point", "quantile", "normal", "student-t", "negative-binomial"]
+COUNTS: Head = "negative-binomial"
+_OUTPUTS = {"point": 1, "quantile": len(QUANTILE_LEVELS), "normal": 2, "student-t": 3, COUNTS: 2}
 # A distribution that begins as wide as a usual movement, and Student's with about so many degrees of freedom beyond the
 # fewest, where its variance is finite.
 _ONE = float(np.log(np.e - 1))
@@ -46,7 +48,7 @@ def beginning() -> Float64[np.ndarray, " levels"]:
 
 
 def quantiles_of(head: Head, outputs: Float[np.ndarray, "*axes outputs"]) -> Float64[np.ndarray, "*axes steps levels"]:
-    """Return the quantiles that the outputs of a network mean; of a head of points the point alone.
+    """Return the quantiles that the outputs of a network mean; of a head of points the point alone, and not for counts.
 
     Quantiles that cross are put in order, which never makes them worse (Chernozhukov, Fernández-Val and Galichon 2010,
     "Quantile and probability curves without crossing").

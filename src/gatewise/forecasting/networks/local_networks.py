@@ -12,7 +12,8 @@ from gatewise.datasets.windows import Layout
 from gatewise.errors import UsageError
 from gatewise.forecasting.covariate_glasses import Bare, CovariateGlasses
 from gatewise.forecasting.covariates import Kind
-from gatewise.forecasting.networks.heads import Head, check_head, outputs_of, quantiles_of
+from gatewise.forecasting.networks.counts import level_of_counts, quantiles_of_counts, refuse_all_but_counts
+from gatewise.forecasting.networks.heads import COUNTS, Head, check_head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.local_samples import Beside, last_windows, samples_of
 from gatewise.forecasting.networks.views import Glasses, LocalView
 from gatewise.forecasting.panel import Panel
@@ -23,6 +24,9 @@ Cell = Literal["lstm", "gru", "dense"]
 _LONGEST_LOOK = 24
 _SHORTEST_LOOK = 6
 _MOST_MEMBERS = 1024
+_USUAL_VIEWS = (LocalView("log", "differences"), LocalView("log", "removed"))
+# Counts are seen as they are.
+_VIEWS_OF_COUNTS = (LocalView("plain", "kept"),)
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class LocalNetworks:
         look_back: Values in a window. None: a season, at least 6 and at most 24.
         units: Units of each hidden layer, from the input up.
         members: How many networks a series has.
-        views: How they see it; members take them in turn.
+        views: How they see it; members take them in turn. Counts are seen as they are.
         recursive: Whether a network forecasts one step and is fed its own forecasts; if not, it forecasts all steps at once
             from its last state.
         epochs: Passes over the windows.
@@ -44,7 +48,8 @@ class LocalNetworks:
         learning_rate: Adam's.
         loss: ``"mae"`` or ``"mse"``, for a head of points.
         head: What a network says of each step: ``"point"``; ``"quantile"``, several quantiles, by the pinball loss; or a
-            distribution, ``"normal"`` or ``"student-t"``, by its likelihood. The forecast is the median.
+            distribution, ``"normal"``, ``"student-t"``, or for counts ``"negative-binomial"``, by its likelihood. The
+            forecast is the median.
         stateful: Whether the state is carried from window to window, in the order of time, and set to zero before each epoch
             and each forecast; one window is then a step of training.
         build: Instead of cell and units: ``(input_shape, outputs) -> keras.Model``, compiled or not. With covariates, the
@@ -60,7 +65,7 @@ class LocalNetworks:
     look_back: int | None = None
     units: tuple[int, ...] = (8,)
     members: int = 8
-    views: tuple[LocalView, ...] = (LocalView("log", "differences"), LocalView("log", "removed"))
+    views: tuple[LocalView, ...] = _USUAL_VIEWS
     recursive: bool = False
     epochs: int = 60
     batch_size: int = 16
@@ -77,6 +82,10 @@ class LocalNetworks:
                 raise UsageError(
                     f"head is {self.head!r} and {what} can forecast points only: leave one of the two out."
                 )
+        if self.head == COUNTS:
+            if self.views not in (_USUAL_VIEWS, _VIEWS_OF_COUNTS, ()):
+                raise UsageError(f"head is {COUNTS!r}, and counts are seen as they are: leave views out.")
+            object.__setattr__(self, "views", _VIEWS_OF_COUNTS)
 
     @classmethod
     def of_recipe(cls, recipe: Recipe, members: int = 8) -> "LocalNetworks":
@@ -121,6 +130,8 @@ class LocalNetworks:
             progress: Told the share that is done.
         """
         lens = CovariateGlasses.of_each(panel)
+        if self.head == COUNTS:
+            refuse_all_but_counts(panel.values, lens is not None)
         every = np.arange(len(panel))
         groups = by_length(panel.values) if self.stateful else np.array_split(every, self._blocks(len(panel)))
         parts = []
@@ -151,7 +162,8 @@ class LocalNetworks:
         values = panel.values if lens is None else lens.without(panel).panel.values
         beside = None if lens is None else Beside(lens.beside(panel), lens.known)
         seen = tuple(Glasses.fitted(view, values, panel.season_length) for view in self.views)
-        parts = [samples_of(glasses, values, look_back, outputs, beside) for glasses in seen]
+        counts = self.head == COUNTS
+        parts = [samples_of(glasses, values, look_back, outputs, beside, counts) for glasses in seen]
         rows = max(part.weights.shape[1] for part in parts)
         member_view = np.arange(self.members) % len(self.views)
         x, y, weights = (
@@ -167,7 +179,7 @@ class LocalNetworks:
             ensemble = fit_ensemble(
                 model,
                 x.reshape(flat, rows, *self._input_shape(look_back, outputs, kinds)),
-                y.reshape(flat, rows, outputs),
+                y.reshape(flat, rows, -1),
                 sample_weight=weights.reshape(flat, rows),
                 members=flat,
                 member_data=True,
@@ -309,7 +321,13 @@ class TrainedLocalNetworks:
         said = run_members(
             model, [array.reshape(flat, *array.shape[2:]) for array in self.weights], x.reshape(flat, 1, *shape)
         )
-        each = quantiles_of(head, said.reshape(len(values), members, -1))
+        said = said.reshape(len(values), members, -1)
+        if head == COUNTS:
+            recent = level_of_counts(windows[0][1] * self.glasses[0].units, values)
+            counts = np.moveaxis(quantiles_of_counts(said, recent[:, None]), 1, 0)
+            counts[:, ~np.isfinite(values).any(axis=1)] = np.nan
+            return counts
+        each = quantiles_of(head, said)
         seen = np.moveaxis(each, (1, 3), (0, 1))
         forecast = np.empty(seen.shape)
         for place, (glasses, (_, base)) in enumerate(zip(self.glasses, windows, strict=True)):
@@ -420,6 +438,7 @@ def _with_rows(array: np.ndarray, rows: int) -> np.ndarray:
 @lru_cache(maxsize=64)
 def _built(networks: LocalNetworks, look_back: int, outputs: int, covariates: tuple[int, int] | None) -> Any:
     from gatewise.backend import import_keras
+    from gatewise.forecasting.networks.local_layers import beside_covariates, hidden_layers
     from gatewise.training.initial import with_zeros
 
     keras = import_keras()
@@ -428,63 +447,21 @@ def _built(networks: LocalNetworks, look_back: int, outputs: int, covariates: tu
     if networks.build is not None:
         model = networks.build(shape, outputs)
     else:
-        layers = _layers(networks)
+        layers = hidden_layers(networks.cell, networks.units, networks.stateful)
         # It begins with the forecast that it is to correct.
         head = keras.layers.Dense(outputs, kernel_initializer=keras.initializers.VarianceScaling(0.01))
         if covariates is None:
             inputs = keras.Input(batch_shape=(batch, *shape))
             build = partial(keras.Sequential, [inputs, *layers, head], name="local_networks")
         else:
-            build = partial(_beside_covariates, networks, (batch, *shape), (*layers, head), covariates)
+            width = outputs_of(networks.head)
+            build = partial(beside_covariates, networks.layout, (batch, *shape), (*layers, head), covariates, width)
         model = build() if networks.stateful else with_zeros(build)
     if not getattr(model, "compiled", False):
         loss: Any = networks.loss
         if networks.head != "point":
-            from gatewise.forecasting.networks.head_losses import HeadLoss
+            from gatewise.forecasting.networks.head_losses import CountLoss, HeadLoss
 
-            loss = HeadLoss(networks.head)
+            loss = CountLoss() if networks.head == COUNTS else HeadLoss(networks.head)
         model.compile(keras.optimizers.Adam(networks.learning_rate), loss)
     return model
-
-
-def _layers(networks: LocalNetworks) -> list[Any]:
-    """Return the hidden layers."""
-    from gatewise.backend import import_keras
-    from gatewise.layers import GRU, LSTM
-
-    if networks.cell == "dense":
-        return [import_keras().layers.Dense(units, activation="relu") for units in networks.units]
-    cell = {"lstm": LSTM, "gru": GRU}[networks.cell]
-    last = len(networks.units) - 1
-    return [
-        cell(units, return_sequences=place != last, stateful=networks.stateful)
-        for place, units in enumerate(networks.units)
-    ]
-
-
-def _beside_covariates(
-    networks: LocalNetworks, shape: tuple[Any, ...], layers: tuple[Any, ...], covariates: tuple[int, int]
-) -> Any:
-    """Return a model whose hidden layers read windows with covariates, and whose head knows those of the horizon."""
-    from gatewise.backend import import_keras
-    from gatewise.forecasting.networks.covariate_heads import known_ahead
-
-    keras = import_keras()
-    *hidden, head = layers
-    width = outputs_of(networks.head)
-    end = shape[1] - head.units // width
-    inputs = keras.Input(batch_shape=shape)
-    state = inputs[:, :end]
-    direct = keras.layers.Dense(head.units, use_bias=False, kernel_initializer="zeros")
-    last = direct(state[:, -1, 1:])
-    if networks.layout != "steps":
-        state = keras.layers.Flatten()(state)
-    if networks.layout == "features":
-        state = keras.ops.expand_dims(state, 1)
-    for layer in hidden:
-        state = layer(state)
-    forecast = keras.ops.add(head(state), last)
-    if covariates[0]:
-        ahead = inputs[:, end:, 1 : 1 + covariates[0]]
-        forecast = keras.ops.add(forecast, known_ahead(state, ahead, width))
-    return keras.Model(inputs, forecast, name="local_networks")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from gatewise.forecasting.networks.counts import level_of_counts
 from gatewise.forecasting.networks.views import Glasses, filled
 
 # Of a long series only the last windows are learned from.
@@ -24,12 +25,12 @@ class Samples(NamedTuple):
 
     Attributes:
         inputs: ``(series, rows, look_back)``; with covariates ``(series, rows, look_back + horizon, 1 + features)``.
-        targets: ``(series, rows, horizon)``.
+        targets: ``(series, rows, horizon)``; of counts with their level behind.
         weights: 0 for rows that a series does not have, ``(series, rows)``.
     """
 
     inputs: Float32[np.ndarray, "series rows *seen"]
-    targets: Float32[np.ndarray, "series rows horizon"]
+    targets: Float32[np.ndarray, "series rows targets"]
     weights: Float32[np.ndarray, "series rows"]
 
 
@@ -71,11 +72,12 @@ def samples_of(
     look_back: int,
     horizon: int,
     beside: Beside | None = None,
+    counts: bool = False,
 ) -> Samples:
     """Cut series into windows and what followed them.
 
-    A window holds values as the glasses show them, relative to the level at its end, and so do its targets. A target that is
-    missing gives its row no weight.
+    A window holds values as the glasses show them, relative to the level at its end, and so do its targets, or else these are
+    counts and the level. A target that is missing gives its row no weight.
 
     Args:
         glasses: How the series are seen.
@@ -83,6 +85,7 @@ def samples_of(
         look_back: Values in a window. A series that begins inside a window has its first value before that.
         horizon: Values in a target.
         beside: Covariates.
+        counts: Whether the targets are to be the values themselves.
     """
     seen = glasses.see(values)
     time = values.shape[1]
@@ -101,6 +104,10 @@ def samples_of(
     used = np.flatnonzero(weights.any(axis=0))
     keep = slice(used[0] if len(used) else -1, None)
     targets = np.where(known, np.clip(targets, -4 * _FAR, 4 * _FAR), 0.0)
+    if counts:
+        after = np.nan_to_num(ahead[:, origins[:, None] + np.arange(1, horizon + 1)] * glasses.units[:, None, None])
+        level = level_of_counts(base * glasses.units[:, None], values)
+        targets = np.concatenate([after, level[..., None]], axis=2)
     if beside is not None:
         inputs = beside.around(inputs, origins, horizon)
     return Samples(*(array[:, keep].astype(np.float32) for array in (inputs, targets, weights)))

@@ -102,7 +102,7 @@ class NetworkMethod:
     ) -> tuple[TrainedNetworks, np.ndarray, dict[str, np.ndarray]]:
         back, at = cutoffs
         trainings = list(dict.fromkeys(at.tolist()))
-        forecasts = []
+        forecasts: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
         trained: Any = None
         for place, training in enumerate(trainings):
 
@@ -111,13 +111,22 @@ class NetworkMethod:
 
             trained = self.networks.train(panel.until(training), horizon, seed=self.seed, progress=share)
             self.by_cutoff[training] = trained
-            forecasts += [
-                forecasts_and_quantiles(trained, panel.until(b))
-                for b, when in zip(back, at, strict=True)
-                if when == training
-            ]
+            forecasts += forecasts_at(trained, panel, [b for b, when in zip(back, at, strict=True) if when == training])
         quantiles = {name: np.stack([own[name] for _, own in forecasts]) for name in forecasts[0][1]}
         return trained, np.stack([members for members, _ in forecasts]), quantiles
+
+
+def forecasts_at(
+    trained: TrainedNetworks, panel: Panel, steps_back: Sequence[int]
+) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Return what `forecasts_and_quantiles` does, from several cutoffs; networks that can read the series once for all."""
+    if not hasattr(trained, "quantiles_at"):
+        return [forecasts_and_quantiles(trained, panel.until(back)) for back in steps_back]
+    found = []
+    for quantiles in np.moveaxis(trained.quantiles_at(panel, steps_back), 2, 0):
+        middle = quantiles[..., quantiles.shape[-1] // 2]
+        found.append((middle, {} if quantiles.shape[-1] == 1 else by_name(trained.names, quantiles)))
+    return found
 
 
 def _local(

@@ -1,21 +1,22 @@
 """Networks that read each series once, from its first value to its last, and forecast from every step of it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float64
 
 from gatewise.errors import UsageError
-from gatewise.forecasting.covariate_glasses import CovariateGlasses
+from gatewise.forecasting.covariate_glasses import Bare, CovariateGlasses
 from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.forecasting.networks.global_networks import Progress, Reading
 from gatewise.forecasting.networks.heads import Head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.members_apart import in_blocks, part_of_progress, weights_by_name, weights_of_members
 from gatewise.forecasting.networks.origin_covariates import with_covariates
-from gatewise.forecasting.networks.origins import UNKNOWN, View, origins_of, targets_of, usual_movement
+from gatewise.forecasting.networks.origins import UNKNOWN, Origins, View, origins_of, targets_of, usual_movement
 from gatewise.forecasting.panel import Panel
 
 # How many of a series' last values are read, how many steps of all series are trained on, and how many series are forecast
@@ -138,33 +139,82 @@ class TrainedSequenceNetworks:
 
     def quantiles(self, panel: Panel) -> Float64[np.ndarray, "members series horizon levels"]:
         """Return the quantiles of `rolling.QUANTILE_LEVELS`; of a head of points the forecast alone."""
-        return in_blocks(self._forecast_block, panel, _ROWS_AT_ONCE)
+        return self.quantiles_at(panel, [0])[:, :, 0]
 
-    def _forecast_block(self, panel: Panel) -> Float64[np.ndarray, "members series horizon levels"]:
-        reading = self.reading(panel)
-        return np.stack([reading.forecast(reading.said(weights), reading.last) for weights in self.weights])
+    def quantiles_at(
+        self, panel: Panel, steps_back: Sequence[int]
+    ) -> Float64[np.ndarray, "members series windows horizon levels"]:
+        """Return the quantiles from several cutoffs, each from what was known there, bit for bit as `quantiles` has them.
+
+        The networks read the series once: what they say at a step of it is what they would, did it end there.
+        """
+        latest = panel.until(min(steps_back))
+        if self.covariates is not None or latest.values.shape[1] > _LONGEST:
+            each = [self._in_blocks(panel.until(back), [0]) for back in steps_back]
+            return np.concatenate(each, axis=2)
+        return self._in_blocks(latest, [back - min(steps_back) for back in steps_back])
 
     def reading(self, panel: Panel) -> Reading:
         """Return what the networks read of a panel."""
+        aligned, origins, inputs, bare = self._known(panel)
+        rows = np.arange(len(panel))
+
+        def forecast(outputs: np.ndarray, at: np.ndarray) -> np.ndarray:
+            return self._back(aligned, origins.base[rows, at], origins.scale[rows, at], outputs, bare)
+
+        return Reading(self._model(inputs), inputs, np.maximum(aligned.lengths - 1, 0), forecast)
+
+    def _known(self, panel: Panel) -> tuple[AlignedSeries, Origins, np.ndarray, Bare | None]:
+        """Return the series on the scale of the networks, what is known at each step, their inputs, and the way back."""
         lens = self.covariates
         bare = None if lens is None else lens.without(panel)
         aligned = AlignedSeries.of(panel if bare is None else bare.panel, _LONGEST)
         origins = origins_of(aligned, self.networks.view, self.horizon, self.usual)
-        inputs = with_covariates(origins.inputs, panel, lens, self.horizon, _LONGEST)
+        return aligned, origins, with_covariates(origins.inputs, panel, lens, self.horizon, _LONGEST), bare
+
+    def _model(self, inputs: np.ndarray) -> Any:
+        return _model(self.networks, _features(inputs, self.covariates), self.horizon, 1)
+
+    def _in_blocks(
+        self, panel: Panel, steps_back: Sequence[int]
+    ) -> Float64[np.ndarray, "members series windows horizon levels"]:
+        return in_blocks(partial(self._forecast_block, steps_back=steps_back), panel, _ROWS_AT_ONCE)
+
+    def _forecast_block(
+        self, panel: Panel, steps_back: Sequence[int]
+    ) -> Float64[np.ndarray, "members series windows horizon levels"]:
+        from gatewise.training.predict import predict
+
+        aligned, origins, inputs, bare = self._known(panel)
+        model = self._model(inputs)
         rows = np.arange(len(panel))
+        windows = [aligned if not back else AlignedSeries.of(panel.until(back), _LONGEST) for back in steps_back]
+        levels = 1 if self.networks.head == "point" else outputs_of(self.networks.head)
+        forecasts = np.empty((len(self.weights), len(panel), len(windows), self.horizon, levels))
+        for member, weights in enumerate(self.weights):
+            model.set_weights(weights)
+            outputs = predict(model, inputs, batch_size=len(panel), verbose=0)
+            for place, window in enumerate(windows):
+                last = np.maximum(window.lengths - 1, 0)
+                base, scale = origins.base[rows, last], origins.scale[rows, last]
+                forecasts[member, :, place] = self._back(window, base, scale, outputs[rows, last], bare)
+        for place, window in enumerate(windows):
+            # Where a series has other units by what was known then, all are read by themselves.
+            if not window.same_units(aligned):
+                forecasts[:, :, place] = self._forecast_block(panel.until(steps_back[place]), [0])[:, :, 0]
+        return forecasts
+
+    def _back(
+        self, aligned: AlignedSeries, base: np.ndarray, scale: np.ndarray, outputs: np.ndarray, bare: Bare | None
+    ) -> Float64[np.ndarray, "series horizon levels"]:
+        """Return what outputs at one step of each series mean, as corrections of a base forecast, in the units of the panel."""
+        each = quantiles_of(self.networks.head, outputs)
         still = (np.abs(np.diff(aligned.levels, axis=1)).sum(axis=1) == 0)[:, None]
-
-        def forecast(outputs: np.ndarray, at: np.ndarray) -> np.ndarray:
-            each = quantiles_of(self.networks.head, outputs)
-            middle = each[..., each.shape[-1] // 2, None]
-            # The median is corrected by a share; what is around it keeps its distance.
-            believed = np.moveaxis(self.networks.share * middle + (each - middle), -1, 0)
-            corrections = np.where(still, 0.0, origins.scale[rows, at][:, None] * believed)
-            found = aligned.back(origins.base[rows, at] + corrections)
-            return np.moveaxis(found if bare is None else bare.back(found), 0, -1)
-
-        model = _model(self.networks, _features(inputs, lens), self.horizon, 1)
-        return Reading(model, inputs, np.maximum(aligned.lengths - 1, 0), forecast)
+        middle = each[..., each.shape[-1] // 2, None]
+        # The median is corrected by a share; what is around it keeps its distance.
+        believed = np.moveaxis(self.networks.share * middle + (each - middle), -1, 0)
+        forecast = aligned.back(base + np.where(still, 0.0, scale[:, None] * believed))
+        return np.moveaxis(forecast if bare is None else bare.back(forecast), 0, -1)
 
     def specification(self) -> dict[str, Any]:
         """Return what the networks are made again from."""

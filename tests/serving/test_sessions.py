@@ -381,6 +381,18 @@ def test_a_folder_has_one_server(tmp_path):
     in_loop(run())
 
 
+def test_a_commit_is_brought_to_the_disk_as_far_as_was_promised(tmp_path):
+    from gatewise.serving.store import Store
+
+    for durability, synchronous in (("full", 2), ("normal", 1)):
+        store = Store(tmp_path / durability, durability)
+        assert store._writer.execute("PRAGMA synchronous").fetchone() == (synchronous,)
+        assert store._writer.execute("PRAGMA fullfsync").fetchone() == (synchronous - 1,)
+        assert store._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert (tmp_path / durability).stat().st_mode & 0o077 == 0
+        store.close()
+
+
 def test_a_damaged_store_is_refused(tmp_path):
     async def run():
         async with opened(tmp_path) as o:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from gatewise.artifact.durable import sync_folder
 from gatewise.errors import EnvironmentFault
 
 LOCK = "lock"
@@ -25,7 +26,10 @@ def claim(folder: Path) -> BinaryIO:
         EnvironmentFault: The folder cannot be written, is on a network file system, or is another process's.
     """
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            # A database is no safer than the name of the folder that it is in.
+            sync_folder(folder.resolve().parent)
         # Not inherited by workers, which would hold the claim after this process is gone.
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     except OSError as error:

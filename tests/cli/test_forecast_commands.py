@@ -103,7 +103,7 @@ class TestForecast:
         assert "<h1>Forecast of sales.csv</h1>" in page
         lines = err.splitlines()
         assert lines[:3] == [
-            "sales.csv: 3 series of 60 values, freq 'MS', 2020-01-01 to 2024-12-01, 0 missing",
+            "'sales.csv': 3 series of 60 values, freq 'MS', 2020-01-01 to 2024-12-01, 0 missing",
             "- A row is one value: series 'unique_id', time 'ds', value 'y'.",
             "- Column 'ds' is read as %Y-%m-%d, such as '2020-01-01'.",
         ]

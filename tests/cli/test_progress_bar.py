@@ -53,13 +53,14 @@ def test_the_bar_comes_only_on_work_over_a_second_and_is_gone_with_quiet(monkeyp
 def test_the_bar_comes_by_itself_where_work_tells_nothing_for_long(monkeypatch):
     monkeypatch.setattr(progress, "SILENT_FOR", 0.05)
     with on_a_terminal() as seen, progress.WorkBar() as bar:
-        bar.update(0.0, "reading m")
+        bar.update(0.0, "reading m[/]\x1b[31m")
         # It draws itself some times a second.
         deadline = time.monotonic() + 10
         while bar.bar is None and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(0.15)
-    assert "reading m" in seen[0]
+    # What a name holds is shown, and neither obeyed nor a fault.
+    assert "reading m[/]\\x1b[31m" in seen[0]
 
 
 class TestTimeLeft:

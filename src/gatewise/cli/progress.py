@@ -105,7 +105,9 @@ class _Bar:
         if self.bar is None:
             self._open()
         left = "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left"
-        self.bar.update(self.task, completed=place + share, description=what, at=place + 1, left=left)
+        # A name of a file may hold anything.
+        shown = what if what.isprintable() else repr(what)[1:-1]
+        self.bar.update(self.task, completed=place + share, description=shown, at=place + 1, left=left)
         # Only now, so that it never shows nothing; once it has begun this does nothing.
         self.bar.start()
 
@@ -114,7 +116,9 @@ class _Bar:
         from rich.progress import BarColumn, Progress, TextColumn
 
         columns = (
-            TextColumn("{task.description:<24}" + (f"{{task.fields[at]}}/{self.total}" if self.total > 1 else "")),
+            TextColumn(
+                "{task.description:<24}" + (f"{{task.fields[at]}}/{self.total}" if self.total > 1 else ""), markup=False
+            ),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[left]}"),
         )

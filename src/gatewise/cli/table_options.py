@@ -116,7 +116,8 @@ def say_understood(source: str, table: "SeriesTable", quiet: bool) -> None:
 
     if is_shipped(source):
         return
-    say(f"{name_of(source)}: {table.summary()}", quiet)
+    name = name_of(source) if source == "-" else repr(name_of(source))
+    say(f"{name}: {table.summary()}", quiet)
     for note in table.notes:
         say(f"- {note}", quiet)
     say("", quiet)

@@ -132,7 +132,9 @@ def test_rows_and_states_that_do_not_fit_are_refused(saved: dict[str, tuple[Any,
             steps.step(state, rows)
         assert part in str(caught.value)
     words = read_network(saved["words"][1]).pure_steps()
-    for rows in (np.array([7]), np.array([-1]), np.array([1.0])):
+    with pytest.raises(ShapeError, match=r"have the shape \(\), and this network needs \(time,\)"):
+        words.step(words.begin, np.array(3))
+    for rows in (np.array([7]), np.array([-1]), np.array([1.0]), np.array([2**64 - 1], np.uint64)):
         with pytest.raises(DataError, match="Words are whole numbers from 0 to 6"):
             words.step(words.begin, rows)
 

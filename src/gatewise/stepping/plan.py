@@ -200,15 +200,15 @@ class Plan:
         return np.stack(outputs, axis=1) if self._sequences else outputs[-1]
 
     @np.errstate(all="ignore")
-    def steps_from(self, state: bytes, rows: Array) -> tuple[bytes, Array]:
+    def steps_from(self, state: bytes, rows: Array) -> tuple[bytes, Array] | None:
         """Feed one sequence from a given state; what the plan itself has in memory does not matter.
 
         Args:
             state: All states one after the other, as float32 in little-endian order.
-            rows: ``(time, features)``, or numbers of words ``(time,)``, that have been checked.
+            rows: Floats ``(time, features)``, or numbers of words ``(time,)``.
 
         Returns:
-            The state afterwards, and ``(time, outputs)``.
+            The state afterwards, and ``(time, outputs)``; None where a row is not finite in float32, or no word of the table.
         """
         given = np.frombuffer(state, "<f4")
         after, outputs = np.empty_like(given), np.empty((len(rows), self._outputs[0].size), "float32")
@@ -219,6 +219,8 @@ class Plan:
             for number, row in enumerate(rows):
                 turn = self._turn
                 self._flat[turn][...] = row
+                if not self._fits(self._flat[turn]):
+                    return None
                 self._advance()
                 outputs[number] = self._last[turn]
             for turns, start, stop in self._spans:

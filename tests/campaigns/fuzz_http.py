@@ -8,6 +8,7 @@ session that nobody disturbed where it was.
 
 import argparse
 import asyncio
+import copy
 import json
 import random
 import re
@@ -140,11 +141,11 @@ def changed(rng, body):
                 continue
             what = rng.random()
             if what < 0.7:
-                nest[key] = rng.choice(ODD)
+                nest[key] = copy.deepcopy(rng.choice(ODD))
             elif what < 0.85 or isinstance(nest, list):
                 del nest[key]
             else:
-                nest[rng.choice(("id", "seq", "x", "xs", "extra", "parameters", "outputs"))] = nest[key]
+                nest[rng.choice(("id", "seq", "x", "xs", "extra", "parameters", "outputs"))] = copy.deepcopy(nest[key])
             break
     return body if rng.random() < 0.97 else rng.choice(ODD)
 

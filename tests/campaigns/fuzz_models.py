@@ -7,6 +7,7 @@ faults, like tracebacks. What loads after all is asked once, and so is what the 
 """
 
 import contextlib
+import copy
 import hashlib
 import json
 import os
@@ -142,13 +143,13 @@ def change_something(rng, nest):
             continue
         what = rng.random()
         if what < 0.6:
-            nest[key] = rng.choice(ODD)
+            nest[key] = copy.deepcopy(rng.choice(ODD))
         elif what < 0.75:
             del nest[key]
         elif isinstance(nest, list):
-            nest.insert(rng.randrange(len(nest) + 1), inner)
+            nest.insert(rng.randrange(len(nest) + 1), copy.deepcopy(inner))
         else:
-            nest[rng.choice((key + "x", "class_name", "module", "registered_name", "config"))] = inner
+            nest[rng.choice((key + "x", "class_name", "module", "registered_name", "config"))] = copy.deepcopy(inner)
         return
 
 

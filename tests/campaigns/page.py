@@ -28,6 +28,13 @@ def checkpoint_overhead(found):
     )
 
 
+def checkpoint_share(found):
+    return (
+        f"{found['trainings']} trainings of an LSTM(64) with `checkpoint=`, {found['seconds']:.0f} s together, wrote "
+        f"{found['writes']} checkpoints meanwhile: {100 * found['share_of_the_time']:.1f} % of their time"
+    )
+
+
 def save_system_calls(found):
     points = sum(way["points"] for way in found["killed"].values())
     failed = sum(found["failed_calls_survived"].values())
@@ -96,6 +103,7 @@ def open_inference(found):
 ROWS = {
     "training_kills": ("Training, killed", training_kills),
     "checkpoint_overhead": ("Training, how much checkpoints cost", checkpoint_overhead),
+    "checkpoint_share": ("Training, the share of checkpoints", checkpoint_share),
     "save_system_calls": ("Saving, at every system call", save_system_calls),
     "save_kills": ("Saving, at random moments", save_kills),
     "server_kills": ("A server, killed", server_kills),

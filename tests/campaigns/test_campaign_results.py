@@ -28,6 +28,7 @@ def test_nothing_was_lost(path):
     found = json.loads(path.read_text(encoding="utf-8"))
     assert [(name, value) for name, value in numbers(found) if name in NEVER and value] == []
     assert found.get("overhead_median", 0.0) <= 0.03
+    assert found.get("share_of_the_time", 0.0) <= 0.03
     assert path.stem in page.ROWS
 
 

@@ -5,7 +5,9 @@
     combinations of shuffle, dropout and stateful layers take turns. The checkpoint that is left is resumed to the end, and
     everything that the training leaves behind is compared bit for bit.
 ``python tests/campaigns/training_kills.py --overhead 12``
-    Pairs of a training with and without ``checkpoint=``, in turns, as users run it.
+    Pairs of a training with and without ``checkpoint=``, in turns, as users run it; on a machine that does nothing else.
+``python tests/campaigns/training_kills.py --share 4``
+    Which share of its time a training spends with its checkpoints, measured inside of it.
 
 Processes to be killed are forked from one that has imported everything and has not started JAX, so that a kill costs
 about a second; programs come from the cache.
@@ -223,28 +225,58 @@ def _name(combination):
     return " + ".join(on) or "none of them"
 
 
+def trained_for_seconds(folder, data_, epochs=4):
+    """Train an LSTM(64) as users do, with checkpoints or without; return the seconds of the training."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((16, 1)), layers.LSTM(64), layers.Dense(1)])
+    model.compile("adam", "mse")
+    return gw.fit(model, *data_, batch_size=64, epochs=epochs, seed=1, verbose=0, checkpoint=folder).run_seconds
+
+
 def overhead(pairs):
     """Return how much longer a training takes that writes checkpoints as it does by default, as a share."""
-    x, y = gw.windows(np.sin(np.arange(20_000) / 9.0).astype("float32"), look_back=16)
-
-    def seconds(folder):
-        keras.utils.set_random_seed(1)
-        model = keras.Sequential([keras.Input((16, 1)), layers.LSTM(64), layers.Dense(1)])
-        model.compile("adam", "mse")
-        return gw.fit(model, x, y, batch_size=64, epochs=4, seed=1, verbose=0, checkpoint=folder).run_seconds
-
+    data_ = gw.windows(np.sin(np.arange(20_000) / 9.0).astype("float32"), look_back=16)
     shares = []
     with tempfile.TemporaryDirectory() as scratch:
-        seconds(None)
+        trained_for_seconds(None, data_, 1)
         for number in range(pairs):
             order = (None, Path(scratch) / str(number))[:: 1 if number % 2 else -1]
-            took = {folder is None: seconds(folder) for folder in order}
+            took = {folder is None: trained_for_seconds(folder, data_) for folder in order}
             shares.append(took[False] / took[True] - 1.0)
     return {
         "pairs": pairs,
         "run_seconds": round(took[True], 2),
         "overhead_median": round(statistics.median(shares), 4),
         "overhead_each": [round(share, 4) for share in shares],
+    }
+
+
+def share_of_writing(trainings):
+    """Return which share of its time a training spends with its checkpoints; other work on the machine slows both down."""
+    data_ = gw.windows(np.sin(np.arange(20_000) / 9.0).astype("float32"), look_back=16)
+    spent, writes, whole = [], 0, []
+    plain = checkpoints.Checkpoint.write_if_due
+
+    def timed(self, state, history):
+        nonlocal writes
+        started, before = time.perf_counter(), self.next_write
+        plain(self, state, history)
+        spent.append(time.perf_counter() - started)
+        writes += self.next_write != before
+
+    checkpoints.Checkpoint.write_if_due = timed
+    with tempfile.TemporaryDirectory() as scratch:
+        trained_for_seconds(None, data_, 1)
+        for number in range(trainings):
+            started = time.perf_counter()
+            trained_for_seconds(Path(scratch) / str(number), data_)
+            whole.append(time.perf_counter() - started)
+    checkpoints.Checkpoint.write_if_due = plain
+    return {
+        "trainings": trainings,
+        "seconds": round(sum(whole), 1),
+        "writes": writes,
+        "share_of_the_time": round(sum(spent) / sum(whole), 4),
     }
 
 
@@ -255,10 +287,13 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--short", action="store_true", help="one combination, with everything; nothing is recorded")
     parser.add_argument("--overhead", type=int, default=0, metavar="PAIRS")
+    parser.add_argument("--share", type=int, default=0, metavar="TRAININGS")
     given = parser.parse_args()
     if given.kills:
         combinations = COMBINATIONS[-1:] if given.short else COMBINATIONS
         record("training_kills", campaign(given.kills, given.seed, combinations), not given.short)
+    if given.share:
+        record("checkpoint_share", share_of_writing(given.share), not given.short)
     if given.overhead:
         record("checkpoint_overhead", overhead(given.overhead), not given.short)
 

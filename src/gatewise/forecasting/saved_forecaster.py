@@ -174,6 +174,8 @@ def _check_fit(plan: Plan, fitted: Fitted) -> None:
     odd = [name for name, (array, shape, kind) in arrays.items() if array.shape != shape or array.dtype.kind != kind]
     if odd or not known >= {*rolled.names, *rolled.quantiles} or (series, horizon) != (len(fitted.table), plan.horizon):
         raise ValueError(f"{odd or 'methods, series or horizon'} do not fit")
+    # Fails where the zone is none, or where times that are whole numbers have one.
+    fitted.table.on_clock(fitted.table.starts)
 
 
 def _covariates(table: SeriesTable) -> dict[str, np.ndarray]:

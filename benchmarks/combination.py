@@ -5,8 +5,8 @@ the intervals of naive and ETS forecasts, and seconds.
 `--fold validation` holds back the last horizon of each training part, and is for everything that is tried out; `--fold test`
 is the published test part, and writes results/combination-NAME-MODE.json.
 
-`--kept FOLDER` keeps what each method forecast, so that a run that was broken off goes on where it was: frequencies may be
-run one after the other, and the last run over all of them writes the results.
+`--kept FOLDER` keeps what each method forecast, so that a run that was broken off goes on where it was. Frequencies may be
+run one after the other; each keeps the results of the others.
 
     python benchmarks/combination.py --data FOLDER --mode fast
 """
@@ -26,6 +26,7 @@ from m_competitions import RESULTS, errors, long_frame, read_panels, shown, tota
 
 LEVELS = (80, 95)
 PARTS = ("networks", "combination")
+M3 = {"yearly", "quarterly", "monthly", "other"}
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "forecasting.md"
 BEGIN, END = "<!-- combination:begin -->", "<!-- combination:end -->"
 HEADER = ("", "mode", "networks", "together", "by series", "MASE", "in 80 %", "in 95 %", "MSIS", "naive", "ETS")
@@ -150,7 +151,7 @@ def table():
             if path.exists():
                 frequencies = json.loads(path.read_text(encoding="utf-8"))["frequencies"]
                 rows += [row(name, mode, found) for name, found in frequencies.items()]
-                if len(frequencies) > 1:
+                if set(frequencies) == M3:
                     parts = {part: totals([found[part] for found in frequencies.values()]) for part in PARTS}
                     rows.append([*row("**all**", mode, parts)[:6], *("" for _ in HEADER[6:])])
     return rows
@@ -217,8 +218,11 @@ def main():
     for part in PARTS:
         scores = totals([found[part] for found in results.values()])
         print(shown(f"all, {part}", scores, [sum(found["seconds"][0] for found in results.values())]))
-    if arguments.fold == "test" and len(chosen) == len(panels):
-        write(f"combination-{Path(arguments.data).name}-{arguments.mode}.json", {"frequencies": results})
+    if arguments.fold == "test":
+        path = RESULTS / f"combination-{Path(arguments.data).name}-{arguments.mode}.json"
+        before = json.loads(path.read_text(encoding="utf-8"))["frequencies"] if path.exists() else {}
+        kept = {**before, **results}
+        write(path.name, {"frequencies": {name: kept[name] for name in panels if name in kept}})
         publish()
 
 

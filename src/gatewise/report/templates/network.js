@@ -103,44 +103,57 @@ const pairOf = (before, token, pairs) => 1 + Number((BigInt.asUintN(64, (BigInt(
 
 // The network of a classifier: each chunk of words is walked by itself, forwards and backwards; over all words of the text outputs are
 // pooled by their maximum and by their sum over the root of the number of words, to which each pair of words adds a number of its own.
-// What it says of the text that ends after a word has walked backwards from there.
 function chunked(layer, rows, tokens) {
+  const units = layer.halves[0].units, outputs = layer.bias.columns, ofPairs = new Float64Array(outputs);
+  const kept = [[], []], running = [], high = new Float64Array(2 * units).fill(-10), sum = new Float64Array(2 * units);
+  layer.known ??= new Map();
+  for (let first = 0; first < rows.length; first += layer.size) {
+    const own = tokens.slice(first, first + layer.size), name = own.join();
+    // What was walked before need not be walked again: an edit changes one chunk.
+    if (!layer.known.has(name)) layer.known.set(name, ofChunk(layer, rows.slice(first, first + layer.size)));
+    const {walked, after} = layer.known.get(name);
+    walked.forEach((steps, k) => kept[k].push(...steps));
+    own.forEach((token, k) => {
+      const t = first + k, root = Math.sqrt(t + 1);
+      if (layer.pairs !== null) {
+        const place = t ? pairOf(tokens[t - 1], token, layer.pairs.rows - 1) : 0;
+        for (let j = 0; j < outputs; j++) ofPairs[j] += layer.pairs.data[place * outputs + j];
+      }
+      const pooled = [...after[k].high.map((v, j) => Math.max(v, high[j])), ...after[k].sum.map((v, j) => (v + sum[j]) / root)];
+      running.push(activations[layer.activation](product(pooled, layer.kernel, layer.bias).map((v, j) => v + ofPairs[j] / root)));
+    });
+    after.at(-1).high.forEach((v, j) => { high[j] = Math.max(v, high[j]); });
+    after.at(-1).sum.forEach((v, j) => { sum[j] += v; });
+  }
+  return {outputs: [running.at(-1)], running, kept};
+}
+
+// A chunk: all steps of both directions, and its maximum and sum after each word: what ends there has walked backwards from there.
+function ofChunk(layer, rows) {
   const [forward, backward] = layer.halves, units = forward.units, lstm = forward.type === "lstm";
   const start = () => Array.from({length: lstm ? 2 : 1}, () => new Float64Array(units));
   const named = ({gates, states: [h, c]}) => ({...gates, h, ...(lstm ? {c} : {})});
   const inputs = layer.halves.map(half => rows.map(read => product(read, half.kernel, half.bias)));
-  const kept = [[], []], running = [], high = new Float64Array(2 * units).fill(-10), sum = new Float64Array(2 * units);
-  const outputs = layer.bias.columns, ofPairs = new Float64Array(outputs);
-  for (let first = 0; first < rows.length; first += layer.size) {
-    const end = Math.min(first + layer.size, rows.length), chunkHigh = Float64Array.from(high), chunkSum = Float64Array.from(sum);
-    let states = start();
-    for (let t = first; t < end; t++) {
-      const step = cells[forward.type](inputs[0][t], states, forward);
-      states = step.states;
-      kept[0].push(named(step));
-      for (let j = 0; j < units; j++) { chunkHigh[j] = Math.max(chunkHigh[j], states[0][j]); chunkSum[j] += states[0][j]; }
-      chunkHigh.set(high.subarray(units), units);
-      chunkSum.set(sum.subarray(units), units);
-      let back = start();
-      const walked = [];
-      for (let k = t; k >= first; k--) {
-        const step = cells[backward.type](inputs[1][k], back, backward);
-        back = step.states;
-        walked.push(named(step));
-        for (let j = 0; j < units; j++) { chunkHigh[units + j] = Math.max(chunkHigh[units + j], back[0][j]); chunkSum[units + j] += back[0][j]; }
-      }
-      if (t === end - 1) kept[1].push(...walked.reverse());
-      if (layer.pairs !== null) {
-        const place = t ? pairOf(tokens[t - 1], tokens[t], layer.pairs.rows - 1) : 0;
-        for (let j = 0; j < outputs; j++) ofPairs[j] += layer.pairs.data[place * outputs + j];
-      }
-      const root = Math.sqrt(t + 1), out = product([...chunkHigh, ...chunkSum.map(v => v / root)], layer.kernel, layer.bias);
-      running.push(activations[layer.activation](out.map((v, j) => v + ofPairs[j] / root)));
+  const pool = (high, sum, h, from) => h.forEach((v, j) => { high[from + j] = Math.max(high[from + j], v); sum[from + j] += v; });
+  const high = new Float64Array(2 * units).fill(-10), sum = new Float64Array(2 * units), ahead = [];
+  let states = start(), back = [];
+  const after = rows.map((_, t) => {
+    const step = cells[forward.type](inputs[0][t], states, forward);
+    states = step.states;
+    ahead.push(named(step));
+    pool(high, sum, states[0], 0);
+    const found = {high: Float64Array.from(high), sum: Float64Array.from(sum)};
+    let other = start();
+    back = [];
+    for (let k = t; k >= 0; k--) {
+      const step = cells[backward.type](inputs[1][k], other, backward);
+      other = step.states;
+      back.push(named(step));
+      pool(found.high, found.sum, other[0], units);
     }
-    high.set(chunkHigh);
-    sum.set(chunkSum);
-  }
-  return {outputs: [running.at(-1)], running, kept};
+    return found;
+  });
+  return {walked: [ahead, back.reverse()], after};
 }
 
 // Run a network on tokens, or on rows of values. Returns the rows that come out, gates and states of every recurrent layer, and what

@@ -9,6 +9,8 @@ import gatewise as gw
 from gatewise.backend import import_keras
 from gatewise.errors import DataError, GatewiseError, NonFiniteError, ShapeError, UsageError
 from gatewise.inspection.memory import order_of_units
+from gatewise.inspection.network import Inspected
+from gatewise.inspection.portable import portable
 from inspection.made_networks_to_inspect import reader as made_reader
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -85,6 +87,9 @@ def test_snippets_are_the_places_where_a_unit_is_most_active(pooled):
             values[(tuple(sequence), place)] = float(value)
         np.testing.assert_allclose(found.layers[1].corpus_ablation[number], alone.layers[1].ablation, atol=1e-6)
     assert found.layers[1].corpus_ablation.shape == (2, 3)
+    # Texts of both lengths were read by the same programs.
+    network = Inspected.of(pooled)
+    assert [program._cache_size() for program in (network._seen, network._sloped, network._scored)] == [1, 1, 1]
     (sequence, place), most = max(values.items(), key=lambda one: abs(one[1]))
     first = found.layers[0].snippets[1][0]
     assert first.output == pytest.approx(most, abs=1e-6)
@@ -109,6 +114,12 @@ def test_a_stateful_network_reads_a_long_series_from_a_fresh_state_and_keeps_its
     expected = [gw.predict(model, series[None, start : start + 3, None])[0, 0] for start in (0, 3, 6)]
     np.testing.assert_allclose(found.running[2::3, 0], expected, atol=1e-6)
     assert all(np.any(one) for one in state)
+
+
+def test_a_page_takes_a_functional_chain_along():
+    given = keras.Input((None, 1))
+    model = keras.Model(given, layers.Dense(1)(layers.Dropout(0.1)(layers.LSTM(2)(given))))
+    assert [one["type"] for one in portable(Inspected.of(model), np.zeros((3, 1)))] == ["lstm", "dense"]
 
 
 def test_units_that_move_alike_stand_together():

@@ -182,7 +182,7 @@ export const chinese = {
   "live-bad": "每行请给出 {n},小数用点:“{text}”不符合。",
   "numbers-one": "{n} 个数",
   "numbers-other": "{n} 个数",
-  "live-none": "还没有读入任何值。请在下面输入第一个值。",
+  "live-none": "还没有读入任何值。请在上面输入第一个值。",
   "live-input": "数值",
   "live-inputs": "数值 {n}",
   "live-output": "网络的回答",

@@ -182,7 +182,7 @@ export const english = {
   "live-bad": "Give {n} a row, with a point for decimals: “{text}” is not that.",
   "numbers-one": "{n} number",
   "numbers-other": "{n} numbers",
-  "live-none": "Nothing has been read yet. Give the first value below.",
+  "live-none": "Nothing has been read yet. Give the first value above.",
   "live-input": "value",
   "live-inputs": "value {n}",
   "live-output": "the network says",

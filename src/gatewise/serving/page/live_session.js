@@ -27,7 +27,7 @@ export function showSession(host, session, {tabs, actions, attempt}) {
     make("label", {for: "live-next"}, features === 1 ? say("live-value") : say("live-values", {n: features})), field, make("button", {class: "main"}, say("live-feed")));
   const more = make("details", {}, make("summary", {}, say("live-many")), make("form", {class: "many"}, many, make("p", {class: "choices"}, make("button", {}, say("live-feed")))));
   host.replaceChildren(...[tabs, make("h2", {id: "session-title", tabindex: -1}, say("session-at", {name: session.name, model: session.model.name})), seq,
-    make("div", {class: "pair"}, chartHost, numbers), told, form,
+    form, told, make("div", {class: "pair"}, chartHost, numbers),
     make("p", {class: "choices"}, make("label", {class: "tick"}, wanted, make("span", {}, say("live-ahead"))), make("label", {}, make("span", {class: "unseen"}, say("horizon")), horizon), busy),
     more, actions].filter(Boolean));
   const chart = new Chart(chartHost, {tall: true});

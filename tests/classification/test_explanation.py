@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import gatewise as gw
+from gatewise.artifact import read_folder, write_folder
 from gatewise.classification import Network
-from gatewise.errors import UsageError
+from gatewise.errors import ModelFileError, UsageError
 from made_texts import made
 
 TEXT = "w1 superb w2 w3 w4 w5 superb w6 w7 zzz w8 w9"
@@ -58,6 +59,14 @@ def test_all_views_add_what_they_add_and_come_back_from_their_folder(tmp_path):
     classifier.save(tmp_path / "views")
     again = gw.TextClassifier.load(tmp_path / "views")
     np.testing.assert_array_equal(again.predict_proba(texts), classifier.predict_proba(texts))
+    entries, arrays = read_folder(tmp_path / "views", "text-classifier")
+    entries = {
+        name: entries[name] for name in entries if not name.startswith(("files", "format", "tensors", "written"))
+    }
+    entries["linear_views"][-1]["runs_of"] = 7
+    write_folder(tmp_path / "forged", entries, arrays, False)
+    with pytest.raises(ModelFileError, match="looks at runs that there are not"):
+        gw.TextClassifier.load(tmp_path / "forged")
 
 
 def test_what_stands_twice_counts_half_in_each_place(linear):

@@ -155,16 +155,19 @@ def _read_linear(
     entries: list[dict[str, Any]], arrays: Arrays, vocabulary: Vocabulary, outputs: int, where: Path
 ) -> LinearViews:
     views: list[LinearModel] = []
+    shares = [float(entry["share"]) for entry in entries]
+    if not entries or not all(np.isfinite(shares)):
+        raise refusal(where, "it does not say how much its linear models count")
     for number, entry in enumerate(entries):
-        name, shared, last = f"linear/{number}", int(entry["runs_of"]), entry["last"]
+        name, shared, last = f"linear/{number}", entry["runs_of"], entry["last"]
+        if shared not in range(number + 1) or not (last is None or (isinstance(last, int) and last > 0)):
+            raise refusal(where, f"its linear model {number + 1} looks at runs that there are not")
         runs = _read_runs(name, arrays, vocabulary, where) if shared == number else views[shared].runs
         given = {part: arrays[f"{name}/{part}"] for part in ("weights", "squares", "intercepts")}
         if given["weights"].shape != (runs.ngrams.terms, outputs) or given["squares"].shape != given["weights"].shape:
             raise refusal(where, "its linear model does not fit its words and classes")
-        views.append(LinearModel(replace(runs, last=None if last is None else int(last)), **given))
-    if not views:
-        raise refusal(where, "it has no linear model")
-    return LinearViews(tuple(views), tuple(float(entry["share"]) for entry in entries))
+        views.append(LinearModel(replace(runs, last=last), **given))
+    return LinearViews(tuple(views), tuple(shares))
 
 
 def _read_runs(name: str, arrays: Arrays, vocabulary: Vocabulary, where: Path) -> Runs:
@@ -172,7 +175,7 @@ def _read_runs(name: str, arrays: Arrays, vocabulary: Vocabulary, where: Path) -
     if f"{name}/clusters" not in arrays:
         return Runs(NGrams(vocabulary.size, tuple(orders), arrays.get(f"{name}/terms/apart")))
     clusters = Clusters(arrays[f"{name}/clusters"], arrays[f"{name}/roles"])
-    if len(clusters.roles) != vocabulary.size:
+    if len(clusters.roles) != vocabulary.size or not len(clusters.of_words) or clusters.of_words.min() < 1:
         raise refusal(where, "its clusters do not fit its words")
     return Runs(NGrams(clusters.size, tuple(orders)), clusters)
 

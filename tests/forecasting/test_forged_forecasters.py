@@ -46,7 +46,17 @@ def a_zone_of_whole_numbers(entries, arrays):
     entries["table"]["zone"] = "UTC"
 
 
+def a_series_without_end(entries, arrays):
+    arrays["table/offsets"] = np.array([0, 2**31])
+
+
+def a_step_that_is_none(entries, arrays):
+    entries["table"]["frequency"]["step"] = []
+
+
 CHANGES = [
+    a_series_without_end,
+    a_step_that_is_none,
     a_zone_of_whole_numbers,
     renamed,
     without_a_baseline,

@@ -117,6 +117,7 @@ def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[P
         notes=tuple(described["notes"]),
         **_restored_covariates(described["covariates"], arrays),
     )
+    _check_table(table)
     panel = Panel.of(table, entries["season_length"], entries["plan"]["horizon"])
     quantiles = {name: arrays[f"quantiles/{place}"] for place, name in enumerate(entries["quantiles"])}
     whole: dict[str, Any] = {name: arrays[f"rolled/{name}"] for name in _ROLLED}
@@ -143,6 +144,21 @@ def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[P
     fitted = Fitted(table, panel, rolled, judged, tuple(trained), baselines, explanation, *fixed)
     _check_fit(plan, fitted)
     return plan, fitted
+
+
+def _check_table(table: SeriesTable) -> None:
+    """Refuse a table whose series do not lie one after the other in its values: their lengths decide how much is allocated.
+
+    Raises:
+        ValueError: They do not, or the step between two times is none.
+    """
+    offsets, step = table.offsets, 1 if table.frequency is None else table.frequency.step
+    shapes = offsets.shape == (len(table.ids) + 1,) and table.starts.shape == (len(table.ids),)
+    whole = shapes and offsets.dtype.kind == "i" and offsets[0] == 0 and bool((np.diff(offsets) > 0).all())
+    if not whole or table.values.shape != (offsets[-1],) or table.observed.shape != (offsets[-1],):
+        raise ValueError("the series of the table do not fit its values")
+    if type(step) is not int or step < 1:
+        raise ValueError(f"a step of {step!r} is none")
 
 
 def _check_fit(plan: Plan, fitted: Fitted) -> None:

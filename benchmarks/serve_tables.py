@@ -21,8 +21,9 @@ def parts(content: dict[str, Any]) -> list[str]:
             as_markdown(RATES_HEADER, rates_rows(content["rates"])),
             f"One step of an LSTM(64) as JSON over a connection that stays open, client and server on the same "
             f"{content['machine']['cores']} cores ({content['machine']['processor']}). The median of "
-            f"{rounds(content['rates'])} run(s) of 4 seconds or more; {versions}. gatewise has a token, checks, metrics and every step on the disk "
-            "before it is answered; MLServer and BentoML are at their defaults, with the states in memory.",
+            f"{rounds(content['rates'])} run(s) of 4 seconds or more; {versions}. "
+            "gatewise has a token, checks, metrics and every step on the disk before it is answered; MLServer and BentoML "
+            "are at their defaults, with the states in memory.",
             as_markdown(VERDICTS_HEADER, verdicts(content["rates"])),
         ]
     more = [*idle_rows(content), *soak_rows(content), *trickle_rows(content)]

@@ -66,12 +66,23 @@ def verdicts(rates: dict[str, Any]) -> list[list[str]]:
         rate, tail = middle(rates, "gatewise", clients, "rate"), middle(rates, "gatewise", clients, "p99_ms")
         assert rate is not None
         assert tail is not None
-        table.append(_row(f"{clients} clients, steps a second", f"{rate:,.0f}", f"≥ {least:,}", rate >= least))
-        table.append(_row(f"{clients} clients, 99 of 100 within", f"{tail:.1f} ms", f"≤ {most:g} ms", tail <= most))
+        table.append(
+            _row(
+                f"{clients} client{'s' * (clients > 1)}, steps a second", f"{rate:,.0f}", f"≥ {least:,}", rate >= least
+            )
+        )
+        table.append(
+            _row(
+                f"{clients} client{'s' * (clients > 1)}, 99 of 100 within",
+                f"{tail:.1f} ms",
+                f"≤ {most:g} ms",
+                tail <= most,
+            )
+        )
         for peer in ("mlserver", "bentoml"):
             other = middle(rates, peer, clients, "rate")
             if other is not None and clients > 1:
-                what = f"{clients} clients, times {TITLES[peer]}"
+                what = f"{clients} client{'s' * (clients > 1)}, times {TITLES[peer]}"
                 table.append(_row(what, f"{rate / other:.1f}", f"≥ {_TIMES}", rate >= _TIMES * other))
     return table
 

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     parts = (
         ("cli.md", "help", help_texts()),
         ("errors.md", "errors", error_tree()),
-        ("serving.md", "codes", table_of_codes()),
+        ("serving.md", "problems", table_of_codes()),
     )
     for page, name, text in parts:
         before = (DOCS / page).read_text(encoding="utf-8")

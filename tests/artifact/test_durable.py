@@ -189,6 +189,22 @@ def test_a_folder_set_aside_is_found_and_put_back(tmp_path: Path) -> None:
     assert saved(target) == 1.0
 
 
+def test_a_folder_that_is_half_deleted_is_not_the_one_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save is killed while it deletes the old folder, and the next one between its two renames."""
+    target = tmp_path / "saved"
+    monkeypatch.setattr(durable, "exchange", no_exchange)
+    save(target, 1.0)
+    with monkeypatch.context() as killed:
+        killed.setattr(
+            durable.shutil, "rmtree", lambda folder, **_: (Path(folder) / "manifest.json").unlink(missing_ok=True)
+        )
+        save(target, 2.0)
+    target.rename(durable._stray_name(target).with_suffix(".old"))
+    assert saved(target) == 2.0
+
+
 def test_sweeps_what_dead_processes_left_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "saved"
     dead = subprocess.Popen([sys.executable, "-c", ""])

@@ -3,7 +3,7 @@
 Everything is first written beside its target under a staging name, brought to the disk with fsync, then moved with one
 rename. A folder that replaces another is exchanged with it in one system call (``renameat2`` on Linux, ``renamex_np``
 on macOS). Where the file system cannot exchange, the old folder is first moved aside; a process killed between the two
-renames leaves the old one aside, where `current` finds it.
+renames leaves the old one aside, where `current` finds it. It is renamed once more before its files are deleted.
 """
 
 import ctypes
@@ -190,7 +190,8 @@ def _publish(staging: Path, target: Path, overwrite: bool) -> None:
         except OSError:
             os.rename(aside, target)
             raise
-        shutil.rmtree(aside, ignore_errors=True)
+        # Only what is whole may bear the name of an old folder, by which `current` goes.
+        os.rename(aside, staging)
     return None
 
 
@@ -252,7 +253,9 @@ def _sweep(target: Path) -> None:
             dead = match["host"] == host and not psutil.pid_exists(int(match["pid"]))
             if dead or time.time() - entry.lstat().st_mtime > _OLD_SECONDS:
                 if entry.is_dir() and not entry.is_symlink():
-                    shutil.rmtree(entry, ignore_errors=True)
+                    going = _stray_name(target)
+                    os.rename(entry, going)
+                    shutil.rmtree(going, ignore_errors=True)
                 else:
                     entry.unlink()
         except OSError:  # another process swept it first

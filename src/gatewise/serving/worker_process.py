@@ -93,5 +93,7 @@ def main(memory: int, niceness: int, works: str) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # What JAX tries and does without is no news.
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    LOG.setLevel(logging.INFO)
     main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

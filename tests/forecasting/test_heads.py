@@ -242,10 +242,22 @@ class TestIntervals:
         np.testing.assert_allclose(mixed[1, 0], (np.arange(7.0) - 3) * 2)
 
 
+def forecaster():
+    networks = LocalNetworks(cell="dense", layout="flat", members=2, epochs=30, learning_rate=0.01, head="quantile")
+    return gw.Forecaster(2, network=networks, baselines=["Naive"], season_length=1)
+
+
 @pytest.fixture(scope="module")
 def fitted():
-    networks = LocalNetworks(cell="dense", layout="flat", members=2, epochs=30, learning_rate=0.01, head="quantile")
-    return gw.Forecaster(2, network=networks, baselines=["Naive"], season_length=1).fit(skewed()[0])
+    return forecaster().fit(skewed()[0])
+
+
+def test_quantiles_reach_a_backtest_that_is_asked_for():
+    frame = gw.backtest(forecaster(), skewed()[0], n_windows=12).frame
+    last = frame[frame["cutoff"] == frame["cutoff"].max()]
+    above, below = last["gatewise-hi-80"] - last["gatewise"], last["gatewise"] - last["gatewise-lo-80"]
+    # As no baseline's are.
+    assert np.median(above / below) > 1.15
 
 
 def test_quantiles_reach_the_backtest(fitted):

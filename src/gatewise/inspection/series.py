@@ -14,6 +14,7 @@ from gatewise.forecasting.networks.local_samples import last_windows
 from gatewise.forecasting.rolling import MEDIAN, QUANTILE_LEVELS
 from gatewise.inspection.inspection import Inspection
 from gatewise.inspection.looking import looked
+from gatewise.inspection.naming import named
 from gatewise.inspection.network import Inspected
 from gatewise.inspection.portable import counterfactual
 from gatewise.inspection.sequences import as_read
@@ -89,13 +90,7 @@ def _chosen(known: list[Chosen], network: int | str | None) -> Chosen:
             "The forecaster has no recurrent network: fit it with network= the name of a recipe with an LSTM or a GRU, such as "
             "'lstm-time-steps'."
         )
-    if network is None:
-        return known[0]
-    for place, one in enumerate(known):
-        if network in (one.name, place) and not isinstance(network, bool):
-            return one
-    names = ", ".join(repr(name) for name in dict.fromkeys(one.name for one in known))
-    raise UsageError(f"There is no network {network!r}: give one of {names}, or a number from 0 to {len(known) - 1}.")
+    return named(known, network, "There is no network {network!r}: give one of {names}")
 
 
 def _which(chosen: Chosen, known: list[Chosen], name: Any) -> str:

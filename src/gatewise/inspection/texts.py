@@ -16,6 +16,7 @@ from gatewise.errors import DataError, UsageError
 from gatewise.inspection.chunks import InspectedChunks, counterfactual_of_chunks
 from gatewise.inspection.inspection import Inspection
 from gatewise.inspection.looking import looked
+from gatewise.inspection.naming import named
 from gatewise.inspection.network import Inspected
 from gatewise.inspection.portable import counterfactual
 from gatewise.inspection.sequences import LONGEST, Read, as_read
@@ -94,18 +95,10 @@ def _chosen(known: list[Chosen], network: int | str | None, members: Members) ->
             "The classifier's networks have no recurrent layers, so there are no gates to look into: fit it with "
             "gw.Network(cell='lstm') among them, or with a function that makes a Keras model with an LSTM."
         )
-    if network is None:
-        return known[0]
-    for place, one in enumerate(known):
-        if network in (one.name, place) and not isinstance(network, bool):
-            return one
-    names = ", ".join(repr(name) for name in dict.fromkeys(one.name for one in known))
     without = f"; {len(members.trained) - len(known)} without recurrent layers have no gates" * (
         len(known) < len(members.trained)
     )
-    raise UsageError(
-        f"There is no network {network!r} to look into: give one of {names}, or a number from 0 to {len(known) - 1}{without}."
-    )
+    return named(known, network, "There is no network {network!r} to look into: give one of {names}", without)
 
 
 def _which(chosen: Chosen, known: list[Chosen], members: Members) -> str:

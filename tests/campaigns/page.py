@@ -74,6 +74,15 @@ def fuzz_http(found):
     )
 
 
+def schemathesis(found):
+    return (
+        f"{found['minutes']:.0f} minutes of Schemathesis {found['schemathesis']} over {found['operations']} operations, "
+        f"{found['cases']:,} cases: {found['faults']} answers not as documented, {found['undocumented_5xx']} faults of "
+        f"the server, the slowest answer took {found['slowest']['seconds']} s, at most "
+        f"{found['megabytes_before_after_most'][2]} MB"
+    )
+
+
 def server_kills(found):
     return (
         f"{found['kills']} kills under {found['clients']} clients, {found['acknowledged_steps']:,} steps acknowledged, "
@@ -112,6 +121,7 @@ ROWS = {
     "fuzz_texts": ("Texts", fuzzed("files and texts")),
     "fuzz_models": ("Model folders", fuzzed("damaged or forged folders, under an audit hook")),
     "fuzz_http": ("Requests", fuzz_http),
+    "schemathesis": ("Requests made from the OpenAPI document", schemathesis),
     "sklearn_checks": ("scikit-learn", sklearn_checks),
     "open_inference_gatewise": ("Open Inference Protocol", open_inference),
     "open_inference_mlserver": ("the same, beside it", open_inference),

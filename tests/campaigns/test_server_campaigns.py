@@ -34,3 +34,11 @@ def test_requests_that_no_client_would_send(network):
     (found,) = ran("fuzz_http.py", "--inputs", 300, "--network", network)
     assert (found["faults"], found["tracebacks"], found["exit_status"]) == (0, 0, 0)
     assert len(found["answers"]) > 15
+
+
+def test_requests_made_from_the_document_are_answered_as_it_says(network):
+    (found,) = ran("fuzz_openapi.py", "--minutes", 0.2, "--network", network)
+    assert (found["faults"], found["undocumented_5xx"], found["tracebacks"], found["exit_status"]) == (0, 0, 0, 0)
+    assert found["operations"] >= 28
+    assert found["cases"] > 30
+    assert found["statuses"]["200"] > 0

@@ -18,6 +18,7 @@ _AS_HTML: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {}}},
     "default": responses("Any")["default"],
 }
+_TABLE = "ds,y\n2024-01-01,3\n2024-01-02,4\n2024-01-03,6\n"
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -62,12 +63,13 @@ class InspectAsked(_Asked):
 router = APIRouter(tags=["tables"])
 
 
-def _takes(form: type[BaseModel]) -> dict[str, Any]:
+def _takes(form: type[BaseModel], **example: Any) -> dict[str, Any]:
     """Return how OpenAPI describes a body that is read here and not by FastAPI, whose errors have another shape."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": form.model_json_schema()}}}}
+    said = {"schema": form.model_json_schema(), **({"example": example} if example else {})}
+    return {"requestBody": {"required": True, "content": {"application/json": said}}}
 
 
-@router.post("/v1/tables", responses=responses("Any", 200), openapi_extra=_takes(TableAsked))
+@router.post("/v1/tables", responses=responses("Any", 200), openapi_extra=_takes(TableAsked, csv=_TABLE))
 async def read_table(request: Request) -> Response:
     """Say what is understood of a table."""
     asked = await _asked(request, TableAsked)
@@ -112,7 +114,9 @@ async def cancel_job(request: Request, job: str) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/v1/models/{name}/explain", responses=responses("Any", 200), openapi_extra=_takes(TextAsked))
+@router.post(
+    "/v1/models/{name}/explain", responses=responses("Any", 200), openapi_extra=_takes(TextAsked, text="a good film")
+)
 async def explain_text(request: Request, name: str) -> Response:
     """Return how likely each class of a classifier is for a text, and what each word adds to that."""
     asked = await _asked(request, TextAsked)

@@ -80,6 +80,7 @@ def kept_roll(folder, seconds):
             back,
             np.concatenate([forecasts for _, _, forecasts in parts]),
             rolling.actual_after(panel, horizon, back),
+            local=frozenset(name for method, names, _ in parts if getattr(method, "is_local", False) for name in names),
         )
 
     return roll
@@ -95,15 +96,22 @@ def measured(panel, actual, mode, seed, kept):
     forecaster = gw.Forecaster(horizon, mode=mode, season_length=season, seed=seed).fit(long_frame(panel))
     forecast = forecaster.predict(level=LEVELS, networks=True)
     taken = sum(seconds) or time.perf_counter() - started
-    columns = {name: forecast[name].to_numpy().reshape(actual.shape) for name in forecast.columns[2:]}
-    bounds = [np.stack([columns[f"gatewise-{side}-{level}"] for level in LEVELS], -1) for side in ("lo", "hi")]
+    together, networks = (forecast[name].to_numpy().reshape(actual.shape) for name in ("gatewise", "gatewise-network"))
     return {
-        "combination": errors(panel, actual, columns["gatewise"]),
-        "networks": errors(panel, actual, columns["gatewise-network"]),
-        "intervals": intervals(panel, actual, bounds),
+        "combination": errors(panel, actual, together),
+        "networks": errors(panel, actual, networks),
+        "intervals": intervals(panel, actual, within(forecast, actual)),
         "seconds": [taken],
         "chosen": list(forecaster.explanation.sentences),
     }
+
+
+def within(forecast, actual):
+    """Return the lower and the upper bounds of a forecast, ``(series, horizon, levels)`` each."""
+    return [
+        np.stack([forecast[f"gatewise-{side}-{level}"].to_numpy().reshape(actual.shape) for level in LEVELS], -1)
+        for side in ("lo", "hi")
+    ]
 
 
 def intervals(panel, actual, bounds):

@@ -19,12 +19,13 @@ SEASONS = {"yearly": 1, "quarterly": 4, "monthly": 12, "other": 1, "hourly": 24}
 HORIZONS = {"yearly": 6, "quarterly": 8, "monthly": 18, "other": 8, "hourly": 48}
 
 
-def read_panels(data, test):
+def read_panels(data, test, earlier=0.0):
     """Return for each frequency the panel to learn from and what came after it.
 
     Args:
         data: Folder with m3.csv.gz and m3_info.csv, or with m4_hourly.csv.gz.
-        test: Whether that is the published test part, or the last horizon of the training part.
+        test: Whether that is the published test part, or a horizon of the training part.
+        earlier: So many horizons before the last. Series are left out that are shorter there than the shortest before the last.
     """
     folder = Path(data)
     if (folder / "m3.csv.gz").exists():
@@ -33,14 +34,20 @@ def read_panels(data, test):
         groups = dict(tuple(values.groupby(values.unique_id.map(frequency), sort=False)))
     else:
         groups = {"hourly": pd.read_csv(folder / "m4_hourly.csv.gz")}
-    return {name: _fold(groups[name], SEASONS[name], HORIZONS[name], test) for name in SEASONS if name in groups}
+    return {
+        name: _fold(groups[name], SEASONS[name], HORIZONS[name], test, earlier) for name in SEASONS if name in groups
+    }
 
 
-def _fold(rows, season, horizon, test):
+def _fold(rows, season, horizon, test, earlier):
     panel = Panel(side_by_side(rows[rows.split == "train"]), season)
     if test:
         return panel, side_by_side(rows[rows.split == "test"])
-    return panel.until(horizon), panel.values[:, -horizon:]
+    least = np.isfinite(panel.values).sum(axis=1).min() - horizon
+    before = panel.until(horizon + round(earlier * horizon))
+    long = np.flatnonzero(np.isfinite(before.values).sum(axis=1) >= least)
+    end = before.values.shape[1]
+    return before.select(long), panel.values[long, end : end + horizon]
 
 
 def side_by_side(rows):

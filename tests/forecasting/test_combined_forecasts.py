@@ -1,13 +1,17 @@
 """What methods weigh, and how wide intervals are, in numbers that can be followed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from gatewise.forecasting.choosing.alone import better_alone, beyond_noise
 from gatewise.forecasting.choosing.bands import conformal_quantiles, half_widths, half_widths_of_movement
 from gatewise.forecasting.choosing.combination import combined, weights_from
-from gatewise.forecasting.choosing.judgement import better_alone, errors_with, series_scale, sizes_now, usual_weights
+from gatewise.forecasting.choosing.judgement import errors_with, judge, series_scale, sizes_now, usual_errors_of
 from gatewise.forecasting.choosing.movement import Movement, recent_movement, slope_on_movement
+from gatewise.forecasting.choosing.prior import Weighing, prior_weights
 from gatewise.forecasting.cutoffs import backtest_cutoffs, validation_cutoffs
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, actual_after
@@ -66,9 +70,47 @@ def test_a_method_without_a_forecast_is_left_out_of_the_mean():
     assert np.isnan(combined(np.full((2, 1, 1), np.nan), np.array([[0.5], [0.5]]))).all()
 
 
-def test_networks_weigh_half_where_nothing_is_known():
-    names = ("Naive", "ETS", "local")
-    np.testing.assert_allclose(usual_weights(names, np.array([False, False, True])), [0.05, 0.45, 0.5])
+def test_what_groups_of_methods_weigh_where_nothing_is_known():
+    names, networks = ("Naive", "ETS", "Theta", "one", "other"), np.array([False, False, False, True, True])
+    nothing = np.zeros((1, 1, 1))
+    rolled = Rolled(names, networks, np.array([0]), np.zeros((5, 1, 1, 1)), nothing)
+    together = np.array([0.1, 0.5, 0.5, 1.75, 1.75])
+    np.testing.assert_allclose(prior_weights(rolled, False, Weighing()), together / together.sum())
+    each = replace(rolled, local=frozenset(("one", "other")))
+    local = np.array([0.1, 0.5, 0.5, 0.25, 0.25])
+    np.testing.assert_allclose(prior_weights(each, False, Weighing()), local / local.sum())
+    np.testing.assert_array_equal(prior_weights(each, True, Weighing()), [0, 0, 0, 0.5, 0.5])
+
+
+def one_that_is_better(series):
+    """Of two methods one has errors of a half of the other's in five windows of six, of the first series."""
+    random = np.random.default_rng(3)
+    panel, back = Panel(random.standard_normal((series, 60)), 1), np.arange(24, -1, -1)
+    actual = actual_after(panel, 1, back)
+    good = actual + np.where(np.arange(25) % 6 == 5, 1.8, 0.5)[:, None, None]
+    bad = actual + 1.0
+    bad[-1], good[-1] = 2.0, 1.0
+    good[:, 1:] = bad[:, 1:]
+    return panel, Rolled(("good", "bad"), np.array([False, True]), back, np.stack([good, bad]), actual)
+
+
+def test_the_more_series_the_further_ahead_a_method_by_itself_must_be():
+    # Of 2 comparisons 2.5 per cent at one side, of 4,000 one in 80,000.
+    assert beyond_noise(0.05, 2) == pytest.approx(stats.norm.ppf(0.975))
+    assert beyond_noise(0.05, 4000) == pytest.approx(stats.norm.ppf(1 - 0.05 / 4000))
+    panel, rolled = one_that_is_better(1)
+    assert judge(rolled, panel, False).alone[-1].tolist() == [0]
+    many, beside = one_that_is_better(2000)
+    assert judge(beside, many, False).alone[-1, 0] == -1
+
+
+def test_series_judged_without_the_others_are_judged_as_beside_them():
+    panel, rolled = one_that_is_better(300)
+    usual, own = usual_errors_of(rolled, panel, False), np.arange(7)
+    some = replace(rolled, forecasts=rolled.forecasts[:, :, own], actual=rolled.actual[:, own])
+    apart, beside = judge(some, panel.select(own), False, usual), judge(rolled, panel, False)
+    np.testing.assert_allclose(apart.weights, beside.weights[:, :, own])
+    np.testing.assert_array_equal(apart.alone, beside.alone[:, own])
 
 
 def test_intervals_cover_what_they_promise():
@@ -202,9 +244,9 @@ def test_a_method_is_alone_only_beyond_noise():
     rolled = Rolled(("good", "bad"), np.array([False, True]), back, forecasts, actual)
     mixed = forecasts.mean(axis=0)
     both, only_bad = np.array([True, True]), np.array([False, True])
-    assert better_alone(rolled, mixed, 1, both).tolist() == [0, -1]
-    assert better_alone(rolled, mixed, 1, only_bad).tolist() == [-1, -1]
-    assert better_alone(rolled, mixed[:6], 18, both).tolist() == [-1, -1]
+    assert better_alone(rolled, mixed, 1, both, 2.5).tolist() == [0, -1]
+    assert better_alone(rolled, mixed, 1, only_bad, 2.5).tolist() == [-1, -1]
+    assert better_alone(rolled, mixed[:6], 18, both, 2.5).tolist() == [-1, -1]
 
 
 def test_errors_of_a_positive_series_grow_with_its_level():

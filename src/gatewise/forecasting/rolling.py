@@ -69,6 +69,7 @@ class Rolled:
         forecasts: NaN where a series had too few values, ``(methods, windows, series, horizon)``.
         actual: NaN where it is missing or still to come, ``(windows, series, horizon)``.
         quantiles: Those of `QUANTILE_LEVELS` by name, of the methods that give any, ``(windows, series, horizon, levels)``.
+        local: The networks that know one series only, each of them.
     """
 
     names: tuple[str, ...]
@@ -77,6 +78,7 @@ class Rolled:
     forecasts: Float64[np.ndarray, "methods windows series horizon"]
     actual: Float64[np.ndarray, "windows series horizon"]
     quantiles: Mapping[str, Float64[np.ndarray, "windows series horizon levels"]] = field(default_factory=dict)
+    local: frozenset[str] = frozenset()
 
     @property
     def horizon(self) -> int:
@@ -113,10 +115,11 @@ def roll(
     """
     back = np.array(sorted(set(steps_back), reverse=True), np.int64)
     try:
-        forecasts, networks = _rolled(methods, panel, horizon, back.tolist(), progress)
+        found = _rolled(methods, panel, horizon, back.tolist(), progress)
     finally:
         for method in methods:
             method.stop()
+    forecasts = {name: forecast for part in found for name, forecast in part.items()}
     stacked = np.array([*forecasts.values()]).reshape(len(forecasts), len(back), len(panel), horizon)
     short = np.stack(
         [np.isfinite(panel.values[:, : panel.values.shape[1] - b]).sum(axis=1) < LEAST_VALUES for b in back]
@@ -127,15 +130,16 @@ def roll(
     quantiles = {name: own for method in methods for name, own in getattr(method, "quantiles", {}).items()}
     for own in quantiles.values():
         own[short] = np.nan
-    return Rolled(
-        tuple(forecasts), np.array(networks, bool), back, stacked, actual_after(panel, horizon, back), quantiles
-    )
+    both = [*zip(methods, found, strict=True)]
+    networks = np.array([method.is_network for method, part in both for _ in part], bool)
+    local = frozenset(name for method, part in both for name in part if getattr(method, "is_local", False))
+    return Rolled(tuple(forecasts), networks, back, stacked, actual_after(panel, horizon, back), quantiles, local)
 
 
 def _rolled(
     methods: Sequence[Method], panel: Panel, horizon: int, back: list[int], progress: Progress
-) -> tuple[dict[str, np.ndarray], list[bool]]:
-    """Return the forecasts of all methods by name, the networks last, and which are of networks."""
+) -> list[dict[str, np.ndarray]]:
+    """Return the forecasts of each method by name."""
     for method in methods:
         method.start(panel, horizon, back)
     found: list[dict[str, np.ndarray]] = [{} for _ in methods]
@@ -151,9 +155,7 @@ def _rolled(
         share(0.0)
         found[place] = methods[place].roll(panel, horizon, back, share)
         before += weights[place]
-    forecasts = {name: forecast for part in found for name, forecast in part.items()}
-    networks = [method.is_network for method, part in zip(methods, found, strict=True) for _ in part]
-    return forecasts, networks
+    return found
 
 
 def actual_after(panel: Panel, horizon: int, steps_back: np.ndarray) -> Float64[np.ndarray, "windows series horizon"]:

@@ -73,6 +73,11 @@ class WithinBudget:
         return self.method.title
 
     @property
+    def is_local(self) -> bool:
+        """Whether each knows one series only."""
+        return self.method.is_local
+
+    @property
     def quantiles(self) -> dict[str, np.ndarray]:
         """Quantiles by name."""
         return self.method.quantiles

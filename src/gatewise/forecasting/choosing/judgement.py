@@ -4,28 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from gatewise.evaluation.point_errors import seasonal_scale
+from gatewise.forecasting.choosing.alone import better_alone, beyond_noise
 from gatewise.forecasting.choosing.bands import half_widths, independent_windows
 from gatewise.forecasting.choosing.combination import combined, usual_errors_at, weights_at
 from gatewise.forecasting.choosing.movement import Movement, recent_movement
+from gatewise.forecasting.choosing.prior import Weighing, prior_weights
 from gatewise.forecasting.choosing.quantile_bands import conformal_reach, own_reach
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled, values_until
 
-# What networks, classical methods and the simplest baselines weigh together where no error is known yet: half and a
-# quarter each for Theta and ETS was best on the training parts of M3; the simplest are there for series that they suit.
-_NETWORKS, _CLASSICAL, _SIMPLE = 0.5, 0.45, 0.05
-# The best of several methods is often better by luck than one would be by chance: 2 would be 95 per cent for one alone.
-_BEYOND_NOISE = 2.5
-_FEWEST_WINDOWS = 8
 _MIDWAY = 0.5
 # No more is made of a level that has changed.
 _MOST_GROWTH = 4.0
 # A movement of less than this share of the values is rounding.
 _STILL = 1e-9
-_SIMPLE_NAMES = ("Naive", "SeasonalNaive", "Drift", "Mean")
+_USUAL = Weighing()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,32 +51,29 @@ class UsualErrors:
     Attributes:
         methods: Of all methods that may have weight, ``(windows, methods)``.
         networks: Of the networks beside each other, ``(windows, networks)``.
+        series: Of how many series.
     """
 
     methods: Float64[np.ndarray, "windows methods"]
     networks: Float64[np.ndarray, "windows networks"]
+    series: int
 
 
 def usual_errors_of(rolled: Rolled, panel: Panel, network_only: bool) -> UsualErrors:
     """Return what series like these, of which only some may be at hand, are judged by together; see `judge`."""
     networks = rolled.networks
-    prior, own = _prior(rolled, network_only), rolled.only(networks)
+    prior, own = prior_weights(rolled, network_only, _USUAL), rolled.only(networks)
     methods, among = [], []
     for back in rolled.steps_back.tolist():
         scale = series_scale(values_until(panel, back), panel.season_length)
         methods.append(usual_errors_at(rolled, back, scale, prior))
         among.append(usual_errors_at(own, back, scale, np.ones(len(own.names))) if networks.any() else np.zeros(0))
-    return UsualErrors(np.stack(methods), np.stack(among))
+    return UsualErrors(np.stack(methods), np.stack(among), len(panel))
 
 
-def _prior(rolled: Rolled, network_only: bool) -> Float64[np.ndarray, " methods"]:
-    """Return what each method weighs where nothing is known."""
-    if network_only and rolled.networks.any():
-        return np.where(rolled.networks, 1.0, 0.0)
-    return usual_weights(rolled.names, rolled.networks)
-
-
-def judge(rolled: Rolled, panel: Panel, network_only: bool, usual: UsualErrors | None = None) -> Judged:
+def judge(
+    rolled: Rolled, panel: Panel, network_only: bool, usual: UsualErrors | None = None, weighing: Weighing = _USUAL
+) -> Judged:
     """Weigh the methods at every cutoff by their errors before it.
 
     Args:
@@ -88,16 +81,18 @@ def judge(rolled: Rolled, panel: Panel, network_only: bool, usual: UsualErrors |
         panel: The series.
         network_only: Whether baselines have no weight.
         usual: What the errors of a series are drawn to where these are not all series. Default: the errors of these.
+        weighing: What methods weigh before their errors are known, and when one is taken by itself.
     """
     networks, scale_of = rolled.networks, series_scale
-    of_networks, prior = np.where(networks, 1.0, 0.0), _prior(rolled, network_only)
+    of_networks, prior = np.where(networks, 1.0, 0.0), prior_weights(rolled, network_only, weighing)
+    noise = beyond_noise(weighing.chance, int((prior > 0).sum()) * (len(panel) if usual is None else usual.series))
     forecasts, alone, weights, network_weights, single = [], [], [], [], []
     mixed: list[np.ndarray] = []
     for window, back in enumerate(rolled.steps_back.tolist()):
         scale = scale_of(values_until(panel, back), panel.season_length)
         weight = weights_at(rolled, back, scale, prior, None if usual is None else usual.methods[window])
         mixed.append(combined(rolled.forecasts[:, window], weight))
-        better = better_alone(rolled, np.stack(mixed), back, prior > 0)
+        better = better_alone(rolled, np.stack(mixed), back, prior > 0, noise)
         weight = np.where(better >= 0, np.arange(len(prior))[:, None] == better, weight)
         weights.append(weight)
         single.append(better)
@@ -109,65 +104,6 @@ def judge(rolled: Rolled, panel: Panel, network_only: bool, usual: UsualErrors |
         network_weights.append(own)
         alone.append(combined(rolled.forecasts[:, window], own))
     return Judged(*(np.stack(each) for each in (forecasts, alone, weights, network_weights, single)))
-
-
-def better_alone(
-    rolled: Rolled,
-    mixed: Float64[np.ndarray, "windows series horizon"],
-    steps_back: int,
-    allowed: Bool[np.ndarray, " methods"],
-) -> Int64[np.ndarray, " series"]:
-    """Return for each series the method that is better by itself than all of them together, beyond noise; -1 for none.
-
-    The mean difference between the absolute errors of the two, window by window, over its standard error, in which windows
-    that overlap count as one (Diebold and Mariano 1995); with fewer than 8 windows nothing is beyond noise.
-
-    Args:
-        rolled: The forecasts of all methods.
-        mixed: The forecasts of all together, from each cutoff up to this one, as they would have been made there.
-        steps_back: The cutoff.
-        allowed: Which methods may be chosen.
-    """
-    windows = len(mixed)
-    chosen = np.full(mixed.shape[1], -1)
-    back = rolled.steps_back[:windows]
-    if windows <= _FEWEST_WINDOWS or not allowed.any():
-        return chosen
-    known = np.where(rolled.known_at(steps_back)[:windows], rolled.actual[:windows], np.nan)
-    both = np.isfinite(rolled.forecasts[:, :windows]).all(axis=0) & np.isfinite(known) & np.isfinite(mixed)
-    size = lambda forecast: _mean_size(forecast - known, both)  # noqa: E731
-    together = size(mixed)
-    each = np.stack([size(forecast) for forecast in rolled.forecasts[:, :windows]])
-    counted = np.isfinite(together)
-    count = counted.sum(axis=0)
-    step = max(int(np.median(-np.diff(back))), 1)
-    independent = np.maximum(count * step / rolled.horizon, 1.0)
-    gain = np.where(counted, together - each, 0.0)
-    mean = gain.sum(axis=1) / np.maximum(count, 1)
-    spread = np.sqrt(np.where(counted, (gain - mean[:, None]) ** 2, 0.0).sum(axis=1) / np.maximum(count - 1, 1))
-    mean[~allowed] = -np.inf
-    best = mean.argmax(axis=0)
-    rows = np.arange(len(best))
-    beyond = mean[best, rows] > _BEYOND_NOISE * spread[best, rows] / np.sqrt(independent)
-    return np.where(beyond & (count >= _FEWEST_WINDOWS) & (mean[best, rows] > 0), best, chosen)
-
-
-def _mean_size(
-    errors: Float64[np.ndarray, "windows series horizon"], known: Bool[np.ndarray, "windows series horizon"]
-) -> Float64[np.ndarray, "windows series"]:
-    count = known.sum(axis=2)
-    total = np.sum(np.abs(errors), axis=2, where=known)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
-
-
-def usual_weights(names: tuple[str, ...], networks: Bool[np.ndarray, " methods"]) -> Float64[np.ndarray, " methods"]:
-    """Return what methods weigh where nothing is known of their errors."""
-    simple = np.array([name in _SIMPLE_NAMES for name in names])
-    weights = np.zeros(len(names))
-    for group, share in ((networks, _NETWORKS), (~networks & ~simple, _CLASSICAL), (~networks & simple, _SIMPLE)):
-        if group.any():
-            weights[group] = share / group.sum()
-    return weights / weights.sum()
 
 
 def errors_with(

@@ -90,6 +90,11 @@ class FilledUp:
         """Whether it is networks."""
         return self.method.is_network
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is networks of which each knows one series only."""
+        return getattr(self.method, "is_local", False)
+
     def start(self, panel: Panel, horizon: int, steps_back: Sequence[int]) -> None:
         """Begin what can be done beside the other methods."""
         self.method.start(panel, horizon, steps_back)

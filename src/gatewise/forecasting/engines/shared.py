@@ -68,7 +68,7 @@ class Shared:
     def to_bytes(self) -> bytes:
         """Return it without code: arrays as safetensors, and the rest in one of them as JSON."""
         entries: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
-        entries |= {"draw": astuple(self.draw), "networks": []}
+        entries |= {"draw": astuple(self.draw), "usual_series": self.usual.series, "networks": []}
         arrays = {
             **{name: getattr(self, name) for name in ("steps_back", "trained_at", "levels")},
             **{f"usual/{name}": getattr(self.usual, name) for name in ("methods", "networks")},
@@ -125,7 +125,7 @@ def shared_from(data: bytes) -> Shared:
         steps_back=arrays["steps_back"],
         trained_at=arrays["trained_at"],
         levels=arrays["levels"],
-        usual=UsualErrors(arrays["usual/methods"], arrays["usual/networks"]),
+        usual=UsualErrors(arrays["usual/methods"], arrays["usual/networks"], entries["usual_series"]),
         sizes=UsualSizes(
             arrays["sizes/steps"],
             arrays["sizes/quantiles"],

@@ -79,6 +79,11 @@ class NetworkMethod:
         """What they are called while they are trained."""
         return f"networks {getattr(self.networks, 'name', '')}".strip()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether each knows one series only."""
+        return isinstance(self.networks, LocalNetworks)
+
     def start(self, panel: Panel, horizon: int, steps_back: Sequence[int]) -> None:
         """Do nothing: they take all cores when it is their turn."""
 

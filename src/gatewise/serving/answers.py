@@ -1,18 +1,20 @@
 """Bodies in and answers out: what every route reads and writes, whether FastAPI has it or the quick way does."""
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
 from gatewise.serving import json_text
 from gatewise.serving.guards import Headers
 from gatewise.serving.limits import Limits
-from gatewise.serving.problems import Problem, shown
+from gatewise.serving.problems import Problem, as_problem, shown
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+LOG = logging.getLogger("gatewise.serving")
 JSON = b"application/json"
 # What every answer says, unless it says it in another way: nothing of it is a page, and nobody shall keep it.
 ALWAYS = (
@@ -20,7 +22,7 @@ ALWAYS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-_CLOSE = ((b"connection", b"close"),)
+CLOSE = (b"connection", b"close")
 
 
 class Disconnected(Exception):
@@ -76,6 +78,14 @@ def as_json(value: Any, status: int = 200, headers: tuple[tuple[bytes, bytes], .
         raise Problem("state_not_finite", "The model's output is not finite; nothing was changed.") from None
 
 
+def refusal(error: Exception, request_id: str) -> Answer:
+    """Return the answer to an exception, and write into the log what is not told."""
+    problem = as_problem(error)
+    if problem.code == "internal":
+        LOG.error("failed", exc_info=error, extra={"fields": {"request_id": request_id}})
+    return Answer(problem.body(request_id), problem.status, JSON, problem.headers)
+
+
 class Room:
     """How many bytes all bodies together may still take that arrive in pieces."""
 
@@ -90,7 +100,7 @@ class Room:
         """
         if size > self.left:
             raise Problem(
-                "busy", "Too many large requests are arriving at once.", headers=(*_CLOSE, (b"retry-after", b"1"))
+                "busy", "Too many large requests are arriving at once.", headers=(CLOSE, (b"retry-after", b"1"))
             )
         self.left -= size
 
@@ -114,7 +124,7 @@ async def received(scope: Scope, receive: Receive, limits: Limits, room: Room | 
             raise _too_large(limits)
         if name == b"content-encoding" and value.strip().lower() != b"identity":
             raise Problem(
-                "encoding_unsupported", f"The body is encoded as {shown(value.decode('latin-1'))}.", headers=_CLOSE
+                "encoding_unsupported", f"The body is encoded as {shown(value.decode('latin-1'))}.", headers=(CLOSE,)
             )
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
@@ -144,7 +154,7 @@ async def _joined(message: MutableMapping[str, Any], receive: Receive, limits: L
 
 
 def _too_large(limits: Limits) -> Problem:
-    return Problem("body_large", f"The body is larger than {limits.body_bytes} bytes.", headers=_CLOSE)
+    return Problem("body_large", f"The body is larger than {limits.body_bytes} bytes.", headers=(CLOSE,))
 
 
 async def sent(send: Send, answer: Answer, request_id: bytes) -> None:

@@ -3,7 +3,6 @@
 The calls of `calls` go past FastAPI, which would take longer than they do; it has their paths all the same, in its document.
 """
 
-import logging
 import time
 from typing import Any
 
@@ -16,8 +15,6 @@ from starlette.routing import compile_path
 from gatewise.serving import calls, routes_models, routes_page, routes_sessions, routes_tables
 from gatewise.serving.answers import (
     ALWAYS,
-    JSON,
-    Answer,
     Disconnected,
     Incoming,
     Receive,
@@ -26,17 +23,18 @@ from gatewise.serving.answers import (
     Send,
     as_json,
     received,
+    refusal,
     sent,
 )
 from gatewise.serving.document import document
 from gatewise.serving.guards import Guards
-from gatewise.serving.problems import Problem, as_problem, shown
+from gatewise.serving.problems import Problem, shown
 from gatewise.serving.receipt import new_request_id
 from gatewise.serving.service import Service
+from gatewise.serving.tally import Tally
+from gatewise.serving.together import Together
 from gatewise.version import __version__
 
-LOG = logging.getLogger("gatewise.serving")
-ACCESS = logging.getLogger("gatewise.serving.access")
 _UNKNOWN = "unknown"
 
 
@@ -47,9 +45,9 @@ class Application:
         self.service = service
         self.guards = guards
         self.routed = make_app(service)
-        self.answering = 0
+        self.tally = Tally(service.metrics, service.limits)
+        self.together = Together(service, guards, self.tally)
         self._room = Room(service.limits.arriving_bytes)
-        service.metrics.watch("requests_in_flight", "Requests that are being answered.", lambda: self.answering)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -65,31 +63,24 @@ class Application:
             if quick is not None:
                 route = quick[0].path
             incoming = await received(scope, receive, self.service.limits, self._room)
-            # Counted from here on: who sends slowly keeps nobody else from being answered.
-            if self.answering >= self.service.limits.requests:
-                raise _too_many(self.service)
-            self.answering += 1
+            self.tally.begin()
             try:
                 if quick is None:
                     route, status = await self._routed(scope, _replayed(incoming, receive), send, request_id)
                     return
                 answer = await quick[0].call(self.service, quick[1], incoming)
             finally:
-                self.answering -= 1
+                self.tally.end()
             status = answer.status
             await sent(send, answer, request_id.encode())
         except Disconnected:
             pass
         except Exception as error:
-            problem = _told(error, request_id)
-            status = problem.status
-            await sent(send, _refusal(problem, request_id), request_id.encode())
+            answer = refusal(error, request_id)
+            status = answer.status
+            await sent(send, answer, request_id.encode())
         finally:
-            seconds = time.perf_counter() - begun
-            self.service.metrics.request(route, status, seconds)
-            if ACCESS.isEnabledFor(logging.INFO):
-                fields = {"request_id": request_id, "method": scope["method"][:16], "route": route, "status": status}
-                ACCESS.info("request", extra={"fields": {**fields, "ms": round(seconds * 1000, 3)}})
+            self.tally.note(scope["method"], route, status, begun, request_id)
 
     async def _routed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> tuple[str, int]:
         """Let FastAPI answer; return which path it was, as documented, and the status."""
@@ -152,24 +143,10 @@ async def _answered(request: Request, error: Exception) -> Response:
     if isinstance(error, Disconnected):
         return Response(status_code=400)
     if isinstance(error, HTTPException):
-        problem = _of_routing(request, error)
+        error = _of_routing(request, error)
     elif isinstance(error, RequestValidationError):
-        problem = Problem("field_wrong", "A parameter of the path or query is not what it should be.")
-    else:
-        problem = _told(error, request_id)
-    return routes_sessions.response(_refusal(problem, request_id))
-
-
-def _told(error: Exception, request_id: str) -> Problem:
-    """Return the answer to an exception, and write into the log what is not told."""
-    problem = as_problem(error)
-    if problem.code == "internal":
-        LOG.error("failed", exc_info=error, extra={"fields": {"request_id": request_id}})
-    return problem
-
-
-def _refusal(problem: Problem, request_id: str) -> Answer:
-    return Answer(problem.body(request_id), problem.status, JSON, problem.headers)
+        error = Problem("field_wrong", "A parameter of the path or query is not what it should be.")
+    return routes_sessions.response(refusal(error, request_id))
 
 
 def _of_routing(request: Request, error: HTTPException) -> Problem:
@@ -189,7 +166,3 @@ def _methods(request: Request) -> bytes:
 def _is_of(path: str, known: str) -> bool:
     """Return whether a path is one that is documented."""
     return compile_path(known)[0].match(path) is not None
-
-
-def _too_many(service: Service) -> Problem:
-    return Problem("busy", f"{service.limits.requests} requests are being answered.", headers=((b"retry-after", b"1"),))

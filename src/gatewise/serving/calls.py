@@ -8,11 +8,16 @@ from gatewise.serving import open_inference, plain
 from gatewise.serving.answers import JSON, Answer, Incoming
 from gatewise.serving.service import Service
 
+STEPS = "/v1/sessions/{session}/steps"
 Call = Callable[[Service, re.Match[str], Incoming], Awaitable[Answer]]
 
 
 async def _steps(service: Service, path: re.Match[str], request: Incoming) -> Answer:
-    body = await service.sessions.step(path[1], request.json(service.limits))
+    return stepped(service, await service.sessions.step(path[1], request.json(service.limits)))
+
+
+def stepped(service: Service, body: bytes) -> Answer:
+    """Return the answer to a step."""
     return Answer(body, 200, JSON, ((b"gatewise-durability", service.store.durability.encode()),))
 
 
@@ -33,7 +38,7 @@ class Route(NamedTuple):
 
 
 QUICK = (
-    Route("/v1/sessions/{session}/steps", re.compile(r"/v1/sessions/([^/]+)/steps"), _steps),
+    Route(STEPS, re.compile(r"/v1/sessions/([^/]+)/steps"), _steps),
     Route("/v2/models/{model}/infer", re.compile(r"/v2/models/([^/]+)/()infer"), _infer),
     Route(
         "/v2/models/{model}/versions/{version}/infer",

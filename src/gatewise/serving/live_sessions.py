@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 from gatewise.serving.clock import Clock
@@ -82,9 +84,16 @@ class LiveSessions:
             raise Problem(code, sentence.format(shown(name)))
         return found
 
-    def is_current(self, name: str, session: Session) -> bool:
-        """Return whether a session is still the one of its name; asked after waiting for its lock."""
-        return self._held.get(name) is session
+    @asynccontextmanager
+    async def held(self, name: str) -> AsyncIterator[Session]:
+        """Give a session that nobody else changes meanwhile."""
+        while True:
+            session = self.get(name)
+            async with session.lock:
+                # Whoever had the lock before may have ended it.
+                if self._held.get(name) is session:
+                    yield session
+                    return
 
     def refuse_absent(self, name: str) -> NoReturn:
         """Raise what is to be said of a session that is not there."""

@@ -28,6 +28,15 @@ class ModelCalls:
         self._steppers: dict[str, ThreadPoolExecutor] = {}
         self._beside = ThreadPoolExecutor(4, "gatewise-asked")
 
+    @staticmethod
+    def at_once(model: Stepped, rows: np.ndarray) -> bool:
+        """Return whether a step takes so little time that nobody else has to get a turn meanwhile."""
+        return model.quick and len(rows) <= _ROWS_AT_ONCE
+
+    def step_at_once(self, model: Stepped, state: bytes, rows: np.ndarray) -> tuple[bytes, np.ndarray]:
+        """Return what `step` returns, for what may be done `at_once`."""
+        return _checked(model, *model.step(state, rows))
+
     async def step(self, model: Stepped, state: bytes, rows: np.ndarray) -> tuple[bytes, np.ndarray]:
         """Return what `Stepped.step` returns, checked.
 
@@ -36,8 +45,8 @@ class ModelCalls:
         """
         if not model.quick:
             state, said = await self._in_thread(self._stepper(model), lambda: model.step(state, rows))
-        elif len(rows) <= _ROWS_AT_ONCE:
-            state, said = model.step(state, rows)
+        elif self.at_once(model, rows):
+            return self.step_at_once(model, state, rows)
         else:
             parts = []
             for begin in range(0, len(rows), _ROWS_AT_ONCE):
@@ -45,12 +54,7 @@ class ModelCalls:
                 parts.append(part)
                 await asyncio.sleep(0)
             said = np.concatenate(parts)
-        fault = model.fault(state)
-        if fault is not None or not np.isfinite(said).all():
-            raise Problem(
-                "state_not_finite", "The model's state or output would no longer be finite; nothing was changed."
-            )
-        return state, said
+        return _checked(model, state, said)
 
     async def tell(self, model: Stepped, state: bytes, rows: np.ndarray) -> bytes:
         """Return what `Stepped.tell` returns, checked as in `step`."""
@@ -91,3 +95,11 @@ class ModelCalls:
         """Begin no more calls."""
         for pool in (self._beside, *self._steppers.values()):
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _checked(model: Stepped, state: bytes, said: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """Return what a step returned, if it is finite."""
+    fault = model.fault(state)
+    if fault is not None or not np.isfinite(said).all():
+        raise Problem("state_not_finite", "The model's state or output would no longer be finite; nothing was changed.")
+    return state, said

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import socket
 import sys
@@ -61,7 +62,7 @@ class Server(uvicorn.Server):
     def __init__(self, service: Service, application: Application) -> None:
         self._service = service
         limits = service.limits
-        protocol = type("LimitedReceipt", (Receipt,), {"limits": limits})
+        protocol = type("LimitedReceipt", (Receipt,), {"limits": limits, "steps": application.together})
         super().__init__(
             uvicorn.Config(
                 application,
@@ -128,6 +129,8 @@ class Server(uvicorn.Server):
 def run(server: Server, bound: socket.socket, started: Callable[[], None]) -> None:
     """Serve in this thread until a signal, or `Server.stop`, ends it."""
     _more_files()
+    # What is there now stays; nobody has to look through it again and again.
+    gc.freeze()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(server.run_beside(bound, started))
 

@@ -80,7 +80,7 @@ class Service:
         self._asking = asyncio.Lock()
 
     def _watched(self) -> None:
-        self.sessions.on_step = self.metrics.step
+        self.sessions.steps.on_step = self.metrics.step
         self.store.on_commit = self.metrics.commit
         live = self.sessions.live
         self.metrics.watch("sessions_stored", "Sessions in the store.", lambda: live.count)

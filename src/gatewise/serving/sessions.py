@@ -1,13 +1,9 @@
-"""What a session can be asked: each step once, in order, and answered only when it is on the disk.
-
-A step has a number, one more than the last. Its answer is written in the same commit as the state after it; whoever repeats a
-step with the same number and body is given that answer, and the step is not done again.
-"""
+"""What a session can be asked besides its steps: to begin, fork, be restored, be read, forecast, end. Answered means kept."""
 
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -19,11 +15,12 @@ from gatewise.serving.limits import Limits
 from gatewise.serving.live_sessions import LiveSessions, Session
 from gatewise.serving.model_calls import ModelCalls
 from gatewise.serving.problems import Problem, shown
-from gatewise.serving.requests import Create, Step, fields_of, levels_of, read_create, read_step, session_name, whole
-from gatewise.serving.store import Row, Store, Write
+from gatewise.serving.requests import Create, fields_of, levels_of, read_create, session_name, whole
+from gatewise.serving.steps import PinnedModels, Steps
+from gatewise.serving.store import Row, Store
 
-# The store's clock is written down with the first commit after so many seconds.
-_CLOCK_SECONDS = 10.0
+# The clock is written down after so many seconds in which no step did it.
+_CLOCK_SECONDS = 60.0
 # Sessions that a sweep looks at in one go: about a millisecond.
 _SWEPT_AT_ONCE = 500
 
@@ -40,7 +37,7 @@ class Sessions:
 
     Attributes:
         live: Those in memory, and how many there are.
-        on_step: Called with what became of each step: applied, replayed, gap, conflict or refused.
+        steps: What takes their steps.
     """
 
     def __init__(
@@ -52,17 +49,15 @@ class Sessions:
         clock: Clock | None = None,
     ) -> None:
         self._store = store
-        # Asked once: to ask an object what it fulfils takes longer than a step.
-        self._stepped = {name: (model, model.sha256) for name, model in models.items() if isinstance(model, Stepped)}
+        self._pinned = PinnedModels(model for model in models.values() if isinstance(model, Stepped))
         self._calls = calls
         self._limits = limits
         kept, wall = store.fact("clock"), store.fact("wall")
         self.clock = clock or Clock(kept or 0.0, wall, limits.ttl_seconds)
-        self._clock_kept = float("-inf")
         self.live = LiveSessions(store, self.clock, limits.hot_sessions, limits.tombstone_seconds)
         self._beginning: set[str] = set()
         self._swept_to = 0
-        self.on_step: Callable[[str], None] = lambda outcome: None
+        self.steps = Steps(store, self.live, self._pinned, calls, limits, self.clock)
 
     # Begin ------------------------------------------------------------------------------------------------------------
 
@@ -95,8 +90,8 @@ class Sessions:
             found = self._there(new, made)
             if found is not None:
                 return Begun(found, False)
-            async with self._held(name) as session:
-                self._model_of(session)
+            async with self.live.held(name) as session:
+                self._pinned.of(session)
                 if at is not None and at != session.seq:
                     raise Problem(
                         "seq_conflict",
@@ -121,8 +116,8 @@ class Sessions:
         """Put a snapshot back, under any name; over a session that is there only where `replace` says so."""
         session_name(name, "session")
         kept = snapshots.read(body)
-        model, sha256 = self._stepped.get(kept.model, (None, None))
-        if model is None or sha256 != kept.sha256:
+        model = self._pinned.get(kept.model, kept.sha256)
+        if model is None:
             raise Problem(
                 "model_mismatch",
                 f"The snapshot is of another model than the {shown(kept.model)} here.",
@@ -152,91 +147,8 @@ class Sessions:
     # Ask --------------------------------------------------------------------------------------------------------------
 
     async def step(self, name: str, body: Any) -> bytes:
-        """Take the next observations, and return the answer as JSON; see the module."""
-        try:
-            session = await self._lock(name)
-            try:
-                model = self._model_of(session)
-                asked = read_step(body, model.features, self._limits)
-                if asked.seq != session.seq + 1:
-                    return self._replayed(session, asked)
-                gap = self._gap(session, asked)
-                state, said = await self._calls.step(model, session.state, asked.rows)
-                outputs = _as_json(said.tolist(), asked.several)
-                answer = f'{"ys" if asked.several else "y"}":{outputs}{gap}'.encode()
-                await self._taken(session, asked, state, answer)
-                last = session.seq
-            finally:
-                session.lock.release()
-        except Problem as problem:
-            self.on_step({"seq_gap": "gap", "seq_reused": "conflict"}.get(problem.code, "refused"))
-            raise
-        self.on_step("applied")
-        return b'{"seq":%d,"%b,"replayed":false}' % (last, answer)
-
-    async def _taken(self, session: Session, asked: Step, state: bytes, answer: bytes) -> None:
-        """Commit a step with its answer; then, and not before, the session is after it."""
-        last, calls, used = asked.seq + len(asked.rows) - 1, session.calls + 1, self.clock.now()
-        time = session.last_time if asked.time is None else asked.time
-        number = session.row.number
-        writes: list[Write] = [
-            ("step", (last, calls, used, time, state, number)),
-            ("answer", (number, calls % self._limits.replays, asked.seq, last, asked.asked, answer)),
-        ]
-        if used - self._clock_kept > _CLOCK_SECONDS:
-            writes += self._clock_facts()
-        await self._store.write(writes)
-        session.seq, session.calls, session.used, session.last_time, session.state = last, calls, used, time, state
-
-    def _replayed(self, session: Session, asked: Step) -> bytes:
-        """Return the answer that a step was given before, or say why it has none."""
-        if asked.seq > session.seq:
-            expected = session.seq + 1
-            raise Problem(
-                "seq_gap",
-                f"Step {asked.seq} came, and step {expected} is next.",
-                field="seq",
-                detail={"expected": expected},
-            )
-        around = [kept for kept in self._store.kept(session.row.number) if kept.first <= asked.seq <= kept.last]
-        if not around:
-            raise Problem(
-                "seq_too_old",
-                f"The session is after step {session.seq}, and the answer to step {asked.seq} is no longer kept.",
-                field="seq",
-                detail={"seq": session.seq},
-            )
-        if around[0].first != asked.seq or around[0].asked != asked.asked:
-            raise Problem(
-                "seq_reused",
-                f"Step {asked.seq} was taken with another body.",
-                field="seq",
-                detail={"seq": session.seq},
-            )
-        self.on_step("replayed")
-        return b'{"seq":%d,"%b,"replayed":true}' % (around[0].last, around[0].said)
-
-    @staticmethod
-    def _gap(session: Session, asked: Step) -> str:
-        """Return what the answer says of missing observations, or refuse a time that cannot be."""
-        last, every = session.last_time, session.options.get("time_step_s")
-        if asked.time is None or last is None:
-            return ""
-        if asked.time <= last:
-            raise Problem(
-                "time_not_later", f"t is {asked.time!r}, and the last observation was at {last!r}.", field="t"
-            )
-        missing = 0 if every is None else round((asked.time - last) / every) - len(asked.rows)
-        if missing <= 0:
-            return ""
-        if session.options["gaps"] == "refuse":
-            raise Problem(
-                "time_gap",
-                f"{missing} observations are missing before this one.",
-                field="t",
-                detail={"missing": missing},
-            )
-        return f',"missing":{missing}'
+        """Take the next observations, and return the answer as JSON; see `steps`."""
+        return await self.steps.step(name, body)
 
     async def forecast(self, name: str, body: Any) -> dict[str, Any]:
         """Return a forecast from where a session is; it stays there."""
@@ -248,7 +160,7 @@ class Sessions:
         horizon = whole(given["horizon"], "horizon", 1, self._limits.horizon)
         levels = () if given.get("level") is None else levels_of(given["level"])
         session = self.live.get(name)
-        model, state, seq = self._model_of(session), session.state, session.seq
+        model, state, seq = self._pinned.of(session), session.state, session.seq
         said = await self._calls.beside(lambda: model.forecast(state, horizon, levels))
         return {"session": name, "seq": seq, "horizon": horizon, **said}
 
@@ -283,7 +195,7 @@ class Sessions:
     async def delete(self, name: str) -> None:
         """End a session; of one that was deleted before, nothing is said."""
         try:
-            async with self._held(name) as session:
+            async with self.live.held(name) as session:
                 await self._buried(session.row.number, name, "deleted")
         except Problem as problem:
             if problem.code != "session_deleted":
@@ -300,12 +212,12 @@ class Sessions:
                 async with session.lock:
                     await self._buried(number, name, "expired")
         forgotten = self._store.graves(now - self._limits.tombstone_seconds, _SWEPT_AT_ONCE)
-        if forgotten or now - self._clock_kept > 6 * _CLOCK_SECONDS:
-            await self._store.write([*(("unbury", (name,)) for name in forgotten), *self._clock_facts()])
+        if forgotten or now - self.clock.told > _CLOCK_SECONDS:
+            await self._store.write([*(("unbury", (name,)) for name in forgotten), *self.clock.facts()])
 
     async def keep_clock(self) -> None:
         """Write down the time, before the server stops."""
-        await self._store.write(self._clock_facts())
+        await self._store.write(self.clock.facts())
 
     async def _buried(self, number: int, name: str, why: str) -> None:
         grave = ("bury", (name, why, self.clock.now()))
@@ -314,25 +226,6 @@ class Sessions:
         self.live.count -= 1
 
     # What several calls need ------------------------------------------------------------------------------------------
-
-    async def _lock(self, name: str) -> Session:
-        """Return a session whose lock is held; nobody else changes it until that is released."""
-        while True:
-            session = self.live.get(name)
-            await session.lock.acquire()
-            # Whoever had the lock before may have ended it.
-            if self.live.is_current(name, session):
-                return session
-            session.lock.release()
-
-    @asynccontextmanager
-    async def _held(self, name: str) -> AsyncIterator[Session]:
-        """Give a session that nobody else changes meanwhile."""
-        session = await self._lock(name)
-        try:
-            yield session
-        finally:
-            session.lock.release()
 
     @asynccontextmanager
     async def _name(self, wanted: str | None) -> AsyncIterator[str]:
@@ -388,23 +281,3 @@ class Sessions:
             self.live.count -= 1
             raise
         return self.live.hold(Session(row))
-
-    def _model_of(self, session: Session) -> Stepped:
-        """Return the model that a session is pinned to."""
-        model, sha256 = self._stepped.get(session.row.model, (None, None))
-        if model is None or sha256 != session.row.sha256:
-            raise Problem(
-                "model_changed",
-                f"The session began with version {session.row.sha256[:12]} of {session.row.model}, which is not served now.",
-                detail={"model_sha256": session.row.sha256},
-            )
-        return model
-
-    def _clock_facts(self) -> list[Write]:
-        self._clock_kept = self.clock.now()
-        return [("fact", ("clock", self._clock_kept)), ("fact", ("wall", self.clock.wall()))]
-
-
-def _as_json(outputs: list[list[float]], several: bool) -> str:
-    """Return outputs as JSON, the first of them where one was asked for; quicker than `json.dumps` for few numbers."""
-    return json.dumps(outputs) if several else f"[{','.join(map(repr, outputs[0]))}]"

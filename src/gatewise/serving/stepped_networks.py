@@ -32,6 +32,7 @@ class SteppedNetwork:
         self.name, self.sha256 = name, sha256
         self.network = network
         self._steps = network.pure_steps()
+        self._zeros = np.zeros(len(self._steps.begin) // 4, "float32")
         # A network that reads words reads one number at a time.
         self.features = network.features or 1
         time = network.time or -1
@@ -64,7 +65,9 @@ class SteppedNetwork:
         wanted = len(self._steps.begin)
         if len(state) != wanted:
             return f"it has {len(state)} bytes and should have {wanted}"
-        return None if np.isfinite(np.frombuffer(state, "<f4")).all() else "it holds a value that is not finite"
+        # Zero times infinity, or NaN, is NaN; several times as quick as asking each.
+        finite = np.frombuffer(state, "<f4").dot(self._zeros) == 0
+        return None if finite else "it holds a value that is not finite"
 
     def forecast(self, state: bytes, horizon: int, levels: Sequence[float]) -> dict[str, Any]:
         """Return what the network says when it is given its own outputs; see `contract.Stepped`.

@@ -9,6 +9,7 @@ Source: https://sqlite.org/wal.html and https://sqlite.org/pragma.html#pragma_sy
 import asyncio
 import contextlib
 import itertools
+import logging
 import queue
 import shutil
 import sqlite3
@@ -22,6 +23,7 @@ from gatewise.errors import EnvironmentFault
 from gatewise.serving.problems import Problem
 from gatewise.serving.store_folder import claim
 
+LOG = logging.getLogger("gatewise.serving")
 NAME = "sessions.sqlite"
 FORMAT = 1
 Durability = Literal["full", "normal"]
@@ -40,6 +42,19 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS gone (name TEXT PRIMARY KEY, why TEXT NOT NULL, since REAL NOT NULL) WITHOUT ROWID;
 """
 
+# A step is one row of this view: the session after it, and the answer that is kept. So a commit of steps is one statement, and
+# the thread that writes waits once for its turn in Python, not at every statement.
+_STEPS = """
+PRAGMA temp_store = MEMORY;
+CREATE TEMP VIEW steps AS SELECT
+    0 AS number, 0 AS seq, 0 AS calls, 0 AS used, 0 AS last_time, 0 AS state, 0 AS slot, 0 AS first, 0 AS asked, 0 AS said;
+CREATE TEMP TRIGGER step INSTEAD OF INSERT ON steps BEGIN
+    UPDATE sessions SET seq = NEW.seq, calls = NEW.calls, used = NEW.used, last_time = NEW.last_time, state = NEW.state
+    WHERE number = NEW.number;
+    INSERT OR REPLACE INTO answers VALUES (NEW.number, NEW.slot, NEW.first, NEW.seq, NEW.asked, NEW.said);
+END;
+"""
+
 # What can be written. A commit does them in this order, each for all sessions that wait; of one session there is never more
 # than one call at a time, so no order among sessions matters.
 STATEMENTS = {
@@ -48,14 +63,12 @@ STATEMENTS = {
     "delete": "DELETE FROM sessions WHERE number = ?",
     "unbury": "DELETE FROM gone WHERE name = ?",
     "create": "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "step": "UPDATE sessions SET seq = column1, calls = column2, used = column3, last_time = column4, state = column5 "
-    "FROM (VALUES {}) WHERE number = column6",
-    "answer": "INSERT OR REPLACE INTO answers VALUES {}",
+    "step": "INSERT INTO steps VALUES {}",
     "fact": "INSERT OR REPLACE INTO facts VALUES (?, ?)",
 }
-# Those with {} are done for so many sessions at once: between two statements the thread waits for its turn in Python.
+# Steps are done for so many sessions at once.
 _AT_ONCE = 64
-_SIX = "(?, ?, ?, ?, ?, ?)"
+_A_STEP = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 Write = tuple[str, tuple[Any, ...]]
 
 
@@ -88,18 +101,25 @@ class Kept(NamedTuple):
 class _Group:
     """What goes into one commit, and who waits for it."""
 
-    __slots__ = ("loop", "over", "problem", "waiters", "writes")
+    __slots__ = ("loop", "over", "problem", "then", "waiters", "writes")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.writes: dict[str, list[tuple[Any, ...]]] = {}
         self.loop = loop
         self.waiters: list[asyncio.Future[None]] = []
+        self.then: list[Callable[[Problem | None], None]] = []
         self.over = False
         self.problem: Problem | None = None
 
     def finish(self, problem: Problem | None) -> None:
-        """Wake everybody who waits."""
+        """Tell everybody who waits."""
         self.over, self.problem = True, problem
+        for then in self.then:
+            try:
+                then(problem)
+            except Exception:
+                # The others have to be told all the same.
+                LOG.exception("failed")
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -161,6 +181,7 @@ class Store:
             if found != "ok":
                 raise sqlite3.DatabaseError(found.splitlines()[-1])
             self._writer.executescript(_SCHEMA)
+            self._writer.executescript(_STEPS)
             self._writer.execute("INSERT OR IGNORE INTO facts VALUES ('format', ?)", (FORMAT,))
             version = self.fact("format", self._writer)
         except sqlite3.Error as error:
@@ -242,6 +263,14 @@ class Store:
         if cancelled and task is not None:
             task.cancel()
 
+    def write_then(self, writes: Sequence[Write], then: Callable[[Problem | None], None]) -> None:
+        """Write with the next commit, and call a function after it, with why nothing was written or None.
+
+        Raises:
+            Problem: Nothing will be written, and the function is not called.
+        """
+        self._joined(writes).then.append(then)
+
     def _joined(self, writes: Sequence[Write]) -> _Group:
         """Add to the next commit, and return it."""
         if self.broken is not None:
@@ -250,7 +279,9 @@ class Store:
             group = self._open
             if group is None:
                 group = self._open = _Group(asyncio.get_running_loop())
-                self._queue.put(group)
+                # What else is ready in the loop comes first, and goes into the same commit: the thread that writes would only
+                # take turns in Python with it.
+                group.loop.call_soon(self._queue.put, group)
             for name, values in writes:
                 group.writes.setdefault(name, []).append(values)
         return group
@@ -262,6 +293,9 @@ class Store:
             if group is None:
                 return
             with self._lock:
+                if group is not self._open:
+                    # `close` has brought it before.
+                    continue
                 self._open = None
             begun = time.perf_counter()
             problem = self._committed(group.writes)
@@ -272,11 +306,19 @@ class Store:
 
     def _committed(self, writes: dict[str, list[tuple[Any, ...]]]) -> Problem | None:
         """Write a group whole or not at all; return why it was not."""
+        steps = writes.get("step", ())
         try:
+            if len(writes) == 1 and 0 < len(steps) <= _AT_ONCE:
+                # One statement is a transaction of its own.
+                self._step(steps)
+                return None
             self._writer.execute("BEGIN IMMEDIATE")
             for name, statement in STATEMENTS.items():
-                if name in writes:
-                    self._execute(statement, writes[name])
+                if name == "step":
+                    for begin in range(0, len(steps), _AT_ONCE):
+                        self._step(steps[begin : begin + _AT_ONCE])
+                elif name in writes:
+                    self._writer.executemany(statement, writes[name])
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
             if self._writer.in_transaction:
@@ -292,15 +334,10 @@ class Store:
             return Problem("store_unusable", "The sessions cannot be written, and the call was not carried out.")
         return None
 
-    def _execute(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
-        """Do a statement for all rows."""
-        if "{}" not in statement:
-            self._writer.executemany(statement, rows)
-            return
-        for begin in range(0, len(rows), _AT_ONCE):
-            some = rows[begin : begin + _AT_ONCE]
-            text = statement.format(", ".join([_SIX] * len(some)))
-            self._writer.execute(text, tuple(itertools.chain.from_iterable(some)))
+    def _step(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write steps of some sessions."""
+        statement = STATEMENTS["step"].format(", ".join([_A_STEP] * len(rows)))
+        self._writer.execute(statement, tuple(itertools.chain.from_iterable(rows)))
 
     @property
     def waiting(self) -> int:
@@ -314,7 +351,8 @@ class Store:
 
     def close(self) -> None:
         """Write what waits, and let go of the folder."""
-        self._queue.put(None)
+        for last in (self._open, None):
+            self._queue.put(last)
         self._thread.join()
         self._reader.close()
         self._writer.close()

@@ -17,7 +17,7 @@ import typer
 
 import gatewise.errors
 from gatewise.cli.app import app, run
-from gatewise.serving.problems import CODES
+from gatewise.serving.terms.problems import CODES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -63,7 +63,7 @@ def error_tree() -> str:
 
 
 def table_of_codes() -> str:
-    """Return the table of `gatewise.serving.problems`."""
+    """Return the table of `gatewise.serving.terms.problems`."""
     lines = [f"| {code.status} | `{name}` | {code.remedy} |\n" for name, code in CODES.items()]
     return "".join(["| status | code | what to do |\n|---|---|---|\n", *lines])
 

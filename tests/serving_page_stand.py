@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from gatewise.serving import table_work
+from gatewise.serving.workers import table_work
 from gatewise.tables import read_series
 from gatewise.tables.files import given
 from made_backtests import made_backtest, made_explanation, made_forecast
@@ -34,7 +34,7 @@ def made_answer(asked, gatewise=0.8):
 
 
 class DoneAtOnce:
-    """Works as `gatewise.serving.work.Work` does them, in threads; a forecast takes as many seconds as it is told to."""
+    """Works as the `Work` of the server does them, in threads; a forecast takes as many seconds as it is told to."""
 
     def __init__(self, seconds=0.0, gatewise=0.8):
         self.seconds, self.gatewise, self.jobs, self.cancelled = seconds, gatewise, {}, []

@@ -20,7 +20,7 @@ from fuzzing import mutated
 from recorded import record
 from served import Client, Served, save_network
 
-from gatewise.serving.problems import CODES
+from gatewise.serving.terms.problems import CODES
 
 SLOWEST = 5.0
 SNAPSHOT = {"format": 1, "model": "lstm", "model_sha256": "0" * 64, "seq": 1, "state": "AAAA"}

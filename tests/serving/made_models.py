@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gatewise.errors import UsageError
-from gatewise.serving.contract import Kind, Tensor
+from gatewise.serving.terms.contract import Kind, Tensor
 
 
 @dataclass

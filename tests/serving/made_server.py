@@ -7,11 +7,11 @@ import socket
 import threading
 from dataclasses import replace
 
-from gatewise.serving.app import Application
-from gatewise.serving.guards import Guards
-from gatewise.serving.limits import Limits
+from gatewise.serving.http.guards import Guards
+from gatewise.serving.routes.app import Application
 from gatewise.serving.server import Server, listening, run
 from gatewise.serving.service import Service
+from gatewise.serving.terms.limits import Limits
 from serving.made_models import Lengths, Memory
 
 QUICK = replace(Limits(), receipt_seconds=1.0, answer_seconds=3.0, drain_seconds=3.0)

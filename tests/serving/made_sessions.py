@@ -4,12 +4,12 @@ import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gatewise.serving.clock import Clock
-from gatewise.serving.limits import Limits
-from gatewise.serving.model_calls import ModelCalls
-from gatewise.serving.problems import Problem
-from gatewise.serving.sessions import Sessions
-from gatewise.serving.store import Store
+from gatewise.serving.models.calls import ModelCalls
+from gatewise.serving.sessions.clock import Clock
+from gatewise.serving.sessions.sessions import Sessions
+from gatewise.serving.sessions.store import Store
+from gatewise.serving.terms.limits import Limits
+from gatewise.serving.terms.problems import Problem
 from serving.made_models import Memory
 
 

@@ -267,7 +267,7 @@ def test_host_and_origin_are_checked_whatever_the_method(running):
 def test_what_goes_wrong_inside_is_told_to_the_log_only(running, tmp_path, capsys):
     import io
 
-    from gatewise.serving import logs
+    from gatewise.serving.watch import logs
 
     def fail():
         raise ZeroDivisionError("user's secret")

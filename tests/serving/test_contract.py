@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gatewise.errors import DataError, EnvironmentFault, UsageError
-from gatewise.serving import problems
-from gatewise.serving.contract import Asked, Stepped
-from gatewise.serving.problems import CODES, Problem, as_problem, shown
+from gatewise.serving.terms import problems
+from gatewise.serving.terms.contract import Asked, Stepped
+from gatewise.serving.terms.problems import CODES, Problem, as_problem, shown
 from serving.made_models import Lengths, Memory
 
 
@@ -64,8 +64,8 @@ def test_every_code_has_a_remedy_in_a_sentence():
 
 
 def test_every_code_is_given_somewhere():
-    room = Path(problems.__file__).parent
-    said = "".join(path.read_text() for path in room.glob("*.py") if path.name != "problems.py")
+    room = Path(problems.__file__).parents[1]
+    said = "".join(path.read_text() for path in room.rglob("*.py") if path.name != "problems.py")
     said += Path(problems.__file__).read_text().partition("class Problem")[2]
     assert [code for code in CODES if f'"{code}"' not in said] == []
 

@@ -3,8 +3,8 @@
 import pytest
 
 from gatewise.errors import UsageError
-from gatewise.serving.guards import Guards, is_loopback
-from gatewise.serving.problems import Problem
+from gatewise.serving.http.guards import Guards, is_loopback
+from gatewise.serving.terms.problems import Problem
 
 TOKEN = "0123456789abcdef"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.serving.json_text import parse
-from gatewise.serving.problems import Problem
+from gatewise.serving.http.json_text import parse
+from gatewise.serving.terms.problems import Problem
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from driven_browser import DrivenBrowser
-from gatewise.serving.limits import Limits
+from gatewise.serving.terms.limits import Limits
 from made_backtests import made_table
 from serving.made_models import Lengths, Memory
 from serving.made_server import Running

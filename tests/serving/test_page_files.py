@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 import gatewise as gw
 from gatewise.evaluation.simple_baselines import Drift, Naive, SeasonalNaive
 from gatewise.forecasting import planning
-from gatewise.serving import table_work
-from gatewise.serving.app import make_app
-from gatewise.serving.routes_page import page_files
+from gatewise.serving.routes.app import make_app
+from gatewise.serving.routes.page import page_files
 from gatewise.serving.service import Service
-from gatewise.serving.work import Work
+from gatewise.serving.workers import table_work
+from gatewise.serving.workers.work import Work
 from gatewise.tables.files import given
 from made_backtests import made_table
 from serving.made_models import Lengths, Memory

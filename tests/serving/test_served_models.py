@@ -15,14 +15,14 @@ import gatewise as gw
 from gatewise.artifact import read_identity
 from gatewise.backend import import_keras
 from gatewise.errors import DataError, ModelFileError, UsageError
-from gatewise.serving import model_work
-from gatewise.serving.contract import Asked, Stepped, Tensor
-from gatewise.serving.problems import Problem
-from gatewise.serving.served_models import open_models
-from gatewise.serving.stepped_networks import SteppedNetwork
-from gatewise.serving.work import Work
-from gatewise.serving.worked_models import WorkedForecaster, WorkedModel
-from gatewise.serving.works import WORKS
+from gatewise.serving.models.served import open_models
+from gatewise.serving.models.stepped import SteppedNetwork
+from gatewise.serving.models.worked import WorkedForecaster, WorkedModel
+from gatewise.serving.terms.contract import Asked, Stepped, Tensor
+from gatewise.serving.terms.problems import Problem
+from gatewise.serving.workers import loaded_models
+from gatewise.serving.workers.work import Work
+from gatewise.serving.workers.works import WORKS
 from recurrent_twins import wave, weights
 
 keras = import_keras()
@@ -290,7 +290,7 @@ def test_a_folder_that_was_replaced_is_not_taken_for_what_it_was(folders: dict[s
     )
     # It has been loaded, and stays what it was.
     assert model.begin() == before  # type: ignore[attr-defined]
-    model_work._MODELS.clear()
+    loaded_models._MODELS.clear()
     with pytest.raises(UsageError, match="has been replaced since the server began"):
         model.begin()  # type: ignore[attr-defined]
     work.close()
@@ -332,9 +332,9 @@ def test_a_server_that_answers_steps_has_loaded_neither_keras_nor_hdf5(folders: 
 import asyncio, json, sys
 from pathlib import Path
 from gatewise.serving import server
-from gatewise.serving.app import Application
-from gatewise.serving.guards import Guards
-from gatewise.serving.served_models import open_models
+from gatewise.serving.routes.app import Application
+from gatewise.serving.http.guards import Guards
+from gatewise.serving.models.served import open_models
 from gatewise.serving.service import Service
 
 opened = open_models([{str(folders["root"] / "feeding")!r}])

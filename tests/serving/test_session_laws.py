@@ -14,8 +14,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule
 
-from gatewise.serving.limits import Limits
-from gatewise.serving.problems import Problem
+from gatewise.serving.terms.limits import Limits
+from gatewise.serving.terms.problems import Problem
 from serving.made_models import Memory
 from serving.made_sessions import Hands, Opened, refused
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gatewise.errors import EnvironmentFault
-from gatewise.serving.limits import Limits
-from gatewise.serving.problems import Problem
+from gatewise.serving.terms.limits import Limits
+from gatewise.serving.terms.problems import Problem
 from serving.made_models import Memory
 from serving.made_sessions import Hands, in_loop, opened, refused
 
@@ -382,7 +382,7 @@ def test_a_folder_has_one_server(tmp_path):
 
 
 def test_a_commit_is_brought_to_the_disk_as_far_as_was_promised(tmp_path):
-    from gatewise.serving.store import Store
+    from gatewise.serving.sessions.store import Store
 
     for durability, synchronous in (("full", 2), ("normal", 1)):
         store = Store(tmp_path / durability, durability)

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from gatewise.serving.app import Application
-from gatewise.serving.problems import Problem
-from gatewise.serving.store import Store
+from gatewise.serving.routes.app import Application
+from gatewise.serving.sessions.store import Store
+from gatewise.serving.terms.problems import Problem
 from serving.made_models import Memory
 from serving.made_server import QUICK, Running, request
 

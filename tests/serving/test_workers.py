@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from gatewise.errors import DataError, EnvironmentFault, TrainingError
-from gatewise.serving.problems import Problem
-from gatewise.serving.work import Work
-from gatewise.serving.workers import Job, Worker, WorkerLimits
+from gatewise.serving.terms.problems import Problem
+from gatewise.serving.workers.work import Work
+from gatewise.serving.workers.worker import Job, Worker, WorkerLimits
 
 LIMITS = WorkerLimits(memory=1 << 30, waiting=2)
 

@@ -84,12 +84,13 @@ def serve(
       curl -d '{"seq": 1, "x": [117]}' -H 'Content-Type: application/json' localhost:8000/v1/sessions/till-1/steps
     """  # noqa: D301
     try:
-        from gatewise.serving import logs, server
-        from gatewise.serving.app import Application
-        from gatewise.serving.guards import Guards
-        from gatewise.serving.limits import Limits
-        from gatewise.serving.served_models import open_models
+        from gatewise.serving import server
+        from gatewise.serving.http.guards import Guards
+        from gatewise.serving.models.served import open_models
+        from gatewise.serving.routes.app import Application
         from gatewise.serving.service import Service
+        from gatewise.serving.terms.limits import Limits
+        from gatewise.serving.watch import logs
     except ModuleNotFoundError as error:
         raise EnvironmentFault(
             f"The server needs {error.name}, which is not installed: pip install 'gatewise[service]'."

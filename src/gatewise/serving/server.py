@@ -15,8 +15,8 @@ from typing import Any
 import uvicorn
 
 from gatewise.errors import EnvironmentFault, UsageError
-from gatewise.serving.app import Application
-from gatewise.serving.receipt import Receipt, cut_slow
+from gatewise.serving.http.receipt import Receipt, cut_slow
+from gatewise.serving.routes.app import Application
 from gatewise.serving.service import Service
 
 LOG = logging.getLogger("gatewise.serving")

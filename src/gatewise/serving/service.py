@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.errors import UsageError
-from gatewise.serving.contract import Asked, ServedModel, Stepped
-from gatewise.serving.limits import Limits
-from gatewise.serving.metrics import Metrics
-from gatewise.serving.model_calls import ModelCalls
-from gatewise.serving.problems import Problem, shown
-from gatewise.serving.requests import NAME
-from gatewise.serving.sessions import Sessions
-from gatewise.serving.store import Durability, Store
-from gatewise.serving.work import Work
+from gatewise.serving.models.calls import ModelCalls
+from gatewise.serving.sessions.bodies import NAME
+from gatewise.serving.sessions.schema import Durability
+from gatewise.serving.sessions.sessions import Sessions
+from gatewise.serving.sessions.store import Store
+from gatewise.serving.terms.contract import Asked, ServedModel, Stepped
+from gatewise.serving.terms.limits import Limits
+from gatewise.serving.terms.problems import Problem, shown
+from gatewise.serving.watch.metrics import Metrics
+from gatewise.serving.workers.work import Work
 
 # An answer to "is the server ready?" that is not older is given again: asking costs a write to the disk.
 _READY_SECONDS = 1.0

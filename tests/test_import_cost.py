@@ -70,3 +70,12 @@ def test_a_list_is_read_without_keras():
     loaded = _loaded_after("import gatewise; gatewise.read_series([1.0, 2.0])")
     assert not loaded & {"jax", "keras", "plotly", "polars"}
     assert "pandas" in loaded
+
+
+def test_keras_comes_without_scikit_learn_where_a_command_runs():
+    code = (
+        "import contextlib\nfrom gatewise.backend import import_keras\nfrom gatewise.cli import app\n"
+        "app.run = lambda typed: int(typed[0])\nwith contextlib.suppress(SystemExit): app.main(['3'])\n"
+        "assert import_keras().wrappers.SKLearnClassifier\nassert not sys.modules['sklearn']"
+    )
+    assert {"keras", "jax"} <= _loaded_after(code)

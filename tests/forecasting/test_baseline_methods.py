@@ -1,5 +1,8 @@
 """Baselines beside networks: by workers as by hand, within their budget, and without statsforecast."""
 
+import signal
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,7 @@ import gatewise as gw
 from forecasting.made_networks import Lines
 from forecasting.made_series import made_frame
 from gatewise.forecasting import planning
-from gatewise.forecasting.classical import baseline_methods
+from gatewise.forecasting.classical import baseline_methods, baseline_workers
 from gatewise.forecasting.classical.slow_baselines import SlowBaselines
 from gatewise.forecasting.fitted import Plan
 from gatewise.forecasting.panel import Panel
@@ -23,6 +26,9 @@ def made_panel(time=60):
 
 def test_workers_forecast_what_the_baselines_do():
     panel, told = made_panel(), []
+    # One that was begun before there was anything to do.
+    baseline_workers.expect_work()
+    begun_before = [worker.process for worker in baseline_workers._waiting]
     method = SlowBaselines(((THETA, 9), (ETS, 2)))
     found = method.roll(panel, 4, [12, 6, 0], told.append)
     for name, baseline, windows in ((THETA.name, THETA, (0, 1, 2)), (ETS.name, ETS, (0, 2))):
@@ -36,8 +42,21 @@ def test_workers_forecast_what_the_baselines_do():
     assert np.isnan(found[ETS.name][1]).all()
     assert told == [1.0]
     processes = [process for process, _, _ in method._workers.processes]
+    assert not begun_before or processes == begun_before
     method.stop()
     assert all(process.poll() is not None for process in processes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker loads for itself, when there is work")
+def test_a_worker_without_work_is_ended(monkeypatch):
+    monkeypatch.setattr(baseline_workers, "cores", lambda: 2)
+    baseline_workers.expect_work()
+    baseline_workers.expect_work()
+    (worker,) = baseline_workers._waiting
+    assert worker.process.poll() is None
+    baseline_workers._dismiss()
+    assert worker.process.poll() == -signal.SIGKILL
+    assert baseline_workers._waiting == []
 
 
 def test_a_worker_that_fails_is_told_of():

@@ -172,7 +172,13 @@ def _say_written(written: dict[str, Path | None], quiet: bool) -> None:
 
 
 def _read(source: str, typed: TableTyped, future_rows: Path | None, horizon: int, quiet: bool) -> "SeriesTable":
-    """Return the series with what is known in advance; what is not is said before the work, and not after it."""
+    """Return the series with what is known in advance; what is not is said before the work, and not after it.
+
+    A worker that will estimate baselines loads what it needs meanwhile.
+    """
+    from gatewise.forecasting.classical.baseline_workers import expect_work
+
+    expect_work()
     with told(quiet) as progress:
         progress(0.0, f"reading {name_of(source)}")
         table = read_typed(source, typed)

@@ -2,10 +2,13 @@
 
 A worker is this module run by itself: what it is to do comes as arrays on its standard input, and its forecasts go to its
 standard output. statsforecast, which takes longer to load than some hundred series to be forecast, is loaded there, and on
-Linux once: the worker then forks, and its children share what is loaded.
+Linux once: the worker then forks, and its children share what is loaded. Who knows that there will be work calls
+`expect_work`, and a worker loads it while that is still being read.
 """
 
+import atexit
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -14,9 +17,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
@@ -24,7 +28,7 @@ from jaxtyping import Float64
 from gatewise.backend import cores
 from gatewise.errors import GatewiseError
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.classical.baseline_methods import BY_NAME, baseline_forecast
+from gatewise.forecasting.classical.baseline_methods import BY_NAME, baseline_forecast, has_statsforecast
 
 # Forking is safe before any thread has begun; macOS has threads of its own from the start.
 _FORKS = sys.platform == "linux"
@@ -51,6 +55,67 @@ class Task:
     horizon: int
 
 
+class _Worker(NamedTuple):
+    """A process, what it puts out, and what it complains about."""
+
+    process: subprocess.Popen[bytes]
+    output: IO[bytes]
+    errors: IO[bytes]
+
+    @classmethod
+    def begun(cls) -> "_Worker":
+        """Begin one, which waits for its tasks."""
+        output, errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115  closed by end
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "gatewise.forecasting.classical.baseline_workers"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=errors,
+            # As here, and nothing from the folder that somebody happens to be in.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            # A group of its own: it is ended with its forks.
+            start_new_session=_FORKS,
+        )
+        return cls(process, output, errors)
+
+    def give(self, packed: bytes) -> None:
+        """Give it what it is to do, without waiting until it has loaded what it needs for that."""
+        threading.Thread(target=_write_all, args=(self.process.stdin, packed), daemon=True).start()
+
+    def end(self) -> None:
+        """End it, if it still runs."""
+        if self.process.poll() is None:
+            if _FORKS:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
+            self.process.wait()
+        self.output.close()
+        self.errors.close()
+
+
+def _write_all(pipe: IO[bytes], packed: bytes) -> None:
+    # A worker that was ended takes nothing more.
+    with contextlib.suppress(OSError), pipe:
+        pipe.write(packed)
+
+
+_waiting: list[_Worker] = []
+
+
+def expect_work() -> None:
+    """Begin a worker that has no tasks yet, where there are two cores: the first `Workers` will have it."""
+    if _FORKS and cores() > 1 and not _waiting and has_statsforecast():
+        _waiting.append(_Worker.begun())
+        atexit.unregister(_dismiss)
+        atexit.register(_dismiss)
+
+
+def _dismiss() -> None:
+    while _waiting:
+        _waiting.pop().end()
+
+
 class Workers:
     """Some tasks, shared out among processes as soon as this is made.
 
@@ -62,25 +127,12 @@ class Workers:
     def __init__(self, tasks: list[Task], seconds: float) -> None:
         self.tasks = tasks
         count = max(1, min(cores(), int(seconds / _WORTH)))
-        self.processes: list[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]] = []
-        # As here, and nothing from the folder that somebody happens to be in.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self.processes: list[_Worker] = []
         shares = 1 if _FORKS else count
         for place in range(shares):
-            given, output, errors = (tempfile.TemporaryFile() for _ in range(3))  # noqa: SIM115  closed by stop
-            given.write(_packed(_share(tasks, place, shares), count // shares))
-            given.seek(0)
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gatewise.forecasting.classical.baseline_workers"],
-                stdin=given,
-                stdout=output,
-                stderr=errors,
-                env=environment,
-                # A group of its own: it is ended with its forks.
-                start_new_session=_FORKS,
-            )
-            given.close()
-            self.processes.append((process, output, errors))
+            worker = _waiting.pop() if _waiting else _Worker.begun()
+            worker.give(_packed(_share(tasks, place, shares), count // shares))
+            self.processes.append(worker)
 
     def forecasts(self) -> list[Float64[np.ndarray, "series horizon"]]:
         """Wait for all, and return the forecasts of each task.
@@ -103,15 +155,8 @@ class Workers:
 
     def stop(self) -> None:
         """End those that still run."""
-        for process, output, errors in self.processes:
-            if process.poll() is None:
-                if _FORKS:
-                    os.killpg(process.pid, signal.SIGKILL)
-                else:
-                    process.kill()
-                process.wait()
-            output.close()
-            errors.close()
+        for worker in self.processes:
+            worker.end()
         self.processes = []
 
 
@@ -175,8 +220,7 @@ def _stored(forecasts: list[np.ndarray]) -> bytes:
 
 def _forked(tasks: list[Task], processes: int) -> bytes:
     """Return the forecasts of some tasks, shared out among forks; if one fails, end with what it said."""
-    with contextlib.suppress(ImportError):
-        importlib.import_module("statsforecast.models")
+    _load()
     children = []
     for place in range(processes):
         output = tempfile.TemporaryFile()  # noqa: SIM115  closed below
@@ -193,6 +237,15 @@ def _forked(tasks: list[Task], processes: int) -> bytes:
             output.seek(0)
             parts.append(_unpacked(output))
     return _stored(_whole(tasks, parts))
+
+
+def _load() -> None:
+    """Load statsforecast. All of it stays, so that nothing is to be collected, now or by forks."""
+    gc.disable()
+    with contextlib.suppress(ImportError):
+        importlib.import_module("statsforecast.models")
+    gc.freeze()
+    gc.enable()
 
 
 def _end_as_fork(tasks: list[Task], output: IO[bytes]) -> None:
@@ -212,4 +265,8 @@ def _end_as_fork(tasks: list[Task], output: IO[bytes]) -> None:
 if __name__ == "__main__":
     for _name in _NEVER_MET:
         sys.modules[_name] = None  # type: ignore[assignment]
-    sys.stdout.buffer.write(work(sys.stdin.buffer.read()))
+    _load()
+    _given = sys.stdin.buffer.read()
+    # Nothing comes from a process that has ended meanwhile.
+    if _given:
+        sys.stdout.buffer.write(work(_given))

@@ -32,13 +32,13 @@ def panel():
 def case(request, quickly_compiled):
     """Networks that were never trained, which say more than trained ones that began with small weights."""
     if request.param == "sequence":
-        bare = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, 0.05, [])
+        bare = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, [], usual=0.05)
     else:
         bare = TrainedSeasonNetworks(BY_SEASON, HORIZON, SEASON, [])
     draw = np.random.default_rng(1).standard_normal
     weights = [0.4 * draw(array.shape).astype(np.float32) for array in bare.reading(panel()).model.get_weights()]
     if request.param == "sequence":
-        trained = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, 0.05, [weights])
+        trained = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, [weights], usual=0.05)
     else:
         trained = TrainedSeasonNetworks(BY_SEASON, HORIZON, SEASON, [weights])
     names = ["1 step ahead", "2 steps ahead"]
@@ -89,7 +89,7 @@ def test_other_series_are_a_corpus(case):
 
 
 def test_the_network_that_weighs_most_is_chosen_unless_another_is_named():
-    light = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, 0.05, [[], []])
+    light = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, [[], []], usual=0.05)
     heavy = TrainedSeasonNetworks(BY_SEASON, HORIZON, SEASON, [[], []])
     weights = np.array([[[0.0], [0.25], [0.75]]])
     rolled = SimpleNamespace(names=("Naive", "deep", "seasons"))

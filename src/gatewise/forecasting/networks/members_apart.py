@@ -1,12 +1,120 @@
-"""What families of networks have alike whose members are trained one by one: weights by name, and forecasts in blocks."""
+"""What families of networks have alike whose members are trained one by one: training, what is kept, forecasts in blocks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
+from gatewise.forecasting.covariate_glasses import CovariateGlasses
 from gatewise.forecasting.networks.global_networks import Progress
 from gatewise.forecasting.panel import Panel
+
+
+class Rows(NamedTuple):
+    """What members are trained on.
+
+    Attributes:
+        inputs: Of all members, ``(rows, time, features)``.
+        targets: Of a member, ``(rows, time, outputs)``.
+        batch: Rows of a step.
+        epochs: How often each row is met.
+    """
+
+    inputs: Float32[np.ndarray, "rows time features"]
+    targets: Callable[[int], Float32[np.ndarray, "rows time outputs"]]
+    batch: int
+    epochs: int
+
+
+def trained_weights(
+    model: Any, rows: Rows, members: int, seed: int, progress: Progress | None
+) -> list[list[np.ndarray]]:
+    """Train members one after the other in one model, and return the weights of each.
+
+    Args:
+        model: A compiled Keras model; its weights are those of the last member in the end.
+        rows: What they are trained on.
+        members: How many.
+        seed: Where weights, order and dropout come from.
+        progress: Told how much is done.
+    """
+    from gatewise.training.fit import fit
+    from gatewise.training.initial import initialize, member_seed
+    from gatewise.training.progress import shares_told_to
+
+    weights = []
+    for member in range(members):
+        own = member_seed(seed, member)
+        initialize(model, own)
+        with shares_told_to(part_of_progress(progress, member, members)):
+            fit(
+                model,
+                rows.inputs,
+                rows.targets(member),
+                batch_size=rows.batch,
+                epochs=rows.epochs,
+                verbose=0,
+                seed=own,
+            )
+        weights.append([np.asarray(weight) for weight in model.get_weights()])
+    return weights
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedMembers:
+    """Trained members of one configuration.
+
+    Attributes:
+        networks: What they are.
+        horizon: Steps that they forecast.
+        season_length: Of the panel.
+        weights: The weights of each member.
+        covariates: How they see covariates.
+    """
+
+    family: ClassVar[str]
+
+    networks: Any
+    horizon: int
+    season_length: int
+    weights: list[list[np.ndarray]]
+    covariates: CovariateGlasses | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The configuration of each member."""
+        return (self.networks.name,) * len(self.weights)
+
+    def specification(self) -> dict[str, Any]:
+        """Return what the networks are made again from."""
+        return {
+            "family": self.family,
+            "networks": asdict(self.networks),
+            "horizon": self.horizon,
+            "season_length": self.season_length,
+            "members": len(self.weights),
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the weights of all members, and how they see covariates."""
+        lens = {} if self.covariates is None else self.covariates.arrays()
+        return weights_by_name(self.weights) | {f"covariates/{name}": array for name, array in lens.items()}
+
+    @classmethod
+    def restored(cls, networks: Any, specification: dict[str, Any], arrays: dict[str, np.ndarray], **more: Any) -> Self:
+        """Return members from what `specification` and `arrays` gave.
+
+        Args:
+            networks: What they are.
+            specification: The rest of what was said of them.
+            arrays: Their weights, and how they see covariates.
+            more: What a family keeps besides.
+        """
+        weights = weights_of_members(arrays, specification["members"])
+        fixed = specification["horizon"], specification["season_length"]
+        return cls(networks, *fixed, weights, CovariateGlasses.restore(arrays), **more)
 
 
 def weights_by_name(weights: Sequence[Sequence[np.ndarray]]) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ need no training, each step of the horizon with shares of its own, and a correct
 again, and the mean season of the last cycle. Shares and correction come from the state.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +16,7 @@ from gatewise.forecasting.covariate_glasses import CovariateGlasses
 from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.forecasting.networks.global_networks import Progress, Reading
-from gatewise.forecasting.networks.members_apart import in_blocks, part_of_progress, weights_by_name, weights_of_members
+from gatewise.forecasting.networks.members_apart import Rows, TrainedMembers, in_blocks, trained_weights
 from gatewise.forecasting.networks.origins import UNKNOWN
 from gatewise.forecasting.panel import Panel
 
@@ -67,10 +67,6 @@ class SeasonNetworks:
         self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None
     ) -> "TrainedSeasonNetworks":
         """Train the members; see `Networks.train`."""
-        from gatewise.training.fit import fit
-        from gatewise.training.initial import initialize, member_seed
-        from gatewise.training.progress import shares_told_to
-
         lens = CovariateGlasses.of_all(panel)
         inputs, y = training_rows(self, panel if lens is None else lens.without(panel).panel, horizon, seed)
         batch = min(self.batch, len(inputs))
@@ -78,39 +74,26 @@ class SeasonNetworks:
         inputs, y = inputs[rows], y[rows]
         epochs = max(round(self.steps * batch / len(inputs)), 1)
         model = _model(self, panel.season_length, horizon, epochs * (len(inputs) // batch))
-        weights = []
-        for member in range(self.members):
+
+        def targets_for(member: int) -> np.ndarray:
             y[..., -1] = self.relative[member % len(self.relative)]
-            own = member_seed(seed, member)
-            initialize(model, own)
-            with shares_told_to(part_of_progress(progress, member, self.members)):
-                fit(model, inputs, y, batch_size=batch, epochs=epochs, verbose=0, seed=own)
-            weights.append([np.asarray(weight) for weight in model.get_weights()])
+            return y
+
+        weights = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress)
         return TrainedSeasonNetworks(self, horizon, panel.season_length, weights, lens)
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedSeasonNetworks:
-    """Trained members of one configuration.
+class TrainedSeasonNetworks(TrainedMembers):
+    """Trained members of one configuration; see `TrainedMembers`.
 
     Attributes:
         networks: What they are.
-        horizon: Steps that they forecast.
-        season_length: Of the panel.
-        weights: The weights of each member.
-        covariates: What those that are known in advance do to series.
     """
 
-    networks: SeasonNetworks
-    horizon: int
-    season_length: int
-    weights: list[list[np.ndarray]]
-    covariates: CovariateGlasses | None = None
+    family: ClassVar[str] = "season"
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The configuration of each member."""
-        return (self.networks.name,) * len(self.weights)
+    networks: SeasonNetworks
 
     def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         """Forecast the steps after a panel; see `TrainedNetworks.forecast`."""
@@ -137,29 +120,12 @@ class TrainedSeasonNetworks:
         model = _model(self.networks, self.season_length, self.horizon, 1)
         return Reading(model, seen.inputs, places.count - 1, forecast)
 
-    def specification(self) -> dict[str, Any]:
-        """Return what the networks are made again from."""
-        return {
-            "family": "season",
-            "networks": asdict(self.networks),
-            "horizon": self.horizon,
-            "season_length": self.season_length,
-            "members": len(self.weights),
-        }
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the weights of all members, and what covariates do."""
-        lens = {} if self.covariates is None else self.covariates.arrays()
-        return weights_by_name(self.weights) | {f"covariates/{name}": array for name, array in lens.items()}
-
     @classmethod
     def restore(cls, specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> "TrainedSeasonNetworks":
         """Return networks from their specification and arrays."""
         given = dict(specification["networks"])
         given["relative"] = tuple(given["relative"])
-        weights = weights_of_members(arrays, specification["members"])
-        lens = CovariateGlasses.restore(arrays)
-        return cls(SeasonNetworks(**given), specification["horizon"], specification["season_length"], weights, lens)
+        return cls.restored(SeasonNetworks(**given), specification, arrays)
 
 
 @dataclass(frozen=True, eq=False)

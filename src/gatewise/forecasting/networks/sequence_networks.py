@@ -1,7 +1,7 @@
 """Networks that read each series once, from its first value to its last, and forecast from every step of it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +14,7 @@ from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.forecasting.networks.global_networks import Progress, Reading
 from gatewise.forecasting.networks.heads import Head, outputs_of, quantiles_of
-from gatewise.forecasting.networks.members_apart import in_blocks, part_of_progress, weights_by_name, weights_of_members
+from gatewise.forecasting.networks.members_apart import Rows, TrainedMembers, in_blocks, trained_weights
 from gatewise.forecasting.networks.origin_covariates import with_covariates
 from gatewise.forecasting.networks.origins import UNKNOWN, Origins, View, origins_of, targets_of, usual_movement
 from gatewise.forecasting.panel import Panel
@@ -76,10 +76,6 @@ class SequenceNetworks:
         self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None
     ) -> "TrainedSequenceNetworks":
         """Train the members; see `Networks.train`."""
-        from gatewise.training.fit import fit
-        from gatewise.training.initial import initialize, member_seed
-        from gatewise.training.progress import shares_told_to
-
         panel = part_of(panel, seed)
         lens = CovariateGlasses.of_all(panel)
         aligned = AlignedSeries.of(panel if lens is None else lens.without(panel).panel, _LONGEST)
@@ -93,44 +89,30 @@ class SequenceNetworks:
         epochs = -(-self.steps // per_epoch)
         inputs = with_covariates(origins.inputs, panel, lens, horizon, _LONGEST)[rows]
         model = _model(self, _features(inputs, lens), horizon, epochs * per_epoch)
-        weights = []
-        for member in range(self.members):
+
+        def targets_for(member: int) -> np.ndarray:
             relative = self.relative[member % len(self.relative)]
             extra = np.stack([scaled, logs, np.full_like(logs, relative)], -1).astype(np.float32)
             y = np.concatenate([targets, extra], -1)[rows]
             y[len(panel) :, :, :horizon] = UNKNOWN
-            own = member_seed(seed, member)
-            initialize(model, own)
-            with shares_told_to(part_of_progress(progress, member, self.members)):
-                fit(model, inputs, y, batch_size=batch, epochs=epochs, verbose=0, seed=own)
-            weights.append([np.asarray(weight) for weight in model.get_weights()])
-        return TrainedSequenceNetworks(self, horizon, panel.season_length, usual, weights, lens)
+            return y
+
+        weights = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress)
+        return TrainedSequenceNetworks(self, horizon, panel.season_length, weights, lens, usual=usual)
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedSequenceNetworks:
-    """Trained members of one configuration.
+class TrainedSequenceNetworks(TrainedMembers):
+    """Trained members of one configuration; see `TrainedMembers`.
 
     Attributes:
-        networks: What they are.
-        horizon: Steps that they forecast.
-        season_length: Of the panel.
         usual: The usual movement of the panel they were trained on.
-        weights: The weights of each member.
-        covariates: How they see covariates.
     """
 
-    networks: SequenceNetworks
-    horizon: int
-    season_length: int
-    usual: float
-    weights: list[list[np.ndarray]]
-    covariates: CovariateGlasses | None = None
+    family: ClassVar[str] = "sequence"
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The configuration of each member."""
-        return (self.networks.name,) * len(self.weights)
+    networks: SequenceNetworks
+    usual: float = field(kw_only=True)
 
     def forecast(self, panel: Panel) -> Float64[np.ndarray, "members series horizon"]:
         """Forecast the steps after a panel; see `TrainedNetworks.forecast`."""
@@ -218,19 +200,7 @@ class TrainedSequenceNetworks:
 
     def specification(self) -> dict[str, Any]:
         """Return what the networks are made again from."""
-        return {
-            "family": "sequence",
-            "networks": asdict(self.networks),
-            "horizon": self.horizon,
-            "season_length": self.season_length,
-            "usual": self.usual,
-            "members": len(self.weights),
-        }
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the weights of all members, and how they see covariates."""
-        lens = {} if self.covariates is None else self.covariates.arrays()
-        return weights_by_name(self.weights) | {f"covariates/{name}": array for name, array in lens.items()}
+        return {**super().specification(), "usual": self.usual}
 
     @classmethod
     def restore(cls, specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> "TrainedSequenceNetworks":
@@ -238,11 +208,7 @@ class TrainedSequenceNetworks:
         given = dict(specification["networks"])
         given["view"] = View(**given["view"])
         given["relative"] = tuple(given["relative"])
-        weights = weights_of_members(arrays, specification["members"])
-        networks = SequenceNetworks(**given)
-        lens = CovariateGlasses.restore(arrays)
-        fixed = specification["horizon"], specification["season_length"], specification["usual"]
-        return cls(networks, *fixed, weights, lens)
+        return cls.restored(SequenceNetworks(**given), specification, arrays, usual=specification["usual"])
 
 
 def part_of(panel: Panel, seed: int) -> Panel:

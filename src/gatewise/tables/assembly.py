@@ -151,27 +151,26 @@ def _on_grid(rows: Unfolded, found: Frequency | None, first: np.ndarray, notes: 
             f"Series {rows.ids[rows.codes[first]]!r} would have {lengths[widest]:,} steps from {span}: correct its times, or "
             "name a longer step with freq."
         )
-    there, place = np.ones(len(times), bool), None
-    if offsets[-1] > len(times):
+    total, place = int(offsets[-1]), None
+    if total > len(times):
         place = np.repeat(offsets[:-1], counts) + step
-        there = np.zeros(offsets[-1], bool)
-        there[place] = True
-    values = _spread(rows.values, place, len(there))
-    timed = {kind: _spread(columns, place, len(there)) for kind, columns in rows.timed.items()}
-    inside = np.ones(len(there), bool)
+    values = _spread(rows.values, place, total)
+    timed = {kind: _spread(columns, place, total) for kind, columns in rows.timed.items()}
+    inside = np.ones(total, bool)
     if "future" in timed:
         # What is known of the future stands behind the last value.
         row = np.arange(len(values))
         latest = np.maximum.reduceat(np.where(np.isnan(values), -1, row), offsets[:-1])
         inside = row <= np.repeat(np.where(latest < 0, offsets[1:], latest), lengths)
-    _note_missing(values, there, inside, notes)
-    kept = np.add.reduceat(inside.astype(np.int64), offsets[:-1])
+    _note_missing(rows, place, inside, notes)
+    kept = np.add.reduceat(inside, offsets[:-1], dtype=np.int64)
     starts = times[begins] if rows.times.kind == "integer" else times[begins].view("datetime64[ns]")
     ahead = timed["future"][~inside] if "future" in timed else np.zeros((0, 0))
+    values = values if inside.all() else values[inside]
     return SeriesTable(
         rows.ids[rows.codes[begins]],
-        values[inside],
-        ~np.isnan(values[inside]),
+        values,
+        ~np.isnan(values),
         _offsets(kept),
         starts,
         found,
@@ -200,18 +199,20 @@ def _spread(column: np.ndarray, place: np.ndarray | None, length: int) -> np.nda
     return spread
 
 
-def _note_missing(values: np.ndarray, there: np.ndarray, inside: np.ndarray, notes: list[str]) -> None:
-    gaps = int((inside & ~there).sum())
+def _note_missing(rows: Unfolded, place: np.ndarray | None, inside: np.ndarray, notes: list[str]) -> None:
+    """Say how many steps of the grid have no row, or an empty one; by the rows alone, of which there may be few."""
+    place = np.arange(len(rows.codes)) if place is None else place
+    kept = inside[place]
+    codes, place = rows.codes[kept], place[kept]
+    between = (np.diff(place) - 1)[np.diff(codes) == 0]
+    gaps = int(between.sum())
     if gaps:
-        # The number of rows since the last one that is there, counted anew for each series, which begins with one.
-        row = np.arange(len(there))
-        since = row - np.maximum.accumulate(np.where(there, row, 0))
         are = "is" if gaps == 1 else "are"
         notes.append(
             f"{count(gaps, 'time')} between the first and the last of a series {are} not in the table (at most "
-            f"{int(since[inside].max()):,} in a row): masked as missing, not filled in."
+            f"{int(between.max()):,} in a row): masked as missing, not filled in."
         )
-    empty = int((inside & there & np.isnan(values)).sum())
+    empty = int(np.isnan(rows.values[kept]).sum())
     if empty:
         notes.append(f"{count(empty, 'value')} {'is' if empty == 1 else 'are'} empty: masked as missing.")
 

@@ -24,7 +24,7 @@ def remarked(table: SeriesTable, source: str) -> SeriesTable:
     Raises:
         DataError: No series has a value.
     """
-    filled = np.add.reduceat(table.observed.astype(np.int64), table.offsets[:-1]) > 0
+    filled = np.logical_or.reduceat(table.observed, table.offsets[:-1])
     notes = list(table.notes)
     if not filled.any():
         raise DataError(f"{source} has no value in any series: give at least one.")
@@ -35,9 +35,11 @@ def remarked(table: SeriesTable, source: str) -> SeriesTable:
 
 
 def _remarks(table: SeriesTable) -> Iterator[str]:
-    starts = table.offsets[:-1]
-    high = np.maximum.reduceat(np.where(table.observed, table.values, -np.inf), starts)
-    low = np.minimum.reduceat(np.where(table.observed, table.values, np.inf), starts)
+    # By what is there alone: of ten million steps it may be few.
+    values = table.values[table.observed]
+    number = np.add.reduceat(table.observed, table.offsets[:-1], dtype=np.int64)
+    starts = np.cumsum(number) - number
+    high, low = np.maximum.reduceat(values, starts), np.minimum.reduceat(values, starts)
     lengths = table.lengths
     if table.frequency is None:
         yield "Every series has one value, so that the frequency is not known: name it with freq."
@@ -49,9 +51,8 @@ def _remarks(table: SeriesTable) -> Iterator[str]:
         yield f"Nothing but zeros: {_named(table.ids[zero])}."
     if np.any(constant & ~zero):
         yield f"The same value throughout: {_named(table.ids[constant & ~zero])}."
-    sizes = np.abs(np.where(table.observed, table.values, 0.0))
+    sizes = np.abs(values)
     largest = np.maximum.reduceat(sizes, starts)
-    number = np.add.reduceat(table.observed.astype(np.int64), starts)
     rest = (np.add.reduceat(sizes, starts) - largest) / np.maximum(number - 1, 1)
     outlying = (number >= _OUTLIER_LENGTH) & (largest > _OUTLIER * rest) & (rest > 0)
     if outlying.any():

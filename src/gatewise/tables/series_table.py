@@ -113,8 +113,14 @@ class SeriesTable:
     def times(self) -> np.ndarray:
         """The time of every value, whole numbers or ``datetime64[ns]``, ``(rows,)``."""
         lengths = self.lengths
-        place = np.arange(len(self.values)) - np.repeat(self.offsets[:-1], lengths)
-        return self._at(np.repeat(self.starts, lengths), place)
+        # In place: a table of few rows may have ten million steps.
+        place = np.arange(len(self.values))
+        place -= np.repeat(self.offsets[:-1], lengths)
+        if self.frequency is None:
+            return self._at(np.repeat(self.starts, lengths), place)
+        place *= self.frequency.step
+        place += np.repeat(self.frequency.ordinals(self.starts.view(np.int64)), lengths)
+        return self.frequency.times(place).view(self.starts.dtype)
 
     def _at(self, starts: np.ndarray, steps: Int[np.ndarray, " rows"]) -> np.ndarray:
         """Return the times a number of steps after others, ``(rows,)``."""

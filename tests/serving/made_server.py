@@ -53,9 +53,9 @@ class Running:
 class Connection:
     """One connection; requests are written as they are given."""
 
-    def __init__(self, port):
+    def __init__(self, port, source="127.0.0.1"):
         self.port = port
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
         self.left = b""
 
     def __enter__(self):

@@ -4,13 +4,14 @@ import gzip
 import json
 import logging
 import statistics
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 
 from serving.made_models import Lengths, Memory
-from serving.made_server import QUICK, Running, request
+from serving.made_server import QUICK, Connection, Running, request
 
 LIMIT = QUICK.body_bytes
 
@@ -102,8 +103,8 @@ def test_bodies_that_are_too_large(running):
         answer = client.read()
         assert answer is None or answer[0] == 413
     bomb = gzip.compress(b" " * 10 * LIMIT)
-    status, said = running.asked("POST", STEPS, bomb, {"Content-Encoding": "gzip"})
-    assert (status, said["code"]) == (415, "encoding_unsupported")
+    status, headers, said = running.ask("POST", STEPS, bomb, {"Content-Encoding": "gzip"})
+    assert (status, json.loads(said)["code"], headers["accept-encoding"]) == (415, "encoding_unsupported", "identity")
 
 
 def test_many_small_chunks_are_one_body(running):
@@ -296,8 +297,6 @@ def test_what_goes_wrong_inside_is_told_to_the_log_only(running, tmp_path, capsy
 
 
 def test_too_much_at_once(tmp_path):
-    import threading
-
     hold = threading.Event()
     slow = Memory(quick=False, before_step=lambda: hold.wait(3))
     server = Running(tmp_path, models=[slow], limits=replace(QUICK, requests=1, connections=3))
@@ -314,6 +313,26 @@ def test_too_much_at_once(tmp_path):
         hold.set()
         assert busy.read()[0] == 200
         assert other.ask("GET", "/v1/models")[0] == 200
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"), [("GET", "/v1/models", None), ("POST", STEPS, {"seq": 2, "x": [1, 2]})]
+)
+def test_one_caller_does_not_take_it_all(tmp_path, method, path, body):
+    hold = threading.Event()
+    slow = Memory(quick=False, before_step=lambda: hold.wait(3))
+    server = Running(tmp_path, models=[slow], limits=replace(QUICK, client_requests=1))
+    server.asked("POST", "/v1/models/memory/sessions", {"id": "a"})
+    with server.connect() as busy, server.connect() as other, Connection(server.port, "127.0.0.2") as stranger:
+        busy.send(request(server.port, "POST", STEPS, {"seq": 1, "x": [1, 2]}))
+        time.sleep(0.1)
+        status, headers, said = other.ask(method, path, body)
+        assert (status, headers["retry-after"], json.loads(said)["code"]) == (429, "1", "client_busy")
+        assert stranger.ask("GET", "/v1/models")[0] == 200
+        hold.set()
+        assert busy.read()[0] == 200
+        assert other.ask(method, path, body)[0] == 200
     server.stop()
 
 

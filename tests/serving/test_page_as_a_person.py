@@ -298,6 +298,14 @@ def test_the_other_language_is_a_key_away(opened):
     tab.click("#example")
     tab.wait(_FOUND)
     assert tab.text("#found-title") == "airline.csv:找到 1 个序列"
+    tab.find("location.hash = '#live'")
+    tab.find("document.querySelector('#live-start [name=session]').value = 'nobody'")
+    tab.click("#live-start [name=open]")
+    tab.wait("document.querySelector('#live-problem .problem')")
+    assert tab.text("#live-problem").split("\n\n") == [
+        "没有这个会话。", "There is no session 'nobody'.", "请更正名称,或开始一个新会话。",
+    ]  # fmt: skip
+    tab.find("location.hash = '#forecast'")
     tab.click("#language")
     assert tab.text("#found-title") == "airline.csv: 1 series found"
     assert tab.faults == []
@@ -389,6 +397,13 @@ def test_a_token_is_asked_for_and_forgotten_with_the_tab(browser, works, tmp_pat
         tab.write(TOKEN)
         tab.key("Enter")
         tab.wait("document.querySelectorAll('#models-list article').length === 3")
+        # What a link leads to is fetched with the token.
+        tab.find(
+            "window.saved = new Promise(resolve => { const made = URL.createObjectURL;"
+            " URL.createObjectURL = blob => { blob.text().then(resolve); return made(blob); }; }); 0"
+        )
+        tab.click("[data-file='metrics.txt']")
+        assert "gatewise_request_seconds_count" in tab.find("saved")
         assert tab.find("[localStorage.length, document.cookie, location.href.includes('token')]") == [0, "", False]
         assert tab.faults == []
         tab.close()

@@ -23,6 +23,8 @@ ALWAYS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 CLOSE = (b"connection", b"close")
+# Source: RFC 9110, 15.5.16: what is taken instead.
+_NOT_ENCODED = (b"accept-encoding", b"identity")
 
 
 class Disconnected(Exception):
@@ -124,7 +126,9 @@ async def received(scope: Scope, receive: Receive, limits: Limits, room: Room | 
             raise _too_large(limits)
         if name == b"content-encoding" and value.strip().lower() != b"identity":
             raise Problem(
-                "encoding_unsupported", f"The body is encoded as {shown(value.decode('latin-1'))}.", headers=(CLOSE,)
+                "encoding_unsupported",
+                f"The body is encoded as {shown(value.decode('latin-1'))}.",
+                headers=(CLOSE, _NOT_ENCODED),
             )
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):

@@ -1,5 +1,7 @@
 // The page in Chinese; see english.js.
 
+import {chineseProblems} from "./chinese_problems.js";
+
 export const chinese = {
   "skip": "跳到正文",
   "parts": "本页的各部分",
@@ -222,9 +224,5 @@ export const chinese = {
   "token-wrong": "令牌不正确。",
   "token-go": "继续",
 
-  "problem-busy": "服务器现在正忙。",
-  "problem-session_expired": "这个会话已过期。",
-  "problem-session_deleted": "这个会话已被删除。",
-  "problem-session_unknown": "没有这个会话。",
-  "problem-session_exists": "这个名称已被占用。",
+  ...chineseProblems,
 };

@@ -36,12 +36,13 @@ export function tableOf(head, rows, {caption = null, meanings = [], strong = -1}
 
 // What went wrong, in the sentence of the server, with what can be done about it.
 export function problemBox(problem, ...actions) {
-  const known = say(`problem-${problem.code}`);
+  const known = say(`problem-${problem.code}`, {...problem.detail, field: problem.field ?? ""});
+  const translated = say(`remedy-${problem.code}`), todo = translated || problem.remedy;
   // Of a table the sentence says what to do by itself.
-  const remedy = problem.remedy && problem.code !== "table_refused" ? make("p", {class: "soft small"}, problem.remedy) : null;
+  const remedy = todo && problem.code !== "table_refused" ? make("p", {class: "soft small", lang: translated ? null : "en"}, todo) : null;
   return make("div", {class: "problem"},
     known ? make("p", {}, make("strong", {}, known)) : null,
-    make("p", {lang: known ? null : "en"}, problem.message),
+    make("p", {lang: "en", class: translated ? "soft small" : null}, problem.message),
     remedy,
     actions.length ? make("p", {class: "choices"}, actions) : null);
 }

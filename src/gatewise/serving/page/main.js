@@ -3,7 +3,7 @@
 import {get} from "./elements.js";
 import {startForecast} from "./forecast.js";
 import {startLive} from "./live.js";
-import {loadModels, watchHealth} from "./models.js";
+import {loadModels, startModels, watchHealth} from "./models.js";
 import {startText} from "./text.js";
 import {choose, onLanguage, say, spoken, translate} from "./words.js";
 
@@ -38,6 +38,7 @@ get("language").addEventListener("click", () => choose(spoken() === "zh" ? "en" 
 startForecast();
 startText();
 startLive();
+startModels();
 addEventListener("hashchange", () => part());
 part(true);
 loadModels().then(watchHealth);

@@ -1,8 +1,8 @@
 // What is served, and whether the server is well.
 
-import {button, get, make, problemBox} from "./elements.js";
+import {button, download, get, make, problemBox} from "./elements.js";
 import {beginWith, offerLive} from "./live.js";
-import {Problem, ask} from "./server.js";
+import {Problem, ask, hasToken} from "./server.js";
 import {offerText} from "./text.js";
 import {onLanguage, say} from "./words.js";
 
@@ -18,6 +18,23 @@ export async function loadModels() {
     get("models-problem").replaceChildren(problemBox(error, button(say("try-again"), loadModels)));
   }
   draw();
+}
+
+// A link alone would not send the token: what it leads to is fetched with it, and kept as a file.
+export function startModels() {
+  for (const link of document.querySelectorAll("[data-file]")) {
+    link.addEventListener("click", async event => {
+      if (!hasToken()) return;
+      event.preventDefault();
+      try {
+        const found = await ask(link.pathname);
+        download(link.dataset.file, typeof found === "string" ? found : JSON.stringify(found, null, 1), "text/plain");
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        get("models-problem").replaceChildren(problemBox(error));
+      }
+    });
+  }
 }
 
 // Asked now and then, and not while nobody looks.

@@ -40,6 +40,8 @@ export async function ask(path, {method = "GET", body = null, signal = null, kee
   }
 }
 
+export const hasToken = () => token !== null;
+
 export const post = (path, body, more = {}) => ask(path, {method: "POST", body, ...more});
 
 // The way to something that has a name.

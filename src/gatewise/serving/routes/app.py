@@ -67,14 +67,14 @@ class Application:
             if quick is not None:
                 route = quick[0].path
             incoming = await received(scope, receive, self.service.limits, self._room)
-            self.tally.begin()
+            self.tally.begin(scope["client"])
             try:
                 if quick is None:
                     route, status = await self._routed(scope, _replayed(incoming, receive), send, request_id)
                     return
                 answer = await quick[0].call(self.service, quick[1], incoming)
             finally:
-                self.tally.end()
+                self.tally.end(scope["client"])
             status = answer.status
             await sent(send, answer, request_id.encode())
         except Disconnected:

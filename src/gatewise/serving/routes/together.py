@@ -9,7 +9,7 @@ from gatewise.serving.http.receipt import new_request_id
 from gatewise.serving.http.straight import Straight
 from gatewise.serving.routes import calls
 from gatewise.serving.service import Service
-from gatewise.serving.watch.tally import Tally
+from gatewise.serving.watch.tally import Client, Tally
 
 
 class Together:
@@ -37,7 +37,7 @@ class Together:
 class _Step:
     """A step on its way; fulfils `steps.Call`."""
 
-    __slots__ = ("begun", "body", "counted", "name", "request", "request_id", "service", "tally")
+    __slots__ = ("begun", "body", "client", "counted", "name", "request", "request_id", "service", "tally")
 
     def __init__(self, service: Service, tally: Tally, request: Straight) -> None:
         self.service, self.tally, self.request = service, tally, request
@@ -45,12 +45,13 @@ class _Step:
         self.request_id = new_request_id()
         self.counted = False
         self.name, self.body = request.name, None
+        self.client: Client = request.scope["client"]
 
     def read(self, guards: Guards) -> bool:
         """Check the request and read its body; return whether it is to be done, or has been refused."""
         try:
             guards.check(calls.STEPS, self.request.headers)
-            self.tally.begin()
+            self.tally.begin(self.client)
             self.counted = True
             self.body = Incoming(bytes(self.request.body), self.request.headers).json(self.service.limits)
         except Exception as error:
@@ -61,12 +62,12 @@ class _Step:
     def then(self, said: bytes | Exception) -> None:
         """Answer."""
         if self.counted:
-            self.tally.end()
+            self.tally.end(self.client)
         answer = refusal(said, self.request_id) if isinstance(said, Exception) else calls.stepped(self.service, said)
         self.request.reply(answer, self.request_id)
         self.tally.note("POST", calls.STEPS, answer.status, self.begun, self.request_id)
 
     def leave(self) -> None:
         """Let it go the usual way."""
-        self.tally.end()
+        self.tally.end(self.client)
         self.request.go_usual()

@@ -19,6 +19,7 @@ class Limits:
         drain_seconds: From SIGTERM to the end.
         connections: Open sockets.
         requests: Requests that are being answered.
+        client_requests: Those of them from one address.
         sessions: Sessions that are kept.
         hot_sessions: Sessions kept in memory beside the store.
         rows: Observations in one call.
@@ -41,6 +42,7 @@ class Limits:
     drain_seconds: float = 10.0
     connections: int = 4096
     requests: int = 512
+    client_requests: int = 256
     sessions: int = 1_000_000
     hot_sessions: int = 4096
     rows: int = 1000

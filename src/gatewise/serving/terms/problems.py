@@ -44,6 +44,7 @@ CODES = {
     "not_stateful": Code(422, "Ask this model by /v1/models/NAME/predict; it has no state for a session."),
     "not_asked": Code(422, "Ask this model by a session; it answers no batches."),
     "headers_large": Code(431, "Send fewer and shorter headers."),
+    "client_busy": Code(429, "Wait as long as Retry-After says, and ask for fewer things at once."),
     # Tables that the page forecasts.
     "table_refused": Code(422, "Correct the table, or say with the columns and fix how it is to be read."),
     "job_unknown": Code(404, "Begin it again; a job is forgotten half an hour after it was done."),

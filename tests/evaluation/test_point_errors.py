@@ -79,6 +79,12 @@ def test_every_error_by_hand():
     assert metrics.seasonal_scale(HISTORY, 1).tolist() == [4 / 3]
     assert metrics.seasonal_scale(HISTORY, 1, power=2).tolist() == [2]
     assert metrics.seasonal_scale(HISTORY, 2).tolist() == [(3 + 1 + 4) / 3]
+    # A series that repeats itself, with what binary numbers make of it, has none.
+    repeated = np.exp(4 + 0.1 * np.sin(np.arange(24) * np.pi / 6))[None]
+    assert 0 < np.abs(repeated[:, 12:] - repeated[:, :12]).max() < 1e-12
+    for power in (1, 2):
+        assert np.isnan(metrics.seasonal_scale(1e6 * repeated, 12, power=power)).all()
+        assert metrics.seasonal_scale(1e6 * repeated, 1, power=power) > 1e5
     assert metrics.mase(actual[:1], forecast[:1], HISTORY, 2).tolist() == [2 * 3 / 8]
     assert metrics.rmsse(actual[:1], forecast[:1], HISTORY).tolist() == pytest.approx([(5 / 2) ** 0.5])
 

@@ -170,6 +170,19 @@ def test_one_wild_forecast_does_not_make_all_intervals_wide():
     assert (wild[7] > tame[7]).all()
 
 
+@pytest.mark.parametrize("wrong", [1, 3])
+def test_a_series_that_moved_once_has_intervals_that_end(wrong):
+    errors, back, levels = np.zeros((12, 1, 2)), np.arange(12, 0, -1), np.array([80.0, 95.0])
+    errors[4 : 4 + wrong] = 3.0
+    half = half_widths(errors, back, np.ones(1), as_usual(errors), levels)[0]
+    assert (half[:, 0] <= half[:, 1]).all()
+    # Ninety-five per cent of so few are all of them; beside errors of nothing the next one may be larger than the last.
+    assert (half[:, 1] > 3).all()
+    assert (half[:, 1] < 150).all()
+    none = half_widths(np.zeros_like(errors), back, np.ones(1), as_usual(errors), levels)
+    assert (none < 1e-300).all()
+
+
 def test_sizes_of_series_are_learned_from_few_windows():
     """Coverage is as promised for series with small errors and for those with large ones, where there are windows for it."""
     random = np.random.default_rng(0)

@@ -22,6 +22,9 @@ from gatewise.evaluation.averages import (
     whole_number,
 )
 
+# A series whose seasons differ by less than this share of its largest value repeats itself, but for rounding.
+_ROUNDING = 1e-14
+
 
 def mae(actual: Any, forecast: Any, *, average: Average | None = None) -> Score:
     """Return the mean absolute error, in the units of the series.
@@ -201,7 +204,7 @@ def seasonal_scale(
         rows: How many series there have to be; None for any number.
 
     Returns:
-        ``(series,)``; NaN where it would be 0, and where no two values are a season apart.
+        ``(series,)``; NaN where it would be 0 but for rounding, and where no two values are a season apart.
 
     Raises:
         DataError: `history` is not an array of series.
@@ -215,7 +218,10 @@ def seasonal_scale(
     steps = np.abs(history[:, season_length:] - history[:, :-season_length]) ** power
     counted = ~np.isnan(steps)
     sums, counts = np.sum(steps, axis=1, where=counted), counted.sum(axis=1)
-    return np.divide(sums, counts, out=np.full(len(history), np.nan), where=sums > 0)
+    scale = np.divide(sums, counts, out=np.full(len(history), np.nan), where=sums > 0)
+    largest = np.max(np.abs(history), axis=1, where=~np.isnan(history), initial=0.0)
+    found: np.ndarray = np.where(scale > (_ROUNDING * largest) ** power, scale, np.nan)
+    return found
 
 
 def _differences(actual: Any, forecast: Any) -> Float64[np.ndarray, "series horizon"]:

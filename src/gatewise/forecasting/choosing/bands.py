@@ -25,6 +25,8 @@ _SERIES_TO_ESTIMATE = 20
 # An error counts as no more than so many times the usual of its step where sizes are estimated: one wild forecast must not
 # make all intervals wide.
 _FAR = 8.0
+# Nor is an error compared with less than this share of the usual size, where all others were none: a price that changed once.
+_CALMEST = 0.1
 # Student's distribution has at least so many degrees of freedom.
 _FEWEST_FREEDOM = 2.0
 
@@ -112,7 +114,7 @@ def usual_sizes(
     series = int(known.any(axis=(0, 2)).sum())
     # A single series has no others to be drawn to.
     drawn = _shared_windows(np.where(there > 0, means, np.nan), apart) * (1 - 1 / series)
-    others = _drawn(share * apart @ means, share * apart @ there, drawn)
+    others = np.maximum(_drawn(share * apart @ means, share * apart @ there, drawn), _CALMEST)
     compared = known & ((apart @ there > 0) & (there > 0))[..., None]
     if not compared.any():
         compared = known
@@ -235,7 +237,8 @@ def _usual(
     sizes: Float64[np.ndarray, "windows series horizon"], known: Bool[np.ndarray, "windows series horizon"]
 ) -> Float64[np.ndarray, " horizon"]:
     """Return the mean size of an error at each step over all windows and series, never smaller at a later step; above 0."""
-    bounded = np.where(known, np.minimum(sizes, _FAR * np.median(sizes[known])), 0.0)
+    # Where most errors are none at all, none is far from them.
+    bounded = np.where(known, np.minimum(sizes, _FAR * np.median(sizes[known]) or np.inf), 0.0)
     total, count = bounded.sum(axis=(0, 1)), known.sum(axis=(0, 1))
     usual = (total + total.sum() / count.sum()) / (count + 1)
     return np.maximum.accumulate(usual) + np.finfo(np.float64).tiny

@@ -74,6 +74,9 @@ class Memory:
             said.append([float(h.sum())])
         return {"y": said}
 
+    def history(self, state: bytes, most: int) -> dict[str, Any]:
+        raise UsageError(f"{self.name} keeps no observations.")
+
     def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         last = [self.step(self.begin(), sequence)[1][-1] for sequence in inputs["x"]]
         return {"y": np.array(last, "<f4").reshape(-1, 1)}

@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from driven_browser import DrivenBrowser
@@ -54,7 +55,12 @@ def works():
 
 
 def models():
-    return [Memory("net", features=1), Memory("pair", features=2), Lengths("moods")]
+    return [
+        Memory("net", features=1),
+        Memory("pair", features=2),
+        Lengths("moods"),
+        Sales("sales", features=1, kind="forecaster"),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -370,6 +376,39 @@ def test_a_live_session_is_fed_by_hand_forked_and_taken_away(opened, server):
     assert tab.faults == []
 
 
+class Sales(Memory):
+    """A forecaster that says the last value again, and knows three that were before."""
+
+    def forecast(self, state, horizon, levels):
+        last = np.frombuffer(state, "<f4")[0].item()
+        bounds = {
+            f"gatewise-{side}-{level:g}": [last + by] * horizon
+            for level in levels
+            for side, by in (("lo", -1), ("hi", 1))
+        }
+        return {"gatewise": [last] * horizon, **bounds}
+
+    def history(self, state, most):
+        return {"ds": ["2024-01", "2024-02", "2024-03"], "y": [5.0, None, 7.0], "ds_after": ["2024-04", "2024-05"]}
+
+
+def test_a_forecaster_is_shown_with_the_values_that_it_comes_from(opened):
+    tab = opened("#live")
+    tab.find("document.querySelector('#live-start [name=model]').value = 'sales'")
+    tab.click("#live-start [name=begin]")
+    slider = "document.querySelector('#live-session .steps')"
+    tab.wait(f"{slider}?.max === '14'")
+    said = f"{slider}.getAttribute('aria-valuetext')"
+    assert tab.find(said) == "2024-03: value 7"
+    feed(tab, 9)
+    tab.wait(f"{slider}.max === '15'")
+    assert tab.find(said) == "2024-04: value 9, forecast made before 9"
+    tab.find(f"{slider}.focus()")
+    tab.key("ArrowRight")
+    assert tab.find(said).startswith("2024-05: forecast 9")
+    assert tab.faults == []
+
+
 def test_a_session_of_several_numbers_takes_rows(opened):
     tab = opened("#live")
     tab.find("document.querySelector('#live-start [name=model]').value = 'pair'")
@@ -396,7 +435,7 @@ def test_a_token_is_asked_for_and_forgotten_with_the_tab(browser, works, tmp_pat
         tab.wait("!document.getElementById('token-wrong').hidden && document.getElementById('token-dialog').open")
         tab.write(TOKEN)
         tab.key("Enter")
-        tab.wait("document.querySelectorAll('#models-list article').length === 3")
+        tab.wait("document.querySelectorAll('#models-list article').length === 4")
         # What a link leads to is fetched with the token.
         tab.find(
             "window.saved = new Promise(resolve => { const made = URL.createObjectURL;"

@@ -244,6 +244,12 @@ def test_a_session_of_a_forecaster_is_an_update_of_it(served: dict[str, Any], fo
 
 def test_a_forecaster_of_several_series_is_told_which(served: dict[str, Any], folders: dict[str, Any]) -> None:
     model = served["two-series"]
+    state = model.tell(model.begin("b"), np.array([[3.0], [5.0]]))
+    assert model.history(state, 4) == {
+        "ds": ["2024-01-07", "2024-01-08", "2024-01-09", "2024-01-10"],
+        "y": [*VALUES[KNOWN - 2 : KNOWN], 3.0, 5.0],
+        "ds_after": ["2024-01-11", "2024-01-12", "2024-01-13", "2024-01-14"],
+    }
     with pytest.raises(UsageError, match="knows 2 series, the first is 'a': name one"):
         model.begin()
     with pytest.raises(UsageError, match="knows no such series"):

@@ -1,5 +1,6 @@
 """The server as a whole, over its socket: sessions, batches, health, numbers to watch."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 from gatewise.errors import EnvironmentFault, UsageError
 from gatewise.serving.server import listening
 from gatewise.serving.service import Service
+from gatewise.serving.terms.problems import Problem
 from serving.made_models import Lengths, Memory
 from serving.made_server import QUICK, Running
 
@@ -149,6 +151,7 @@ def test_the_document_says_every_path_and_the_shape_of_errors(running):
         "delete",
         "forecast",
         "fork",
+        "history",
         "read",
         "restore",
         "snapshot",
@@ -186,6 +189,14 @@ def test_a_port_that_is_taken(running):
         listening("127.0.0.1", running.port)
     with pytest.raises(UsageError, match="is no address"):
         listening("no such host.", 1)
+
+
+def test_a_forecaster_with_covariates_says_why_it_has_no_sessions(tmp_path):
+    service = Service([Lengths("sales", kind="forecaster")], tmp_path)
+    with pytest.raises(Problem, match="forecaster sales goes by covariates") as refused:
+        service.stepped("sales")
+    assert refused.value.code == "not_stateful"
+    asyncio.run(service.stop())
 
 
 def test_names_of_models(tmp_path):

@@ -107,6 +107,10 @@ class Service:
     def stepped(self, name: str) -> Stepped:
         """Return the model of a name, which can have sessions."""
         found = self._stepped.get(name)
+        if found is None and self.model(name).kind == "forecaster":
+            raise Problem(
+                "not_stateful", f"The forecaster {name} goes by covariates, and a step would tell it of a value alone."
+            )
         if found is None:
             raise Problem("not_stateful", f"The model {name} is a {self.model(name).kind} and has no state to step.")
         return found

@@ -93,6 +93,12 @@ class SteppedNetwork:
             said.append(outputs[-1])
         return {"y": np.stack(said).tolist()}
 
+    def history(self, state: bytes, most: int) -> dict[str, Any]:
+        """See `contract.Stepped`."""
+        raise UsageError(
+            f"The model {self.name} is a network, which keeps what it made of the observations and not the observations."
+        )
+
     def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `contract.Asked`: each sequence is read from a state of zero."""
         network, x = self.network, inputs["x"]

@@ -101,6 +101,11 @@ class WorkedForecaster(WorkedModel):
         asked = {"series": series, "values": values.tolist(), "horizon": horizon, "levels": list(levels)}
         return self._asked("model.forecast", asked)
 
+    def history(self, state: bytes, most: int) -> dict[str, Any]:
+        """See `contract.Stepped`: ``ds`` and ``y``, and under ``ds_after`` as many times that follow."""
+        series, values = _read(state)
+        return self._asked("model.history", {"series": series, "values": values.tolist(), "most": most})
+
 
 def _state(series: str, values: np.ndarray) -> bytes:
     head = json.dumps(series).encode()

@@ -55,7 +55,7 @@ async function attempt(work, ...actions) {
 function begin(model, series, name) {
   return attempt(async () => {
     const body = {id: name || newName(model.name), ...(model.kind === "forecaster" && series ? {series} : {})};
-    add({...newSession(model, await post(way("v1", "models", model.name, "sessions"), body)), series});
+    add({...await newSession(model, await post(way("v1", "models", model.name, "sessions"), body)), series});
   });
 }
 
@@ -69,7 +69,7 @@ function open(name) {
   if (!name) { get("live-start").elements.session.focus(); return null; }
   return attempt(async () => {
     const state = await ask(way("v1", "sessions", name));
-    add(newSession(models.find(one => one.name === state.model) ?? {name: state.model, kind: "recurrent", features: 1}, state));
+    add(await newSession(models.find(one => one.name === state.model) ?? {name: state.model, kind: "recurrent", features: 1}, state));
   });
 }
 
@@ -84,7 +84,7 @@ function add(session) {
 function fork(session) {
   return attempt(async () => {
     const made = await post(way("v1", "sessions", session.name, "fork"), {});
-    add({...newSession(session.model, made), steps: [...session.steps], from: session.name});
+    add({...await newSession(session.model, made, session.past), steps: [...session.steps], from: session.name});
   });
 }
 

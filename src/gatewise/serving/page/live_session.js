@@ -7,9 +7,20 @@ import {count, number, say} from "./words.js";
 
 // A recurrent network gives no intervals; a forecaster's are these.
 const LEVELS = [80, 95];
+const PAST = 120;
 
-export function newSession(model, state) {
-  return {name: state.session, model: {features: 1, ...model}, seq: state.seq, steps: [], ahead: null, horizon: model.kind === "forecaster" ? 12 : 6, forecasts: true};
+const NOTHING = {ds: [], y: [], ds_after: []};
+
+// A session can be fed without its past being drawn.
+function without(error) {
+  if (!(error instanceof Problem)) throw error;
+  return NOTHING;
+}
+
+export async function newSession(model, state, past = null) {
+  // A forecaster knows the values that it comes from; a network only what it made of them.
+  past ??= model.kind === "forecaster" ? await ask(`${way("v1", "sessions", state.session, "history")}?last=${PAST}`).catch(without) : NOTHING;
+  return {name: state.session, model: {features: 1, ...model}, seq: state.seq, past, steps: [], ahead: null, horizon: model.kind === "forecaster" ? 12 : 6, forecasts: true};
 }
 
 export function showSession(host, session, {tabs, actions, attempt}) {
@@ -103,17 +114,20 @@ export function showSession(host, session, {tabs, actions, attempt}) {
     seq.textContent = count(session.seq, "session-seq");
     const {steps} = session, next = session.ahead, width = Math.max(...steps.map(one => one.y.length), 1), length = next ? next.values.length : 0;
     const padded = (values, before = 0) => [...Array(before).fill(null), ...values];
-    const offset = session.seq - steps.length, times = Array.from({length: steps.length + length}, (_, place) => String(offset + place + 1));
-    const lines = range(Math.min(features, 3)).map(k => ({name: features === 1 ? say("live-input") : say("live-inputs", {n: k + 1}), colour: k ? `line-${k + 2}` : "ink", values: padded(steps.map(one => one.x[k]))}));
+    const {past} = session, known = past.y.length, now = known + steps.length, offset = session.seq - steps.length;
+    const times = [...past.ds, ...range(steps.length + length).map(place => past.ds_after[place] ?? String(offset + place + 1))];
+    const lines = range(Math.min(features, 3)).map(k => ({name: features === 1 ? say("live-input") : say("live-inputs", {n: k + 1}), colour: k ? `line-${k + 2}` : "ink", values: [...past.y, ...steps.map(one => one.x[k])]}));
     const name = kind === "forecaster" ? say("live-before") : say("live-output");
-    lines.push(...range(Math.min(width, 3)).map(k => ({name: width === 1 ? name : `${name} ${k + 1}`, colour: k ? `line-${k + 4}` : "test", dashed: true, values: padded(steps.map(one => one.y[k] ?? null))})));
-    const last = steps.at(-1), joins = last ? [steps.length - 1, last.x[0]] : null;
-    if (next) lines.push({name: say("forecast-name"), colour: "train", values: padded(next.values, steps.length), joins});
+    lines.push(...range(Math.min(width, 3)).map(k => ({name: width === 1 ? name : `${name} ${k + 1}`, colour: k ? `line-${k + 4}` : "test", dashed: true, values: padded(steps.map(one => one.y[k] ?? null), known)})));
+    const last = steps.at(-1), joins = last ? [now - 1, last.x[0]] : known ? [now - 1, past.y.at(-1)] : null;
+    if (next) lines.push({name: say("forecast-name"), colour: "train", values: padded(next.values, now), joins});
     const levels = next ? Object.keys(next.bounds).sort((a, b) => b - a) : [];
-    const bands = levels.map((level, order) => ({name: say("interval", {level}), colour: order || levels.length === 1 ? "inner" : "outer", low: padded(next.bounds[level][0], steps.length), high: padded(next.bounds[level][1], steps.length), joins}));
-    chartHost.hidden = numbers.hidden = !times.length;
-    if (!times.length) { told.textContent = say("live-none"); return; }
-    chart.show({label: say("live-chart", {name: session.name}), times, split: next ? steps.length : null, lines, bands, at: Math.max(steps.length - 1, 0)}, true);
+    const bands = levels.map((level, order) => ({name: say("interval", {level}), colour: order || levels.length === 1 ? "inner" : "outer", low: padded(next.bounds[level][0], now), high: padded(next.bounds[level][1], now), joins}));
+    chartHost.hidden = !times.length;
+    numbers.hidden = !steps.length;
+    if (!steps.length) told.textContent = say("live-none");
+    if (!times.length) return;
+    chart.show({label: say("live-chart", {name: session.name}), times, split: next ? now : null, lines, bands, at: Math.max(now - 1, 0)}, true);
     const head = ["seq", ...range(features).map(k => features === 1 ? say("live-input") : say("live-inputs", {n: k + 1})), ...range(width).map(k => width === 1 ? name : `${name} ${k + 1}`)];
     numbers.replaceChildren(tableOf(head, [...steps].reverse().slice(0, 500).map(one => [String(one.seq), ...one.x.map(value => number(value)), ...one.y.map(value => value === null ? "–" : number(value))])));
   }

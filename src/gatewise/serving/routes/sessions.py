@@ -1,8 +1,8 @@
 """Sessions over HTTP; what may be asked of them is in `sessions`."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from gatewise.serving.http.answers import Answer, as_json, received
 from gatewise.serving.routes import calls
@@ -101,6 +101,12 @@ async def forecast(session: str, request: Request) -> Response:
 async def fork(session: str, request: Request) -> Response:
     """Begin another session where this one is."""
     return _begun(request, await service_of(request).sessions.fork(session, await json_of(request, optional=True)))
+
+
+@router.get("/v1/sessions/{session}/history", responses=responses("History", 200))
+async def history(session: str, request: Request, last: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Response:
+    """Return the last values that a forecaster's session comes from."""
+    return response(as_json(await service_of(request).sessions.history(session, last)))
 
 
 @router.get("/v1/sessions/{session}/snapshot", responses=responses("Snapshot", 200))

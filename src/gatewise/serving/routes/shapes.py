@@ -85,6 +85,13 @@ SCHEMAS: dict[str, Any] = {
         level={"description": "Intervals, in percent.", "anyOf": [{"type": "number"}, _NUMBERS, {"type": "null"}]},
     ),
     "Forecast": _answer(session=_NAME, seq={"type": "integer"}, horizon={"type": "integer"}),
+    "History": _answer(
+        session=_NAME,
+        seq={"type": "integer"},
+        ds={"type": "array", "items": {"type": "string"}},
+        y={"type": "array", "items": {"type": ["number", "null"]}},
+        ds_after={"type": "array", "items": {"type": "string"}, "description": "The times that follow, as many."},
+    ),
     "Fork": _object(
         id=_or_null(_NAME),
         at=_or_null({"type": "integer", "minimum": 0, "description": "Refused unless the session is there."}),

@@ -166,6 +166,13 @@ class Sessions:
         said = await self._calls.beside(lambda: model.forecast(state, horizon, levels))
         return {"session": name, "seq": seq, "horizon": horizon, **said}
 
+    async def history(self, name: str, most: int) -> dict[str, Any]:
+        """Return the last values that a session comes from, where its model keeps them."""
+        session = self.live.get(name)
+        model, state, seq = self._pinned.of(session), session.state, session.seq
+        said = await self._calls.beside(lambda: model.history(state, most))
+        return {"session": name, "seq": seq, **said}
+
     def read(self, name: str) -> dict[str, Any]:
         """Return where a session is."""
         return self.described(self.live.get(name))

@@ -113,6 +113,17 @@ class Stepped(ServedModel, Protocol):
             UsageError: This model cannot forecast, not so far, or without intervals.
         """
 
+    def history(self, state: bytes, most: int) -> dict[str, Any]:
+        """Return the last values that a state comes from, as plain JSON values: their times, and the times that follow.
+
+        Args:
+            state: A state of this model.
+            most: How many.
+
+        Raises:
+            UsageError: This model does not keep what it was told.
+        """
+
 
 @runtime_checkable
 class Asked(ServedModel, Protocol):

@@ -57,6 +57,22 @@ def forecast(asked: Asked) -> dict[str, Any]:
     return _columns(frame.iloc[place * steps : (place + 1) * steps])
 
 
+def history(asked: Asked) -> dict[str, Any]:
+    """Return the last values of one series, those told of in the end, with their times and the times that follow."""
+    import pandas as pd
+
+    forecaster, place, most = loaded(asked), _place(asked), asked["most"]
+    table = _told(asked, forecaster, place, asked["values"]).fitted.table.select([place])
+    known = table.to_frame().iloc[-most:]
+    values = [None if np.isnan(value) else value for value in known[table.columns[2]].tolist()]
+    after = pd.Series(table.on_clock(table.times_after(most)[0]))
+    return {
+        "ds": known[table.columns[1]].astype(str).tolist(),
+        "y": values,
+        "ds_after": after.astype(str).tolist(),
+    }
+
+
 def find_series(asked: Asked) -> dict[str, Any]:
     """Return the name of the series that is meant; see `_place`."""
     return {"series": str(loaded(asked).fitted.table.ids[_place(asked)])}

@@ -18,6 +18,7 @@ WORKS: dict[str, Work] = {
     "model.predict": _at_once(model_work.predict),
     "model.steps": _at_once(forecaster_work.steps),
     "model.forecast": _at_once(forecaster_work.forecast),
+    "model.history": _at_once(forecaster_work.history),
     "model.find_series": _at_once(forecaster_work.find_series),
     "model.explain": _at_once(classifier_work.explain),
     "model.inspect": _at_once(model_work.inspect),

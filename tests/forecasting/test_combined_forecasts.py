@@ -134,6 +134,12 @@ def test_intervals_are_in_the_units_of_the_series():
     np.testing.assert_allclose(larger, half * [[[2.0]], [[7.0]]])
 
 
+def test_movements_that_nobody_knows_make_no_intervals():
+    errors = np.ones((4, 1, 2))
+    unknown = Movement(np.full((4, 1), np.nan), np.full(1, np.nan))
+    assert np.isnan(half_widths(errors, np.arange(4) * 2, np.ones(1), unknown, np.array([80.0]))).all()
+
+
 def test_few_errors_at_the_same_time_make_intervals_wider():
     errors = np.ones((4, 1, 4))
     half = half_widths(errors, np.array([16, 14, 12, 10]), np.ones(1), as_usual(errors), np.array([50.0, 80.0]))

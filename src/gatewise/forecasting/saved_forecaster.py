@@ -102,7 +102,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Plan, Fitted]:
 
 def _restored(entries: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Plan, Fitted]:
     described = entries["table"]
-    ids = np.array(json.loads(arrays["table/ids"].tobytes()), dtype=object)
+    ids = _texts(arrays["table/ids"])
     if all(isinstance(name, int) for name in ids):
         ids = ids.astype(np.int64)
     frequency = None if described["frequency"] is None else Frequency(**described["frequency"])
@@ -190,6 +190,8 @@ def _check_fit(plan: Plan, fitted: Fitted) -> None:
     odd = [name for name, (array, shape, kind) in arrays.items() if array.shape != shape or array.dtype.kind != kind]
     if odd or not known >= {*rolled.names, *rolled.quantiles} or (series, horizon) != (len(fitted.table), plan.horizon):
         raise ValueError(f"{odd or 'methods, series or horizon'} do not fit")
+    if not (np.isfinite(fitted.scale) & (fitted.scale > 0)).all():
+        raise ValueError("a scale is not above 0")
     # Fails where the zone is none, or where times that are whole numbers have one.
     fitted.table.on_clock(fitted.table.starts)
 
@@ -211,11 +213,7 @@ def _restored_covariates(names: dict[str, list[str]], arrays: dict[str, np.ndarr
     static: dict[str, np.ndarray] = {}
     for place, name in enumerate(names["static"]):
         texts = arrays.get(f"table/static_texts/{place}")
-        static[name] = (
-            np.array(arrays[f"table/static/{place}"])
-            if texts is None
-            else np.array(json.loads(texts.tobytes()), dtype=object)
-        )
+        static[name] = np.array(arrays[f"table/static/{place}"]) if texts is None else _texts(texts)
     timed = {
         kind: Explaining(tuple(names[kind]), np.array(arrays[f"table/{kind}"])) if names[kind] else NOTHING
         for kind in ("past", "future")
@@ -226,3 +224,8 @@ def _restored_covariates(names: dict[str, list[str]], arrays: dict[str, np.ndarr
 
 def _plain(name: Any) -> int | str:
     return name if isinstance(name, int) and not isinstance(name, bool) else str(name)
+
+
+def _texts(written: np.ndarray) -> np.ndarray:
+    """Return what `_covariates` and `save` wrote as JSON; without a word, JSON's reader would try other encodings."""
+    return np.array(json.loads(written.tobytes().decode("utf-8")), dtype=object)

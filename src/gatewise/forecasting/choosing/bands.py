@@ -97,15 +97,19 @@ def usual_sizes(
     levels: Float64[np.ndarray, " levels"],
 ) -> UsualSizes:
     """Return what intervals of all series have alike; see `half_widths`."""
+    nothing = UsualSizes(np.full(errors.shape[2], np.nan), np.full(len(levels), np.nan), 0.0, 0.0)
     seen = _seen(errors)
     if not seen.any():
-        return UsualSizes(np.full(errors.shape[2], np.nan), np.full(len(levels), np.nan), 0.0, 0.0)
+        return nothing
     errors, steps_back = errors[seen], steps_back[seen]
     windows = independent_windows(steps_back, errors.shape[2])
     slope = slope_on_movement(_mean_sizes(errors, scale), movement.then[seen], windows)
     errors, scale = in_units_of_now(errors, scale, Movement(movement.then[seen], movement.now), slope)
     sizes = np.abs(errors) / scale[:, None]
     known = np.isfinite(sizes)
+    if not known.any():
+        # Errors in units of a movement that nobody knows.
+        return nothing
     usual = _usual(sizes, known)
     relative, means, there = _means(errors, scale, usual)
     # Windows that overlap count as one.

@@ -4,7 +4,7 @@
 
 In processes of their own: one with an empty cache of compiled programs, as on a new machine, and one that finds them there. The
 weights are drawn, not trained: neither time nor size depends on them. Pages are opened in headless Chromium, where there is
-one; beside that of `imdb-lstm` that of a classifier as `TextClassifier` makes it, with vectors of pairs of words.
+one; beside that of `imdb-lstm` that of a classifier as `TextClassifier` makes it, with vectors of runs of words.
 """
 
 import os
@@ -73,7 +73,7 @@ def _of_classifier() -> tuple[Inspection, float]:
     """Return what a classifier with networks of the usual size does with five hundred words, and with another among them."""
     draw = np.random.default_rng(0)
     texts = [" ".join(f"w{place}" for place in draw.integers(0, 3000, 500)) for _ in range(40)]
-    spec = gw.Network(bigrams=100_000, members=1, epochs=1)
+    spec = gw.Network(units=32, runs=3, members=1, epochs=1)
     classifier = gw.TextClassifier(network=spec).fit(texts, ["neg", "pos"] * 20)
     gw.inspect(classifier, texts[0])
     began = time.perf_counter()

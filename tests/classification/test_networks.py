@@ -10,6 +10,7 @@ from gatewise.classification.few_texts import FewTexts
 from gatewise.classification.packing import Chunking
 from gatewise.classification.targets import RightTexts
 from gatewise.classification.vector_files import read_vectors
+from gatewise.classification.word_runs import WordRuns
 from gatewise.classification.word_vectors import neighbour_vectors
 from gatewise.datasets import Sequences
 from made_texts import made
@@ -42,9 +43,9 @@ def plain_convolution(vectors, weights):
     return np.maximum(each, 0)
 
 
-def plain_network(network, words, pairs, chunk, rate):
+def plain_network(network, words, runs, chunk, rate):
     """What the network says of one text, chunk by chunk and word by word."""
-    table, pair_table = (np.array(layer.embeddings) for layer in (network.words, network.pairs))
+    table, run_table = (np.array(layer.embeddings) for layer in (network.words, network.runs))
     found = []
     for start in range(0, len(words), chunk):
         vectors = table[words[start : start + chunk]] * rate
@@ -55,7 +56,8 @@ def plain_network(network, words, pairs, chunk, rate):
         found.append(np.hstack([plain_lstm(vectors, forward), plain_lstm(vectors[::-1], backward)[::-1]]))
     found = np.concatenate(found)
     root = np.sqrt(len(words))
-    pooled = np.concatenate([found.max(axis=0), found.sum(axis=0) / root, pair_table[pairs].sum(axis=0) / root])
+    summed = run_table[runs[runs > 0]].sum(axis=0)
+    pooled = np.concatenate([found.max(axis=0), found.sum(axis=0) / root, summed / root])
     return pooled @ np.array(network.out.kernel) + np.array(network.out.bias)
 
 
@@ -63,22 +65,60 @@ def plain_network(network, words, pairs, chunk, rate):
 def test_the_network_is_the_one_written_out(cell):
     random = np.random.default_rng(0)
     lengths = [3, 17, 5, 11, 1]
-    words, pairs = (Sequences.of([random.integers(1, 20, n).tolist() for n in lengths]) for _ in range(2))
-    spec = gw.Network(cell=cell, units=4, embedding=6, bigrams=19, chunk=5, embedding_rate=0.5)
-    network = ChunkNetwork((20, spec.bigrams + 1), 2, spec)
-    packs = Chunking(5, 6).pack(words, np.arange(5), pairs)
+    words = Sequences.of([random.integers(1, 20, n).tolist() for n in lengths])
+    runs = random.integers(0, 20, (sum(lengths), 2)).astype(np.int32)
+    spec = gw.Network(cell=cell, units=4, embedding=6, runs=3, chunk=5, embedding_rate=0.5)
+    network = ChunkNetwork((20, 20), 2, spec)
+    packs = Chunking(5, 6).pack(words, np.arange(5), runs)
     network.build({name: array.shape for name, array in packs.inputs().items()})
     for variable in network.trainable_variables:
         variable.assign(random.normal(size=variable.shape) * 0.4)
     found = gw.predict(network, packs.inputs(), verbose=0)
     assert found.shape == (2, 6, 2)
     twice = FewTexts(spec, 2 * [[np.array(variable) for variable in network.trainable_variables]])
-    row_of_chunks = Chunking(5, 10).pack(words, np.arange(5), pairs)
-    few = twice.scores(row_of_chunks.words[0], row_of_chunks.pairs[0], Chunking(5, 10).counts(words.lengths))
+    row_of_chunks = Chunking(5, 10).pack(words, np.arange(5), runs)
+    few = twice.scores(row_of_chunks.words[0], row_of_chunks.runs[0], Chunking(5, 10).counts(words.lengths))
     for row in range(5):
-        expected = plain_network(network, words[row], pairs[row], 5, 0.5)
+        own = runs[words.offsets[row] : words.offsets[row + 1]]
+        expected = plain_network(network, words[row], own, 5, 0.5)
         np.testing.assert_allclose(found[packs.rows == row][0], expected, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(few[:, row], [expected, expected], rtol=1e-4, atol=1e-5)
+
+
+def test_runs_are_numbered_where_they_end():
+    texts = [[2, 3, 4, 9], [2, 3, 4], [3, 4, 2, 3], [9, 2]]
+    words = Sequences.of(texts)
+    known = WordRuns.of(words, 9, 3, 2)
+    # In two texts at least, and without the 9, which is above: 2 3, 3 4, and 2 3 4.
+    assert known.size == 4
+    assert known.numbers(words).tolist() == [
+        [0, 0], [1, 0], [2, 3], [0, 0], [0, 0], [1, 0], [2, 3], [0, 0], [2, 0], [0, 0], [1, 0], [0, 0], [0, 0],
+    ]  # fmt: skip
+    # Where no run is long enough there is a column all the same, and for no words at all.
+    few = WordRuns.of(Sequences.of([[2], [2], [3]]), 9, 3, 2)
+    assert few.size == 1
+    assert few.numbers(words).shape == (13, 2)
+    assert not few.numbers(words).any()
+    assert known.numbers(Sequences.of([[]])).shape == (0, 2)
+
+
+def test_a_factor_of_a_word_counts_for_its_share_of_each_run():
+    spec = gw.Network(cell="cnn", units=2, embedding=3, runs=3, chunk=4)
+    network = ChunkNetwork((9, 4), 1, spec)
+    words = Sequences.of([[2, 3, 4, 2, 3]])
+    runs = WordRuns.of(Sequences.of([[2, 3, 4], [2, 3, 4]]), 9, 3, 2).numbers(words)
+    inputs = Chunking(4, 2).pack(words, np.arange(1), runs).inputs()
+    network.build({name: array.shape for name, array in inputs.items()})
+    for variable in network.trainable_variables:
+        variable.assign(0 * variable.value)
+    network.runs.embeddings.assign(np.array([[9.0] * 4, [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]))
+    # What was pooled of runs alone: 2 3 (1) twice, 3 4 (2) and 2 3 4 (3) once.
+    network.out.kernel.assign(np.concatenate([np.zeros(4), [1, 10, 100, 0]])[:, None])
+    factors = np.ones((1, 2, 4), np.float32)
+    factors[0, 0, 1] = 0
+    whole, part = (float(network({**inputs, "factors": each})[0, 0, 0]) for each in (factors**0, factors))
+    assert whole == pytest.approx((2 + 10 + 100) / 5**0.5)
+    assert part == pytest.approx((0.5 + 1 + 10 / 2 + 100 * 2 / 3) / 5**0.5)
 
 
 def test_words_in_the_same_company_have_similar_vectors():
@@ -129,7 +169,7 @@ def test_all_options_of_a_network_together(tmp_path):
     lines = [f"{word} {' '.join(map(str, row))}\n" for word, row in zip(words, vectors.tolist(), strict=True)]
     (tmp_path / "vectors.txt").write_text("".join(lines))
     network = gw.Network(
-        cell="gru", units=8, embedding=8, vectors=tmp_path / "vectors.txt", bigrams=50, word_dropout=0.05,
+        cell="gru", units=8, embedding=8, vectors=tmp_path / "vectors.txt", runs=2, run_texts=8, word_dropout=0.05,
         embedding_dropout=0.05, dropout=0.1, patience=20, epochs=30, learning_rate=0.03, batch_texts=10, members=1,
     )  # fmt: skip
     classifier = gw.TextClassifier(network=network, network_only=True, validation=3).fit(texts, labels)

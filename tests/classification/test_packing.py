@@ -17,8 +17,8 @@ def test_every_word_is_in_the_chunk_of_its_text():
     texts = [random.integers(1, 99, n).tolist() for n in [0, 1, 5, 6, 40, 19, 20, 21, *random.integers(0, 30, 40)]]
     words = Sequences.of(texts)
     order = random.permutation(len(texts))
-    packs = Chunking(steps=5, chunks=6).pack(words, order, pairs=words)
-    np.testing.assert_array_equal(packs.words, packs.pairs)
+    packs = Chunking(steps=5, chunks=6).pack(words, order, words.ids[:, None])
+    np.testing.assert_array_equal(packs.words, packs.runs[..., 0])
     met = []
     for pack in range(len(packs.words)):
         for place, row in enumerate(packs.rows[pack]):

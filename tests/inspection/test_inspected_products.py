@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 @pytest.fixture(scope="module")
 def classifier(quickly_compiled):
-    spec = gw.Network(units=3, embedding=4, chunk=4, bigrams=64, members=1, epochs=2)
+    spec = gw.Network(units=3, embedding=4, chunk=4, runs=3, run_texts=2, members=1, epochs=2)
     return gw.TextClassifier(network=spec).fit(*made(60))
 
 
@@ -55,7 +55,7 @@ def test_silencing_a_unit_of_a_classifier_is_cutting_its_weights(classifier):
     cut[recurrent][1] = 0
     reader = members.reader(0)
     silent = reader.scores(cut, classifier.vocabulary_.encode([text]).words)[0, 0]
-    # The last layer reads the maximum and the sum of both directions, then the pairs: both are zero for a silent unit.
+    # The last layer reads the maximum and the sum of both directions, then the runs: both are zero for a silent unit.
     gone = found.layers[0].ablation[1] + found.scores[-1]
     cut[-2][1] = cut[-2][7] = 0
     assert reader.scores(cut, classifier.vocabulary_.encode([text]).words)[0, 0] == pytest.approx(float(gone), abs=2e-5)

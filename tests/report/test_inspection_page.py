@@ -11,6 +11,7 @@ import gatewise as gw
 from browser import probed
 from gatewise.backend import import_keras
 from gatewise.classification.chunk_reader import ChunkReader
+from gatewise.classification.word_runs import WordRuns
 from gatewise.datasets import Vocabulary
 from gatewise.inspection.attribution import Attribution
 from gatewise.inspection.inspection import Inspection, Layer, Snippet
@@ -220,7 +221,9 @@ def test_a_network_that_the_page_cannot_compute_is_named_with_the_reason(series,
 
 def test_another_word_gives_what_a_classifier_says_of_it(tmp_path, quickly_compiled):
     vocabulary = Vocabulary(tuple(EVIL[1:]))
-    chunks = ChunkReader(gw.Network(units=3, embedding=4, chunk=4, bigrams=64), vocabulary, 1, 20)
+    phrases = ["film not bad", "was good film", "not bad was", "film not dull"]
+    runs = WordRuns.of(vocabulary.encode(phrases).words, vocabulary.size, 3, 1)
+    chunks = ChunkReader(gw.Network(units=3, embedding=4, chunk=4, runs=3, run_texts=1), vocabulary, 1, 20, runs)
     gw.initialize(chunks.network, 5)
     draw = np.random.default_rng(0).standard_normal
     weights = [0.5 * draw(variable.shape).astype(np.float32) for variable in chunks.network.trainable_variables]
@@ -235,6 +238,7 @@ def test_another_word_gives_what_a_classifier_says_of_it(tmp_path, quickly_compi
     assert faults == []
     for place, new, answer in ((2, "good", found["one"]), (9, "dull", found["two"])):
         words[place] = new
+        assert runs.numbers(vocabulary.encode([" ".join(words)]).words)[:, 1].any()
         score = chunks.scores(weights, vocabulary.encode([" ".join(words)]).words)[0]
         np.testing.assert_allclose(answer["outputs"], 1 / (1 + np.exp(-score)), atol=1e-5)
     again = looked(" ".join(words))

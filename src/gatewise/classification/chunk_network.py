@@ -14,21 +14,21 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
     """Packs of chunks in, numbers for each text of a pack out.
 
     Each chunk is read by itself; over all words of a text the outputs are pooled twice, by their maximum and by their
-    sum divided by the root of the number of words, which lets long texts speak louder than a mean would. Pairs of
-    neighbouring words are not walked along: they have short vectors of their own, which are summed likewise.
+    sum divided by the root of the number of words, which lets long texts speak louder than a mean would. Runs of two
+    words and more are not walked along: they have short vectors of their own, which are summed likewise.
 
     Args:
-        sizes: Rows of the tables of words and of pairs of words (0 for none).
+        sizes: Rows of the tables of words and of runs of words (0 for none).
         outputs: Numbers for each text.
         spec: A `Network`.
     """
 
     def __init__(self, sizes: tuple[int, int], outputs: int, spec: Network, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        words, pairs = sizes
+        words, runs = sizes
         self.spec = spec
         self.words = layers.Embedding(words, spec.embedding, name="words")
-        self.pairs = layers.Embedding(pairs, spec.bigram_embedding, name="pairs") if pairs else None
+        self.runs = layers.Embedding(runs, spec.run_embedding, name="runs") if runs else None
         if spec.cell == "cnn":
             self.walk = layers.Conv1D(spec.units, spec.region, padding="same", activation="relu", name="walk")
         else:
@@ -43,11 +43,11 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
         """Make the weights."""
         _, _, steps = shapes["words"]
         self.words.build(None)
-        if self.pairs is not None:
-            self.pairs.build(None)
+        if self.runs is not None:
+            self.runs.build(None)
         self.walk.build((None, steps, self.spec.embedding))
         found = self.spec.units if self.spec.cell == "cnn" else 2 * self.spec.units
-        self.out.build((None, 2 * found + (self.spec.bigram_embedding if self.pairs is not None else 0)))
+        self.out.build((None, 2 * found + (self.spec.run_embedding if self.runs is not None else 0)))
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -72,18 +72,24 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
             read = self.input_dropout(read, training=training)
         # A convolution knows no mask: where there is no word it reads zeros.
         found = self.walk(read * counted) if self.spec.cell == "cnn" else self.walk(read, mask=real, training=training)
-        pairs = None
-        if self.pairs is not None:
-            vectors = self.pairs(ops.reshape(inputs["pairs"], (-1, steps))) * counted
-            if factors is not None:
-                # A pair belongs to both of its words.
-                vectors = vectors * (factors + ops.reshape(ops.roll(ops.reshape(factors, (-1,)), 1), factors.shape)) / 2
-            pairs = ops.sum(vectors, axis=1)
-        pooled = self._pool(found, counted, pairs, texts)
+        runs = None if self.runs is None else self._sum_of_runs(self.runs, inputs["runs"], factors)
+        pooled = self._pool(found, counted, runs, texts)
         outputs = self.out(self.dropout(pooled, training=training))
         return ops.reshape(outputs, (-1, chunks, outputs.shape[-1]))
 
-    def _pool(self, found: Any, counted: Any, pairs: Any, texts: Any) -> Any:
+    def _sum_of_runs(self, table: Any, numbers: Any, factors: Any) -> Any:
+        """Return the sum of the vectors of the runs in each chunk, ``(packs × chunks, run_embedding)``."""
+        numbers = ops.reshape(numbers, (-1, *numbers.shape[2:]))
+        counted = ops.cast(ops.not_equal(numbers, 0), "float32")
+        if factors is not None:
+            # A run belongs to all of its words.
+            flat = ops.reshape(factors, (-1,))
+            before = [ops.roll(flat, place) for place in range(numbers.shape[2] + 1)]
+            shares = [sum(before[: place + 2]) / (place + 2) for place in range(numbers.shape[2])]
+            counted = counted * ops.reshape(ops.stack(shares, axis=-1), counted.shape)
+        return ops.sum(table(numbers) * counted[..., None], axis=(1, 2))
+
+    def _pool(self, found: Any, counted: Any, runs: Any, texts: Any) -> Any:
         """Pool over the words of each text, and one place for chunks that are of none, which is cut off."""
         packs, chunks = ops.shape(texts)[0], texts.shape[1]
         places = ops.reshape(texts + ops.arange(packs, dtype="int32")[:, None] * (chunks + 1), (-1,))
@@ -91,7 +97,7 @@ class ChunkNetwork(keras.Model):  # type: ignore[name-defined]
         highest = ops.max(ops.where(counted > 0, found, LOWEST), axis=1)
         highest = ops.maximum(ops.segment_max(highest, places, number), LOWEST)
         sums = ops.sum(found * counted, axis=1)
-        sums = ops.segment_sum(sums if pairs is None else ops.concatenate([sums, pairs], axis=-1), places, number)
+        sums = ops.segment_sum(sums if runs is None else ops.concatenate([sums, runs], axis=-1), places, number)
         words = ops.segment_sum(ops.sum(counted, axis=1), places, number)
         pooled = ops.concatenate([highest, sums / ops.sqrt(ops.maximum(words, 1.0))], axis=-1)
         pooled = ops.reshape(pooled, (-1, chunks + 1, pooled.shape[-1]))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gatewise.classification.explanation import Explanation
 
 # They take turns, so that what one overlooks another may see.
-NETWORKS = (Network(bigrams=100_000), Network(cell="cnn", units=160, bigrams=100_000))
+NETWORKS = (Network(units=32, runs=3), Network(cell="cnn", units=160, region=5, runs=3))
 
 
 class TextClassifier:

@@ -30,7 +30,7 @@ class FewTexts:
         arrays = [[np.asarray(array, np.float32) for array in weights] for weights in members]
         # Tables are the bulk of a network: they stay where they are.
         self.words = [weights.pop(0) for weights in arrays]
-        self.pairs = [weights.pop(0) for weights in arrays] if spec.bigrams else []
+        self.runs = [weights.pop(0) for weights in arrays] if spec.runs > 1 else []
         rest = [np.stack(each) for each in zip(*arrays, strict=True)]
         *self.walk, self.kernel, self.bias = rest
         if spec.cell == "lstm":
@@ -44,14 +44,14 @@ class FewTexts:
     def scores(
         self,
         words: Int32[np.ndarray, "rows time"],
-        pairs: Int32[np.ndarray, "rows time"] | None,
+        runs: Int32[np.ndarray, "rows time lengths"] | None,
         counts: Int64[np.ndarray, " samples"],
     ) -> Float32[np.ndarray, "members samples outputs"]:
         """Return what each network says of each text.
 
         Args:
             words: The token numbers of all chunks, one text's after another's; 0 where there is none.
-            pairs: The numbers of their pairs of words; None where the networks know none.
+            runs: The numbers of the runs that end with each word; None where the networks know none.
             counts: How many chunks each text has.
         """
         longest = max(int((words != 0).sum(axis=1).max()), 1)
@@ -63,8 +63,9 @@ class FewTexts:
         inside = (np.arange(there.shape[1]) < there.sum(axis=1)[:, None])[None, :, :, None]
         highest = np.maximum.reduceat(np.where(inside, found, LOWEST).max(axis=2), starts, axis=1)
         sums = np.where(inside, found, np.float32(0)).sum(axis=2)
-        if pairs is not None:
-            vectors = np.stack([table[pairs[:, :longest]] for table in self.pairs]) * there[None, :, :, None]
+        if runs is not None:
+            runs = runs[:, :longest].reshape(len(runs), -1)
+            vectors = np.stack([table[runs] for table in self.runs]) * (runs != 0)[None, :, :, None]
             sums = np.concatenate([sums, vectors.sum(axis=2)], axis=2)
         sums = np.add.reduceat(sums, starts, axis=1)
         roots = np.sqrt(np.maximum(np.add.reduceat(there.sum(axis=1), starts), 1), dtype=np.float32)

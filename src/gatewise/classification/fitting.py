@@ -14,7 +14,7 @@ from gatewise.classification.given_texts import Given, having
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, QUICK, HeldOut
 from gatewise.classification.lessons import Lesson
 from gatewise.classification.linear_views import fit_views
-from gatewise.classification.members import Maker, Members
+from gatewise.classification.members import Maker, Members, runs_of
 from gatewise.classification.quickness import Quickness
 from gatewise.classification.rounds import train_in_rounds
 from gatewise.classification.runs import clusters_for, views_of
@@ -141,9 +141,11 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
     scores = {LINEAR: linear_scores}
     members, covered, excess = None, np.arange(int(folds.max()) + 1), {LINEAR: 0.0}
     if plan.kinds:
-        members = Members(plan.kinds, vocabulary, outputs.shape[1], int(words.lengths.max()))
+        runs = runs_of(plan.kinds, words, vocabulary.size)
+        members = Members(plan.kinds, vocabulary, outputs.shape[1], int(words.lengths.max()), runs)
         none = np.zeros(0, np.int64)
-        lesson = Lesson(words, outputs, importance, one_of_many, none, none, plan.seed, vectors)
+        numbers = {key: one.numbers(words) for key, one in runs.items()}
+        lesson = Lesson(words, outputs, importance, one_of_many, none, none, plan.seed, vectors, numbers)
         told = _telling(progress)
         held = train_in_rounds(members, lesson, folds, clock.started + plan.seconds, told)
         scores[NETWORK], covered, excess[NETWORK] = held.scores, np.array(held.covered), held.excess

@@ -1,24 +1,18 @@
 """What networks are trained with, and what all of them can do, however they read."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from gatewise.datasets import Sequences
 
-# A corpus of so many texts is read once, a smaller one more often.
-_TEXTS_OF_ALL_EPOCHS = 50_000
-_FEWEST_EPOCHS, _MOST_EPOCHS = 2, 30
 # Texts held out that are read after each epoch.
 _MOST_WATCHED = 1000
 
 Weights = list[Any]
-
-
-def usual_epochs(texts: int) -> int:
-    """Return how often so many texts should be read."""
-    return int(np.clip(round(_TEXTS_OF_ALL_EPOCHS / max(texts, 1)), _FEWEST_EPOCHS, _MOST_EPOCHS))
 
 
 class Lesson(NamedTuple):
@@ -33,6 +27,7 @@ class Lesson(NamedTuple):
         held_out: Which are not.
         seed: Where weights, order and dropout come from.
         vectors: Of the most frequent words, where they are known already, ``(tokens, features)``.
+        runs: The numbers of the runs that end with each token, by `Network.known_runs`.
     """
 
     words: Sequences
@@ -43,6 +38,7 @@ class Lesson(NamedTuple):
     held_out: Int64[np.ndarray, " rows"]
     seed: int
     vectors: Float32[np.ndarray, "tokens features"] | None = None
+    runs: Mapping[tuple[int, int, int], Int32[np.ndarray, "tokens lengths"]] = MappingProxyType({})
 
 
 class Curves(NamedTuple):

@@ -14,6 +14,7 @@ from gatewise.classification.few_texts import FewTexts
 from gatewise.classification.lessons import Curves, Reader, Weights
 from gatewise.classification.row_reader import RowReader
 from gatewise.classification.specification import Network
+from gatewise.classification.word_runs import WordRuns
 from gatewise.datasets import Sequences, Vocabulary
 
 Maker = Callable[[int, int], Any]
@@ -46,6 +47,7 @@ class Members:
         vocabulary: The words.
         outputs: Numbers for each text.
         longest: Words of the longest training text.
+        runs: The runs of words that networks have vectors for, by `Network.known_runs`.
         trained: The trained networks.
         weights: How much each kind counts, in all 1; None while that is not known: each as much as another.
     """
@@ -54,6 +56,7 @@ class Members:
     vocabulary: Vocabulary
     outputs: int
     longest: int
+    runs: dict[tuple[int, int, int], WordRuns] = field(default_factory=dict)
     trained: list[Member] = field(default_factory=list)
     weights: tuple[float, ...] | None = None
     readers: dict[int, Reader] = field(default_factory=dict)
@@ -106,10 +109,26 @@ class Members:
         """Return the network of some kind, without weights of its own."""
         if kind not in self.readers:
             given, others = self.kinds[kind], list(self.readers.values())
-            make = ChunkReader if isinstance(given, Network) else RowReader
-            reader = make(given, self.vocabulary, self.outputs, self.longest)  # type: ignore[arg-type]
+            reader: Reader
+            if isinstance(given, Network):
+                runs = None if given.known_runs is None else self.runs[given.known_runs]
+                reader = ChunkReader(given, self.vocabulary, self.outputs, self.longest, runs)
+            else:
+                reader = RowReader(given, self.vocabulary, self.outputs, self.longest)
             for other in others:
                 if isinstance(other, ChunkReader) and isinstance(reader, ChunkReader):
                     reader.beginnings = other.beginnings
             self.readers[kind] = reader
         return self.readers[kind]
+
+
+def runs_of(kinds: tuple[Network | Maker, ...], words: Sequences, size: int) -> dict[tuple[int, int, int], WordRuns]:
+    """Find the runs of words that some kinds of networks have vectors for.
+
+    Args:
+        kinds: The kinds of networks.
+        words: Token numbers of the training texts.
+        size: How many numbers words have.
+    """
+    wanted = {kind.known_runs for kind in kinds if isinstance(kind, Network)} - {None}
+    return {known: WordRuns.of(words, min(size, known[2]), *known[:2]) for known in wanted if known is not None}

@@ -15,7 +15,7 @@ A pack is one row of what `gatewise.fit` is given, so that texts of any length s
 padding to the longest of them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -30,17 +30,17 @@ class Packs(NamedTuple):
         words: Token numbers, 0 where there is none, ``(packs, chunks, steps)``.
         texts: Which text of the pack a chunk is of, ``(packs, chunks)``; the number of chunks, where it is of none.
         rows: Which row each text of a pack was, ``(packs, chunks)``; -1 where there is none.
-        pairs: Numbers of pairs of words, like `words`; None where there are none.
+        runs: Numbers of the runs of words that end with each, ``(packs, chunks, steps, lengths)``; None where there are none.
     """
 
     words: Int32[np.ndarray, "packs chunks steps"]
     texts: Int32[np.ndarray, "packs chunks"]
     rows: Int32[np.ndarray, "packs chunks"]
-    pairs: Int32[np.ndarray, "packs chunks steps"] | None = None
+    runs: Int32[np.ndarray, "packs chunks steps lengths"] | None = None
 
     def inputs(self) -> dict[str, np.ndarray]:
         """Return what a network reads."""
-        return {"words": self.words, "texts": self.texts, **({} if self.pairs is None else {"pairs": self.pairs})}
+        return {"words": self.words, "texts": self.texts, **({} if self.runs is None else {"runs": self.runs})}
 
 
 class Chunking(NamedTuple):
@@ -58,13 +58,18 @@ class Chunking(NamedTuple):
         """Return how many chunks texts of these lengths have; an empty text has one that is empty."""
         return np.clip(-(-lengths // self.steps), 1, self.chunks)
 
-    def pack(self, words: Sequences, rows: Int64[np.ndarray, " samples"], pairs: Sequences | None = None) -> Packs:
+    def pack(
+        self,
+        words: Sequences,
+        rows: Int64[np.ndarray, " samples"],
+        runs: Int32[np.ndarray, "tokens lengths"] | None = None,
+    ) -> Packs:
         """Put texts into packs, in the order given.
 
         Args:
             words: The token numbers of all texts.
             rows: Which of them, in which order.
-            pairs: The numbers of their pairs of words.
+            runs: The numbers of the runs that end with each of their words.
 
         Returns:
             The packs: each holds as many of the next texts as fit.
@@ -82,27 +87,22 @@ class Chunking(NamedTuple):
         numbers = np.full((packs, self.chunks), -1, np.int32)
         numbers[pack, place] = rows
         lengths = np.minimum(words.lengths[rows], counts * self.steps)
+        # From which token on each text is read, and where.
+        within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        source = np.repeat(words.offsets[:-1][rows], lengths) + within
+        places = np.repeat(starts * self.steps, lengths) + within
+
+        def filled(given: Any) -> Any:
+            cells = np.zeros((packs * self.chunks * self.steps, *given.shape[1:]), np.int32)
+            cells[places] = given[source]
+            return cells.reshape(packs, self.chunks, self.steps, *given.shape[1:])
+
         return Packs(
-            self._filled(words, rows, starts, lengths, packs),
+            filled(words.ids),
             texts.reshape(packs, self.chunks),
             numbers,
-            None if pairs is None else self._filled(pairs, rows, starts, lengths, packs),
+            None if runs is None else filled(runs),
         )
-
-    def _filled(
-        self,
-        sequences: Sequences,
-        rows: Int64[np.ndarray, " samples"],
-        starts: Int64[np.ndarray, " samples"],
-        lengths: Int64[np.ndarray, " samples"],
-        packs: int,
-    ) -> Int32[np.ndarray, "packs chunks steps"]:
-        """Lay the numbers of texts where their chunks are."""
-        cells = np.zeros(packs * self.chunks * self.steps, np.int32)
-        within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        source = np.repeat(sequences.offsets[:-1][rows], lengths) + within
-        cells[np.repeat(starts * self.steps, lengths) + within] = sequences.ids[source]
-        return cells.reshape(packs, self.chunks, self.steps)
 
 
 def _places(

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from gatewise.artifact import rebuild
 from gatewise.backend import import_keras
-from gatewise.classification.lessons import Curves, Lesson, Trained, Weights, usual_epochs, watched
+from gatewise.classification.lessons import Curves, Lesson, Trained, Weights, watched
 from gatewise.classification.targets import RightTexts, loss_of, weighted
 from gatewise.datasets import Sequences, Vocabulary
 from gatewise.errors import UsageError
@@ -21,6 +21,9 @@ keras = import_keras()
 
 # Words of a row at most; of a longer text the last ones, as in the published recipes.
 _LONGEST_ROW = 500
+# So many texts are read in all, but each twice at least.
+_TEXTS_OF_ALL_EPOCHS = 50_000
+_FEWEST_EPOCHS, _MOST_EPOCHS = 2, 30
 
 
 class RowReader:
@@ -79,7 +82,7 @@ class RowReader:
             words[lesson.rows],
             targets[lesson.rows],
             batch_size=min(32, len(lesson.rows)),
-            epochs=usual_epochs(len(lesson.rows)),
+            epochs=_epochs(len(lesson.rows)),
             verbose=0,
             seed=lesson.seed,
             validation_data=(words[seen], targets[seen]) if len(seen) else None,
@@ -120,3 +123,8 @@ class RowReader:
             kept = xp.clip(outputs, 1e-6, 1 - 1e-6)
             return xp.log(kept) - xp.log1p(-kept)
         return xp.log(xp.clip(outputs, 1e-6, 1)) if self.ends_with == "softmax" else outputs
+
+
+def _epochs(texts: int) -> int:
+    """Return how often so many texts should be read."""
+    return int(np.clip(round(_TEXTS_OF_ALL_EPOCHS / max(texts, 1)), _FEWEST_EPOCHS, _MOST_EPOCHS))

@@ -23,6 +23,7 @@ from gatewise.classification.row_reader import RowReader
 from gatewise.classification.runs import Runs
 from gatewise.classification.specification import Network
 from gatewise.classification.word_clusters import Clusters
+from gatewise.classification.word_runs import WordRuns
 from gatewise.datasets import Vocabulary
 from gatewise.errors import GatewiseError, ModelFileError
 
@@ -75,12 +76,15 @@ def write(
             "outputs": members.outputs,
             "longest": members.longest,
             "weights": list(members.weights or ()),
+            "runs": [list(key) for key in members.runs],
             "kinds": [_described(members, kind) for kind in range(len(members.kinds))],
             "trained": [
                 [member.kind, member.fold, member.seconds, [list(curve) for curve in member.curves]]
                 for member in members.trained
             ],
         }
+        for number, runs in enumerate(members.runs.values()):
+            arrays |= {f"runs/{number}/terms/{order}": keys for order, keys in enumerate(runs.keys, 1)}
         for number, member in enumerate(members.trained):
             for place, array in enumerate(member.weights):
                 arrays[f"network/{number:04d}/{place:04d}"] = np.asarray(array)
@@ -171,13 +175,18 @@ def _read_linear(
 
 
 def _read_runs(name: str, arrays: Arrays, vocabulary: Vocabulary, where: Path) -> Runs:
-    orders = [arrays[f"{name}/terms/{order}"] for order in range(1, 6) if f"{name}/terms/{order}" in arrays]
+    orders = _orders(name, arrays)
     if f"{name}/clusters" not in arrays:
-        return Runs(NGrams(vocabulary.size, tuple(orders), arrays.get(f"{name}/terms/apart")))
+        return Runs(NGrams(vocabulary.size, orders, arrays.get(f"{name}/terms/apart")))
     clusters = Clusters(arrays[f"{name}/clusters"], arrays[f"{name}/roles"])
     if len(clusters.roles) != vocabulary.size or not len(clusters.of_words) or clusters.of_words.min() < 1:
         raise refusal(where, "its clusters do not fit its words")
-    return Runs(NGrams(clusters.size, tuple(orders)), clusters)
+    return Runs(NGrams(clusters.size, orders), clusters)
+
+
+def _orders(name: str, arrays: Arrays) -> tuple[np.ndarray, ...]:
+    """Return the numbers of runs of one word, of two and so on."""
+    return tuple(arrays[f"{name}/terms/{order}"] for order in range(1, 6) if f"{name}/terms/{order}" in arrays)
 
 
 def _read_quickness(below: float | None, arrays: Arrays, several: bool) -> Quickness | None:
@@ -190,7 +199,13 @@ def _read_members(
     if entry["outputs"] != outputs:
         raise refusal(where, "its networks do not fit its classes")
     kinds = tuple(_read_kind(kind, where, custom) for kind in entry["kinds"])
-    members = Members(kinds, vocabulary, outputs, int(entry["longest"]))
+    runs = {
+        (longest, texts, known): WordRuns(
+            NGrams(min(vocabulary.size, known), _orders(f"runs/{number}", arrays)), longest
+        )
+        for number, (longest, texts, known) in enumerate(entry["runs"])
+    }
+    members = Members(kinds, vocabulary, outputs, int(entry["longest"]), runs)
     members.weights = tuple(map(float, entry["weights"]))
     if len(members.weights) != len(kinds):
         raise refusal(where, "its networks do not fit their weights")

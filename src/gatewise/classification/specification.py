@@ -64,8 +64,9 @@ class Network:
             ``"random"``; or a text file in the format of GloVe or word2vec.
         embedding_rate: How much slower than the rest the embedding is learnt.
         max_words: How many words the network knows.
-        bigrams: How many numbers pairs of neighbouring words share, which have short vectors as well; 0 for none.
-        bigram_embedding: Numbers that stand for a pair.
+        runs: Words of the longest runs that have short vectors of their own; 1 for none.
+        run_texts: In how many training texts a run has to be.
+        run_embedding: Numbers that stand for a run.
         chunk: Words that are read together.
         word_dropout: Share of the words that are left out in a step.
         embedding_dropout: Share of the numbers of all words that are left out in a step.
@@ -84,23 +85,29 @@ class Network:
     vectors: Start | str | Path = "neighbours"
     embedding_rate: float = 0.3
     max_words: int = 30_000
-    bigrams: int = 0
-    bigram_embedding: int = 8
+    runs: int = 1
+    run_texts: int = 10
+    run_embedding: int = 4
     chunk: int = 50
     word_dropout: float = 0.2
     embedding_dropout: float = 0.0
     dropout: float = 0.5
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-2
     epochs: int | None = None
     batch_texts: int = 40
     patience: int | None = None
     members: int | None = None
 
+    @property
+    def known_runs(self) -> tuple[int, int, int] | None:
+        """Which runs have vectors: of how many words, in how many texts, of how many words that are known; None for none."""
+        return (self.runs, self.run_texts, self.max_words) if self.runs > 1 else None
+
     def __post_init__(self) -> None:
         _one_of(self, "cell", get_args(Cell))
-        for name in ("units", "region", "embedding", "bigram_embedding", "max_words", "chunk", "batch_texts"):
+        for name in ("units", "region", "embedding", "run_texts", "run_embedding", "max_words", "chunk", "batch_texts"):
             _whole(self, name, 1)
-        _whole(self, "bigrams", 0)
+        _whole(self, "runs", 1, 5)
         for name in ("epochs", "patience", "members"):
             if getattr(self, name) is not None:
                 _whole(self, name, 1)

@@ -22,7 +22,7 @@ _KNOWN = "_gatewise_inspected"
 
 
 class InspectedChunks(Inspected):
-    """A `ChunkNetwork` that reads one text. A step is a word; its vector is that of the word, and of the pair that it ends.
+    """A `ChunkNetwork` that reads one text. A step is a word; its vector is that of the word, and of the runs that it ends.
 
     A text that ends after a word is one whose later words are none, which the network leaves out by itself.
 
@@ -39,6 +39,7 @@ class InspectedChunks(Inspected):
         self.embedding = self.model.words
         self.head = None
         self.size = reader.chunking.steps
+        self.runs = reader.runs
         self._squash = squash
         self._weights = [*self.model.trainable_variables, *self.model.non_trainable_variables]
         self._compile()
@@ -57,11 +58,12 @@ class InspectedChunks(Inspected):
         return self._squash
 
     def vectors(self, sequence: np.ndarray) -> np.ndarray:
-        """Return the vectors of words, and behind them those of pairs, ``(time, features)``."""
-        tables = [self.model.words, *([] if self.model.pairs is None else [self.model.pairs])]
-        return np.concatenate(
-            [np.asarray(one.embeddings)[ids] for one, ids in zip(tables, sequence.T, strict=True)], axis=1
-        )
+        """Return the vectors of words, and behind them those of runs, ``(time, features)``."""
+        words = np.asarray(self.model.words.embeddings)[sequence[:, 0]]
+        if self.model.runs is None:
+            return words
+        runs = np.asarray(self.model.runs.embeddings)[sequence[:, 1:]]
+        return np.concatenate([words, runs.reshape(len(runs), -1)], axis=1)
 
     def baseline(self, vectors: np.ndarray) -> np.ndarray:
         """Return what stands for nothing: zeros."""
@@ -108,10 +110,12 @@ class InspectedChunks(Inspected):
     def _run(self, values: list[Any], sequence: Any, vectors: Any, cuts: Any, output: int) -> tuple[Any, Any]:
         words = self.model.spec.embedding
         with self._lent(values), quick_cells(self.model), ExitStack() as stack:
-            parts = (self.model.words, vectors[..., :words]), (self.model.pairs, vectors[..., words:])
-            for layer, own in parts:
-                if layer is not None:
-                    stack.enter_context(replaced(layer, call=partial(_given, self._in_chunks(own))))
+            own = self._in_chunks(vectors[..., :words])
+            stack.enter_context(replaced(self.model.words, call=partial(_given, own)))
+            if self.model.runs is not None:
+                of_runs = self._in_chunks(vectors[..., words:])
+                of_runs = of_runs.reshape(*of_runs.shape[:2], -1, self.model.spec.run_embedding)
+                stack.enter_context(replaced(self.model.runs, call=partial(_given, of_runs)))
             raw = self._call(self._inputs(sequence, cuts))
         squashed = jax.nn.sigmoid(raw) if self._squash == "sigmoid" else jax.nn.softmax(raw)
         return self.score(raw, output), squashed
@@ -134,9 +138,9 @@ class InspectedChunks(Inspected):
         rows = jnp.where(jnp.arange(len(sequence))[None, :, None] < cuts[:, None, None], sequence[None], 0)
         words = self._in_chunks(rows[..., :1])[..., 0].reshape(len(cuts), -1, self.size)
         texts = jnp.zeros(words.shape[:2], jnp.int32)
-        if self.model.pairs is None:
+        if self.model.runs is None:
             return {"words": words, "texts": texts}
-        return {"words": words, "texts": texts, "pairs": self._in_chunks(rows[..., 1:])[..., 0].reshape(words.shape)}
+        return {"words": words, "texts": texts, "runs": self._in_chunks(rows[..., 1:]).reshape(*words.shape, -1)}
 
     def _in_chunks(self, array: Any) -> Any:
         """Return ``(rows, time, …)`` cut into chunks below each other, ``(rows × chunks, steps, …)``."""
@@ -146,7 +150,8 @@ class InspectedChunks(Inspected):
 def counterfactual_of_chunks(network: InspectedChunks, read: Read, words: Sequence[str]) -> Counterfactual | str:
     """Return what a page computes with; see `portable.counterfactual`.
 
-    What the sum of the vectors of pairs does to an output is a sum of numbers, one for each pair: these are taken along.
+    What the sum of the vectors of runs does to an output is a sum of numbers, one for each run: these are taken along, and
+    what runs are known by.
     """
     model, sizes = network.model, network.model.spec
     halves = [recurrent(half) for half in (model.walk.forward_layer, model.walk.backward_layer)]
@@ -159,7 +164,9 @@ def counterfactual_of_chunks(network: InspectedChunks, read: Read, words: Sequen
         "kernel": kernel[:pooled],
         "bias": bias,
         "activation": network.squash,
-        "pairs": None if model.pairs is None else np.asarray(model.pairs.embeddings, np.float32) @ kernel[pooled:],
+        "runs": None if model.runs is None else np.asarray(model.runs.embeddings, np.float32) @ kernel[pooled:],
+        "orders": [] if network.runs is None else network.runs.keys,
+        "known": 0 if network.runs is None else network.runs.ngrams.size,
     }
     try:
         check_size([found])

@@ -154,7 +154,7 @@ def _words(vocabulary: Vocabulary) -> tuple[str, ...]:
 
 
 def _read(reader: ChunkReader, vocabulary: Vocabulary, text: Any) -> Read:
-    """Return a text as gatewise's own network reads it: numbers of words, and of pairs of words where it has them."""
+    """Return a text as gatewise's own network reads it: numbers of words, and of runs of words where it has them."""
     tokens = _tokens(text)
     if len(tokens) > LONGEST:
         raise UsageError(
@@ -162,8 +162,9 @@ def _read(reader: ChunkReader, vocabulary: Vocabulary, text: Any) -> Read:
         )
     packs = reader.one_text(vocabulary.encode([text]).words)
     steps = min(len(tokens), packs.words.size)
-    columns = [packs.words, *([] if packs.pairs is None else [packs.pairs])]
-    return Read(np.stack([one.ravel()[:steps] for one in columns], axis=1), 0, tuple(tokens[:steps]))
+    columns = [packs.words[..., None], *([] if packs.runs is None else [packs.runs])]
+    numbers = np.concatenate(columns, axis=-1)
+    return Read(numbers.reshape(-1, numbers.shape[-1])[:steps], 0, tuple(tokens[:steps]))
 
 
 def _tokens(text: Any) -> list[str]:

@@ -223,9 +223,11 @@ def _counterfactual(given: Counterfactual | str, room: int) -> Any:
 def _network(given: Any) -> Any:
     """Return layers with their arrays as text."""
     if isinstance(given, list):
-        return [_network(one) for one in given] if given and isinstance(given[0], dict) else given
+        return [_network(one) for one in given] if given and isinstance(given[0], dict | np.ndarray) else given
     if isinstance(given, dict):
         return {name: _network(value) for name, value in given.items()}
+    if isinstance(given, np.ndarray) and given.dtype.kind == "i":
+        return {"varints": _base64(_varints(np.diff(given, prepend=0)))}
     if isinstance(given, np.ndarray):
         # Rows of all leading axes, below each other: a convolution's kernel is one matrix over its window.
         return {"floats": _base64(_shorter(given)), "columns": given.shape[-1]}
@@ -236,6 +238,15 @@ def _shorter(given: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "numbers 3"]:
     """Return the upper three bytes of numbers, rounded: a relative error of 2⁻¹⁶ at most, for a quarter less room."""
     bits = np.ascontiguousarray(given, "<f4").view("<u4").astype(np.uint64) + 0x80
     return (bits >> 8).astype("<u4").reshape(-1, 1).view(np.uint8)[:, :3]
+
+
+def _varints(numbers: Int64[np.ndarray, " numbers"]) -> UInt8[np.ndarray, " bytes"]:
+    """Return whole numbers, each in as many bytes of seven bits as it takes: the lowest first, all but the last one marked."""
+    sevens = numbers[:, None] >> np.arange(0, 63, 7)
+    needed = np.maximum((sevens > 0).sum(axis=1), 1)[:, None]
+    places = np.arange(sevens.shape[1])
+    codes = (sevens & 127) | np.where(places < needed - 1, 128, 0)
+    return codes[places < needed].astype(np.uint8)
 
 
 def _cut(text: str, end: bool = False) -> str:

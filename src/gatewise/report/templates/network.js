@@ -97,30 +97,40 @@ const kinds = {
   },
 };
 
-// Which number a pair of words has, as gatewise.classification.pairs counts it, in whole numbers of 64 bits.
-const factors = [0x9E3779B97F4A7C15n, 0xC2B2AE3D27D4EB4Fn];
-const pairOf = (before, token, pairs) => 1 + Number((BigInt.asUintN(64, (BigInt(before) * factors[0] + BigInt(token)) * factors[1]) >> 32n) % BigInt(pairs));
+// The runs of words that end with a token, as gatewise.classification.word_runs numbers them. `before` holds the places of those that
+// end with the token before it, from runs of one word on; returns the places of these, and the numbers of those of two words and more.
+function runsThatEnd(layer, before, token) {
+  const places = [], numbers = [];
+  let first = 1;
+  layer.orders.forEach((known, order) => {
+    const shorter = before[order - 1], key = order ? shorter * layer.known + token : token;
+    places.push(order && shorter === undefined ? undefined : known.get(key));
+    if (order && places[order] !== undefined) numbers.push(first + places[order]);
+    if (order) first += known.size;
+  });
+  return {places, numbers};
+}
 
 // The network of a classifier: each chunk of words is walked by itself, forwards and backwards; over all words of the text outputs are
-// pooled by their maximum and by their sum over the root of the number of words, to which each pair of words adds a number of its own.
+// pooled by their maximum and by their sum over the root of the number of words, to which each run of words adds a number of its own.
 function chunked(layer, rows, tokens) {
-  const units = layer.halves[0].units, outputs = layer.bias.columns, ofPairs = new Float64Array(outputs);
+  const units = layer.halves[0].units, outputs = layer.bias.columns, ofRuns = new Float64Array(outputs);
   const kept = [[], []], running = [], high = new Float64Array(2 * units).fill(-10), sum = new Float64Array(2 * units);
-  layer.known ??= new Map();
+  let before = [];
+  layer.walked ??= new Map();
   for (let first = 0; first < rows.length; first += layer.size) {
     const own = tokens.slice(first, first + layer.size), name = own.join();
     // What was walked before need not be walked again: an edit changes one chunk.
-    if (!layer.known.has(name)) layer.known.set(name, ofChunk(layer, rows.slice(first, first + layer.size)));
-    const {walked, after} = layer.known.get(name);
+    if (!layer.walked.has(name)) layer.walked.set(name, ofChunk(layer, rows.slice(first, first + layer.size)));
+    const {walked, after} = layer.walked.get(name);
     walked.forEach((steps, k) => kept[k].push(...steps));
     own.forEach((token, k) => {
       const t = first + k, root = Math.sqrt(t + 1);
-      if (layer.pairs !== null) {
-        const place = t ? pairOf(tokens[t - 1], token, layer.pairs.rows - 1) : 0;
-        for (let j = 0; j < outputs; j++) ofPairs[j] += layer.pairs.data[place * outputs + j];
-      }
+      const ending = runsThatEnd(layer, before, token);
+      for (const number of ending.numbers) for (let j = 0; j < outputs; j++) ofRuns[j] += layer.runs.data[number * outputs + j];
+      before = ending.places;
       const pooled = [...after[k].high.map((v, j) => Math.max(v, high[j])), ...after[k].sum.map((v, j) => (v + sum[j]) / root)];
-      running.push(activations[layer.activation](product(pooled, layer.kernel, layer.bias).map((v, j) => v + ofPairs[j] / root)));
+      running.push(activations[layer.activation](product(pooled, layer.kernel, layer.bias).map((v, j) => v + ofRuns[j] / root)));
     });
     after.at(-1).high.forEach((v, j) => { high[j] = Math.max(v, high[j]); });
     after.at(-1).sum.forEach((v, j) => { sum[j] += v; });
@@ -188,6 +198,23 @@ function run(network, sequence) {
 
 const row = (matrix, place) => Array.from(matrix.data.subarray(place * matrix.columns, (place + 1) * matrix.columns));
 
+// Rising whole numbers of their differences, each in as many bytes of seven bits as it takes, the lowest first.
+function sums(text) {
+  const found = [];
+  let sum = 0, part = 0, scale = 1;
+  for (const letter of atob(text)) {
+    const code = letter.charCodeAt(0);
+    part += (code & 127) * scale;
+    scale *= 128;
+    if (code < 128) {
+      found.push(sum += part);
+      part = 0;
+      scale = 1;
+    }
+  }
+  return found;
+}
+
 // A network as it comes in the page, with its arrays decoded.
 function unpacked(network) {
   return network.map(layer => {
@@ -195,6 +222,7 @@ function unpacked(network) {
     for (const [name, value] of Object.entries(layer)) if (value?.floats !== undefined) open[name] = matrix(value);
     if (layer.rows) open.place = new Map(layer.rows.map((token, place) => [token, place]));
     if (layer.halves) open.halves = unpacked(layer.halves);
+    if (layer.orders) open.orders = layer.orders.map(({varints}) => new Map(sums(varints).map((key, place) => [key, place])));
     return open;
   });
 }

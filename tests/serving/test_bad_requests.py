@@ -316,6 +316,12 @@ def test_too_much_at_once(tmp_path):
     server.stop()
 
 
+def test_a_parameter_that_is_wrong_is_named(running):
+    status, said = running.asked("GET", "/v1/sessions/a/history?last=none")
+    assert (status, said["code"], said["field"]) == (422, "field_wrong", "last")
+    assert said["error"].startswith("The parameter last is wrong: Input should be a valid integer")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"), [("GET", "/v1/models", None), ("POST", STEPS, {"seq": 2, "x": [1, 2]})]
 )

@@ -149,7 +149,9 @@ async def _answered(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         error = _of_routing(request, error)
     elif isinstance(error, RequestValidationError):
-        error = Problem("field_wrong", "A parameter of the path or query is not what it should be.")
+        first = error.errors()[0]
+        name = str(first["loc"][-1])
+        error = Problem("field_wrong", f"The parameter {name} is wrong: {first['msg']}.", field=name)
     return routes_sessions.response(refusal(error, request_id))
 
 

@@ -72,10 +72,12 @@ def _known(fitted: Fitted, place: int) -> list[Chosen]:
     """Return the networks with recurrent layers, the first of each configuration before the others, the weightiest first."""
     from gatewise.forecasting.networks.season_networks import TrainedSeasonNetworks
     from gatewise.forecasting.networks.sequence_networks import TrainedSequenceNetworks
+    from gatewise.forecasting.networks.shared_networks import TrainedSharedNetworks
 
     weights = dict(zip(fitted.rolled.names, fitted.judged.network_weights[-1][:, place].tolist(), strict=True))
     found = []
-    for trained in fitted.trained:
+    for one in fitted.trained:
+        trained = one.of_each(fitted.panel) if isinstance(one, TrainedSharedNetworks) else one
         own = isinstance(trained, TrainedLocalNetworks) and trained.networks.cell != "dense"
         if own or isinstance(trained, TrainedSequenceNetworks | TrainedSeasonNetworks):
             for member, name in enumerate(trained.names):

@@ -165,6 +165,7 @@ def restore(specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tra
     from gatewise.forecasting.networks.local_networks import TrainedLocalNetworks
     from gatewise.forecasting.networks.season_networks import TrainedSeasonNetworks
     from gatewise.forecasting.networks.sequence_networks import TrainedSequenceNetworks
+    from gatewise.forecasting.networks.shared_networks import TrainedSharedNetworks
 
     if specification["family"] == "pool":
         parts = []
@@ -176,4 +177,6 @@ def restore(specification: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tra
         return TrainedSeasonNetworks.restore(specification, arrays)
     if specification["family"] == "local":
         return TrainedLocalNetworks.restore(specification, arrays)
+    if specification["family"] == "shared":
+        return TrainedSharedNetworks.restore(specification, arrays)
     return TrainedSequenceNetworks.restore(specification, arrays)

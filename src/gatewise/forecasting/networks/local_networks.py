@@ -161,14 +161,9 @@ class LocalNetworks:
         outputs = 1 if self.recursive else horizon
         values = panel.values if lens is None else lens.without(panel).panel.values
         beside = None if lens is None else Beside(lens.beside(panel), lens.known)
-        seen = tuple(Glasses.fitted(view, values, panel.season_length) for view in self.views)
-        counts = self.head == COUNTS
-        parts = [samples_of(glasses, values, look_back, outputs, beside, counts) for glasses in seen]
-        rows = max(part.weights.shape[1] for part in parts)
-        member_view = np.arange(self.members) % len(self.views)
-        x, y, weights = (
-            np.stack([_with_rows(part[place], rows) for part in parts], axis=1)[:, member_view] for place in range(3)
-        )
+        seen = self.glasses(values, panel.season_length)
+        x, y, weights = self.samples(seen, values, look_back, outputs, beside)
+        rows = weights.shape[2]
         kinds = None if beside is None else (beside.known, beside.seen.shape[2])
         model = self.model(look_back, outputs * outputs_of(self.head), covariates=kinds)
         flat = len(panel) * self.members
@@ -178,7 +173,7 @@ class LocalNetworks:
         with shares_told_to(progress):
             ensemble = fit_ensemble(
                 model,
-                x.reshape(flat, rows, *self._input_shape(look_back, outputs, kinds)),
+                x.reshape(flat, rows, *self.input_shape(look_back, outputs, kinds)),
                 y.reshape(flat, rows, -1),
                 sample_weight=weights.reshape(flat, rows),
                 members=flat,
@@ -194,6 +189,39 @@ class LocalNetworks:
         arrays = [np.asarray(array).reshape(len(panel), self.members, *array.shape[1:]) for array in made]
         losses = np.asarray(ensemble.history.history["loss"]).reshape(len(panel), self.members, -1)
         return TrainedLocalNetworks(self, horizon, look_back, seen, arrays, losses, ensemble.history.way, lens)
+
+    def glasses(self, values: Float64[np.ndarray, "series time"], season_length: int) -> tuple[Glasses, ...]:
+        """Return each view, fitted to series."""
+        return tuple(Glasses.fitted(view, values, season_length) for view in self.views)
+
+    def samples(
+        self,
+        seen: Sequence[Glasses],
+        values: Float64[np.ndarray, "series time"],
+        look_back: int,
+        outputs: int,
+        beside: Beside | None = None,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what each member of each series learns from, as `Samples` has it, ``(series, members, rows, …)``."""
+        counts = self.head == COUNTS
+        parts = [samples_of(glasses, values, look_back, outputs, beside, counts) for glasses in seen]
+        rows = max(part.weights.shape[1] for part in parts)
+        x, y, weights = (
+            np.stack([_with_rows(part[place], rows) for part in parts], axis=1)[:, self.member_view]
+            for place in range(3)
+        )
+        return x, y, weights
+
+    @property
+    def member_view(self) -> Int64[np.ndarray, " members"]:
+        """Which view each member has."""
+        return np.arange(self.members) % len(self.views)
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """The configuration of each member."""
+        own = [f"{self.name} ({view.name})" if len(self.views) > 1 else self.name for view in self.views]
+        return tuple(own[view] for view in self.member_view)
 
     def _blocks(self, series: int) -> int:
         """Return in how many blocks so many series are trained: XLA takes the longer for a program the more members it has."""
@@ -213,7 +241,8 @@ class LocalNetworks:
         network = replace(self, name="", views=(), members=1, epochs=1, batch_size=1, stateful=stateful)
         return _built(network, look_back, outputs, covariates)
 
-    def _input_shape(self, look_back: int, outputs: int, covariates: tuple[int, int] | None) -> tuple[int, ...]:
+    def input_shape(self, look_back: int, outputs: int, covariates: tuple[int, int] | None) -> tuple[int, ...]:
+        """Return what a window is to the network."""
         if covariates is not None:
             return (look_back + outputs, 1 + covariates[1])
         return {"flat": (look_back,), "features": (1, look_back), "steps": (look_back, 1)}[self.layout]
@@ -246,9 +275,7 @@ class TrainedLocalNetworks:
     @property
     def names(self) -> tuple[str, ...]:
         """The configuration of each member."""
-        views = self.networks.views
-        own = [f"{self.networks.name} ({view.name})" if len(views) > 1 else self.networks.name for view in views]
-        return tuple(own[member % len(views)] for member in range(self.networks.members))
+        return self.networks.member_names
 
     def select(self, places: Int64[np.ndarray, " chosen"]) -> "TrainedLocalNetworks":
         """Return the networks of some of the series, by number, in the order asked for."""
@@ -309,12 +336,11 @@ class TrainedLocalNetworks:
         members, views = self.networks.members, len(self.networks.views)
         known = None if beside is None else (beside, outputs)
         windows = [last_windows(glasses, values, self.look_back, count, known) for glasses in self.glasses]
-        member_view = np.arange(members) % views
-        x = np.stack([inputs for inputs, _ in windows], axis=1)[:, member_view]
+        x = np.stack([inputs for inputs, _ in windows], axis=1)[:, self.networks.member_view]
         flat = len(values) * members
         kinds = None if beside is None else (beside.known, beside.seen.shape[2])
         # A network that carries its state over windows reads them as one sequence.
-        shape = self.networks._input_shape(self.look_back * count, outputs, kinds)
+        shape = self.networks.input_shape(self.look_back * count, outputs, kinds)
         head = self.networks.head
         width = outputs * outputs_of(head)
         model = self.networks.model(self.look_back * count, width, stateful=False, covariates=kinds)
@@ -442,7 +468,7 @@ def _built(networks: LocalNetworks, look_back: int, outputs: int, covariates: tu
     from gatewise.training.initial import with_zeros
 
     keras = import_keras()
-    shape = networks._input_shape(look_back, outputs // outputs_of(networks.head), covariates)
+    shape = networks.input_shape(look_back, outputs // outputs_of(networks.head), covariates)
     batch = 1 if networks.stateful else None
     if networks.build is not None:
         model = networks.build(shape, outputs)

@@ -176,6 +176,32 @@ def counterfactual_of_chunks(network: InspectedChunks, read: Read, words: Sequen
     return with_words([embedding(vectors, read.array[:, 0], False), found], read, words)
 
 
+def with_runs_of(words: np.ndarray, layer: dict[str, Any]) -> dict[str, Any]:
+    """Return what `counterfactual_of_chunks` describes with those runs alone that are made of some words.
+
+    Args:
+        words: The numbers of the words.
+        layer: The description; one of another layer is returned as it is.
+    """
+    if not layer.get("orders"):
+        return layer
+    orders: list[np.ndarray] = []
+    rows, first = [np.zeros(1, np.int64)], 1
+    # Which of the shorter runs are left, and how many of them are before each.
+    kept, before = np.zeros(0, bool), np.zeros(0, np.int64)
+    for keys in layer["orders"]:
+        shorter, word = keys // layer["known"], keys % layer["known"]
+        there = np.isin(word, words)
+        if orders:
+            there &= kept[shorter]
+            rows.append(first + np.flatnonzero(there))
+            first += len(keys)
+            keys = before[shorter] * layer["known"] + word
+        kept, before = there, np.cumsum(there) - there
+        orders.append(keys[there])
+    return {**layer, "orders": orders, "runs": layer["runs"][np.concatenate(rows)]}
+
+
 def _given(vectors: Any, *_: Any, **__: Any) -> Any:
     """Stand in for an Embedding."""
     return vectors

@@ -2,12 +2,14 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
+from gatewise.inspection.chunks import with_runs_of
 from gatewise.inspection.inspection import Inspection, Layer
 from gatewise.inspection.memory import ENDLESS
 from gatewise.inspection.portable import Counterfactual, weights_of
@@ -24,6 +26,8 @@ _UNIT = 700
 # Characters for a word and its number, and those that are kept free of cells for words that were not read.
 _WORD = 20
 _WORDS = 80_000
+# Characters for what a run of words is known by.
+_KEY = 4
 # Rows and columns of the connectivity.
 _MOST_ROWS = 250
 _SNIPPET = 40
@@ -130,7 +134,8 @@ class Rooms(NamedTuple):
         left = _MOST - 4 * rows * rows // 3 - steps * (120 + 24 * len(one.names))
         given = one.counterfactual
         if not isinstance(given, str):
-            left -= 4 * weights_of(given)
+            own = given.layers if given.sequence is None else _of_words(np.unique(given.sequence), given.layers)
+            left -= 4 * weights_of(replace(given, layers=own)) + _KEY * _runs(own)
             if given.sequence is not None:
                 left -= len(set(given.sequence)) * (4 * given.layers[0]["vectors"].shape[1] + _WORD)
         # A unit has a row in each of the maps of its layer, and what is said of it.
@@ -214,10 +219,29 @@ def _counterfactual(given: Counterfactual | str, room: int) -> Any:
     if given.sequence is not None:
         rows, vectors = np.array(parts[0]["rows"]), parts[0]["vectors"]
         own = np.isin(rows, given.sequence)
-        kept = own | (np.cumsum(~own) <= room // (4 * vectors.shape[1] + _WORD))
+        of_word = 4 * vectors.shape[1] + _WORD
+        before = _runs(_of_words(rows[own], parts))
+        others = room // of_word
+        while True:
+            kept = own | (np.cumsum(~own) <= others)
+            rest = _of_words(rows[kept], parts[1:])
+            # Words bring along the runs that they are in, each with what it adds and what it is known by.
+            if not others or others * of_word + (4 + _KEY) * (_runs(rest) - before) <= room:
+                break
+            others = others * 3 // 4
         words = tuple(word for word, there in zip(words, kept.tolist(), strict=True) if there)
-        parts = [{**parts[0], "rows": rows[kept].tolist(), "vectors": vectors[kept]}, *parts[1:]]
+        parts = [{**parts[0], "rows": rows[kept].tolist(), "vectors": vectors[kept]}, *rest]
     return {"layers": _network(parts), "sequence": given.sequence, "words": words}
+
+
+def _of_words(words: Int64[np.ndarray, " words"], layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return layers with the runs alone that are made of some words."""
+    return [with_runs_of(words, one) for one in layers]
+
+
+def _runs(layers: list[dict[str, Any]]) -> int:
+    """Return how many runs of words are known."""
+    return sum(len(keys) for one in layers for keys in one.get("orders", ()))
 
 
 def _network(given: Any) -> Any:

@@ -25,8 +25,8 @@ keras = import_keras()
 _MOST_CHUNKS = 64
 # Chunks that are predicted at a time.
 _CHUNKS_AT_A_TIME = 512
-# So many texts are read once. Fewer are read more often, but not so often that as many are read in all: on 600, 2,500 and
-# 8,000 movie reviews, and others to be judged by, 10, 5 and 2 epochs were best.
+# So many texts are read once, and fewer more often, but not so often that as many are read in all: see
+# `benchmarks/text_networks.py`.
 _READ_ONCE = 25_000
 _MOST_EPOCHS = 30
 # So many are few, and NumPy is quicker: a text of 200 words.
@@ -194,7 +194,7 @@ class ChunkReader:
 
 def usual_epochs(texts: int) -> int:
     """Return how often so many texts should be read."""
-    return int(np.clip(round((_READ_ONCE / max(texts, 1)) ** (2 / 3)), 1, _MOST_EPOCHS))
+    return int(np.clip(round((_READ_ONCE / max(texts, 1)) ** 0.5), 1, _MOST_EPOCHS))
 
 
 def _filled_up(packs: Packs, wanted: int, chunks: int) -> Packs:

@@ -189,7 +189,8 @@ def with_runs_of(words: np.ndarray, layer: dict[str, Any]) -> dict[str, Any]:
     rows, first = [np.zeros(1, np.int64)], 1
     # Which of the shorter runs are left, and how many of them are before each.
     kept, before = np.zeros(0, bool), np.zeros(0, np.int64)
-    for keys in layer["orders"]:
+    for each in layer["orders"]:
+        keys = each
         shorter, word = keys // layer["known"], keys % layer["known"]
         there = np.isin(word, words)
         if orders:

@@ -101,6 +101,25 @@ def test_a_running_and_a_waiting_work_can_be_cancelled_and_more_than_a_few_do_no
     assert waiting[1].state == "done"
 
 
+def test_a_work_that_is_cancelled_while_its_process_starts_is_not_begun(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, begun = worker._started, worker._number
+
+    def cancelled_meanwhile() -> object:
+        process = started()
+        monkeypatch.undo()
+        assert worker._current is not None
+        worker._current.end("cancelled", error=Problem("too_slow", "The work was cancelled."))
+        return process
+
+    monkeypatch.setattr(worker, "_started", cancelled_meanwhile)
+    with pytest.raises(Problem, match="was cancelled"):
+        worker.submit("slow", {"seconds": 60}, 100.0).answer(20.0)
+    assert worker.submit("echo", {"place": 1}, 20.0).answer(20.0)["asked"] == {"place": 1}
+    assert worker._number == begun + 1
+
+
 def made(work: Work) -> Work:
     work.questions, work._worker = (Worker(LIMITS, "serving.made_works") for _ in range(2))
     return work

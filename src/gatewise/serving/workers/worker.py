@@ -139,8 +139,12 @@ class Worker:
         """Do a job with the process that there is, or with a new one."""
         job.state = "running"
         process = self._started()
+        asked = job.asked
+        if job.ended is not None:
+            # Cancelled while the process was started, and what was asked is forgotten.
+            return
         self._number += 1
-        request = {"number": self._number, "work": job.work, "asked": job.asked}
+        request = {"number": self._number, "work": job.work, "asked": asked}
         deadline = time.monotonic() + job.limit
         with contextlib.suppress(BrokenPipeError):
             assert process.stdin is not None

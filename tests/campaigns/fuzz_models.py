@@ -74,20 +74,25 @@ def save_all(scratch):
     small.compile("sgd", "mse")
     x = np.stack([ROWS] * 4)
     gw.save(gw.fit_ensemble(small, x, x[:, 0, :1], members=2, batch_size=4, verbose=0), scratch / "ensemble")
-    gw.TextClassifier(network=()).fit(*made_texts(60)).save(scratch / "classifier")
+    texts = made_texts(60)
+    gw.TextClassifier(network=()).fit(*texts).save(scratch / "classifier")
+    tiny = {"units": 2, "embedding": 3, "runs": 3, "run_texts": 2, "epochs": 1, "members": 1}
+    read = gw.TextClassifier(network=(gw.Network(**tiny), gw.Network(cell="cnn", **tiny))).fit(*texts)
+    read.save(scratch / "classifier with networks")
     series = gw.read_series(np.sin(np.arange(40.0)))
     gw.Forecaster(2, network=(), baselines=["Naive", "Drift"]).fit(series).save(scratch / "forecaster")
     return {
         "network": asks_network,
         "ensemble": gw.load,
         "classifier": asks_classifier,
+        "classifier with networks": asks_classifier,
         "forecaster": asks_forecaster,
     }
 
 
 def made(rng):
     """Return the kind of a folder and its two files, damaged or forged."""
-    kind = rng.choice(("network", "network", "ensemble", "classifier", "forecaster"))
+    kind = rng.choice(("network", "network", "ensemble", "classifier", "classifier with networks", "forecaster"))
     files = {name: (SCRATCH / kind / name).read_bytes() for name in NAMES}
     if rng.random() < 0.6:
         name = rng.choice(NAMES)

@@ -11,7 +11,8 @@
     members         several networks together                rounds         their training, each without one fold
     lessons         what networks are trained with
     chunk_reader, row_reader   how they read and are trained packing        texts as rows of one shape
-    chunk_network, few_texts          gatewise's own network word_vectors, vector_files   where its embedding begins
+    chunk_network, few_texts   gatewise's own network        word_vectors, vector_files   where its embedding begins
+    word_runs       runs of words that have vectors as well
     targets         what it is trained towards
     combination, thresholds   scores to decisions            held_out, scores   what these are worth
     assessment      a classifier beside the truth            class_scores   scores of classes, curves

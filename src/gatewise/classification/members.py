@@ -130,5 +130,10 @@ def runs_of(kinds: tuple[Network | Maker, ...], words: Sequences, size: int) -> 
         words: Token numbers of the training texts.
         size: How many numbers words have.
     """
-    wanted = {kind.known_runs for kind in kinds if isinstance(kind, Network)} - {None}
-    return {known: WordRuns.of(words, min(size, known[2]), *known[:2]) for known in wanted if known is not None}
+    found: dict[tuple[int, int, int], WordRuns] = {}
+    for kind in kinds:
+        known = kind.known_runs if isinstance(kind, Network) else None
+        if known is not None and known not in found:
+            longest, least, most_words = known
+            found[known] = WordRuns.of(words, min(size, most_words), longest, least)
+    return found

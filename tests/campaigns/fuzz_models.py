@@ -23,11 +23,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 SCRATCH = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)).resolve()
-os.environ["GATEWISE_CACHE"] = str(SCRATCH / "cache")
+# Programs that are kept would be files that a model had written.
+os.environ["GATEWISE_CACHE"] = "off"
 
 from fuzzing import Campaign, mutated
 
 import gatewise as gw
+import gatewise.forecasting.networks.shared_networks
 from gatewise.backend import import_keras
 from gatewise.stepping import NoChain, read_network
 from made_texts import made as made_texts

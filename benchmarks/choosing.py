@@ -3,7 +3,8 @@
 Each frequency of M3 and the hours of M4 are forecast from their training parts without the last horizon, without the last two
 and the last three, as `gw.Forecaster` does it: methods are weighed by errors before that, and judged on the horizon that
 follows. What is compared are the numbers of `gatewise.forecasting.choosing.prior.Weighing`; nothing is trained twice.
-`--local SERIES` does the same for networks of which each knows one series. For years `--intervals` asks how many values
+`--local SERIES` does the same for networks of which each knows one series, and `--lasting SERIES` asks how much of the last
+changes since the season before such a network is to take for lasting. For years `--intervals` asks how many values
 intervals hold from origins a year apart, beside those that ETS forecasts bring along. No test part is read.
 
     python benchmarks/choosing.py --data FOLDER --kept FOLDER
@@ -22,7 +23,9 @@ from combination import LEVELS, held, kept_roll, within
 from gatewise.forecasting import planning, validation
 from gatewise.forecasting.choosing.judgement import judge
 from gatewise.forecasting.choosing.prior import Weighing
+from gatewise.forecasting.networks import local_samples
 from gatewise.forecasting.networks.local_networks import LocalNetworks
+from gatewise.forecasting.networks.views import LocalView
 from m_competitions import HORIZONS, RESULTS, errors, long_frame, read_panels, write
 
 NAME = "choosing.json"
@@ -33,6 +36,8 @@ WEIGHTS = (0.25, 0.5, 1.0, 2.0, 3.5, 6.0)
 CHANCES = {"of all": 0.05, "of each": None, "never": 1e-300}
 EACH = 0.0062
 YEARS_APART = (0, 1, 2, 3, 4, 6)
+# How much of the changes since the season before is taken to last.
+LASTING = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0)
 
 
 def fitted_at(panel, horizon, mode, kept, **options):
@@ -87,6 +92,20 @@ def of_local(panel, actual, series, kept):
     }
 
 
+def of_lasting(panel, actual, series):
+    """Return errors of local networks that see seasonal differences, by how much of these they take to last."""
+    rows = np.random.default_rng(0).choice(len(panel), min(series, len(panel)), replace=False)
+    some, actual, usual = panel.select(rows), actual[rows], local_samples.LASTING
+    networks = LocalNetworks(members=4, views=(LocalView("log", "differences"),))
+    found = {}
+    for share in LASTING:
+        local_samples.LASTING = share
+        members = networks.train(some, actual.shape[1]).forecast(some)
+        found[str(share)] = errors(some, actual, np.median(members, axis=0))
+    local_samples.LASTING = usual
+    return {"series": len(rows), "lasting": found}
+
+
 def _each_alone(fitted, actual, weighing):
     """Return the errors of series of which each is judged without the others."""
     rolled, forecasts = fitted.rolled, []
@@ -118,7 +137,7 @@ def shown(name, found):
 
 def _scores(found):
     yield from (("networks", found["networks"]),) if "networks" in found else ()
-    for kind in ("together", "alone"):
+    for kind in ("together", "alone", "lasting"):
         yield from found.get(kind, {}).items()
 
 
@@ -131,6 +150,18 @@ def weights_table(results):
             alone = f"{found['networks']['smape_points']:.2f}" if "networks" in found else ""
             scores = [f"{found['together'][str(weight)]['smape_points']:.2f}" for weight in WEIGHTS]
             rows.append([f"{where} ({found['series']:,})".replace(" before the end", ""), alone, *scores])
+    return rows
+
+
+def lasting_table(results):
+    """Return a row for each origin: MASE by how much of the changes is taken to last."""
+    rows = []
+    for where in sorted(results, key=_order):
+        if "lasting" in (found := results[where]):
+            scores = [f"{found['lasting'][str(share)]['mase']:.3f}" for share in LASTING]
+            rows.append(
+                [f"{', '.join(where.split(', ')[:2])} ({found['series']})".replace(" before the end", ""), *scores]
+            )
     return rows
 
 
@@ -158,6 +189,7 @@ def publish(results):
     page = PAGE.read_text(encoding="utf-8")
     for name, header, rows in (
         ("weights", ["", "networks", *(f"{weight:g}" for weight in WEIGHTS)], weights_table(results)),
+        ("lasting", ["", *(f"{share:g}" for share in LASTING)], lasting_table(results)),
         ("intervals", ["before the end", "80 %", "95 %", "ETS 80 %", "ETS 95 %"], intervals_table(results)),
     ):
         begin, end = f"<!-- choosing-{name}:begin -->", f"<!-- choosing-{name}:end -->"
@@ -173,6 +205,7 @@ def main():
     parser.add_argument("--groups", help="frequencies, such as yearly,other")
     parser.add_argument("--origins", default="0,1,2", help="horizons before the last of the training part")
     parser.add_argument("--local", type=int, help="so many series, each with networks of its own")
+    parser.add_argument("--lasting", type=int, help="so many series: what is taken to last of their changes")
     parser.add_argument("--intervals", action="store_true", help="years only: what intervals hold")
     parser.add_argument("--kept", type=Path, help="folder that keeps forecasts, and gives those that it has")
     parser.add_argument("--publish", action="store_true", help="only write the page from the results")
@@ -199,7 +232,10 @@ def main():
                 results[f"{where}, intervals"] = found = of_intervals(panel, actual, arguments.mode, kept)
                 print(where, found, flush=True)
                 continue
-            if arguments.local:
+            if arguments.lasting:
+                where = f"{where}, lasting"
+                found = of_lasting(panel, actual, arguments.lasting)
+            elif arguments.local:
                 where = f"{where}, local"
                 found = of_local(panel, actual, arguments.local, kept.with_name(f"{kept.name}-local"))
             else:

@@ -120,9 +120,9 @@ def peak_megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def peer(python, name, files, autotune):
+def peer(python, name, files, autotune, seed=0):
     """Run a peer in its own Python; return its cell."""
-    command = [python, str(HERE / "classify_peers.py"), name, str(files), str(autotune)]
+    command = [python, str(HERE / "classify_peers.py"), name, str(files), str(autotune), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"name": name, "message": (done.stderr.strip().splitlines() or ["no output"])[-1][:200]}
@@ -144,6 +144,18 @@ def scored(cell, truth, linear):
     return cell
 
 
+def middle_of_seeds(python, name, files, truth, seeds):
+    """Run a network of Keras's examples with several seeds; return the cell of the middle one, and what all have reached."""
+    cells = []
+    for seed in range(seeds):
+        cells.append(scored(peer(python, name, files, 0, seed), truth, None))
+        print(name, seed, cells[-1].get("accuracy"), file=sys.stderr, flush=True)
+    done = sorted((cell for cell in cells if "accuracy" in cell), key=lambda cell: cell["accuracy"])
+    if not done:
+        return cells[0]
+    return {**done[len(done) // 2], "accuracies": [cell["accuracy"] for cell in done]}
+
+
 HEADER = ("", "accuracy (95 %)", "log loss", "ECE", "training s", "reviews/s", "MiB at most")
 
 
@@ -154,9 +166,11 @@ def table(content):
             yield [cell["name"], cell["message"], *("–" for _ in HEADER[2:])]
             continue
         low, high = (100 * end for end in cell["interval"])
+        reached = cell.get("accuracies", ())
+        seeds = f"; {len(reached)} seeds: {100 * reached[0]:.1f} to {100 * reached[-1]:.1f}" if len(reached) > 1 else ""
         yield [
             cell["name"],
-            f"{100 * cell['accuracy']:.2f} % ({low:.2f} to {high:.2f})",
+            f"{100 * cell['accuracy']:.2f} % ({low:.2f} to {high:.2f}{seeds})",
             f"{cell['log_loss']:.4f}",
             f"{cell['calibration_error']:.4f}",
             f"{cell['train_seconds']:.0f}",
@@ -192,6 +206,10 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peers", help="a Python with scikit-learn and fasttext-wheel")
     parser.add_argument("--keras", help="a Python with Keras and TensorFlow")
+    parser.add_argument(
+        "--keras-network", nargs="+", choices=KERAS, default=KERAS, metavar="NAME", help="which of them"
+    )
+    parser.add_argument("--keras-seeds", type=int, default=3, help="the middle one is shown")
     parser.add_argument("--autotune", type=int, default=300, help="seconds for fastText to tune itself; 0 for none")
     parser.add_argument("--only-peers", action="store_true", help="keep what the JSON has of gatewise")
     parser.add_argument("--own", help="measure gatewise in this process, into this file")
@@ -219,12 +237,14 @@ def main():
             content = {"texts": list(part.texts), "labels": part.labels.tolist()}
             (files / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
         asked = [(arguments.peers, name) for name in PEERS[: None if arguments.autotune else -1]]
-        asked = [(python, name) for python, name in [*asked, *((arguments.keras, name) for name in KERAS)] if python]
+        asked = [(python, name) for python, name in asked if python]
+        networks = arguments.keras_network if arguments.keras else ()
         cells = [] if arguments.only_peers else own_process(files / "own.json")
-        cells += kept(arguments.fold, {*(name for _, name in asked), *(cell["name"] for cell in cells)})
+        cells += kept(arguments.fold, {*(name for _, name in asked), *networks, *(cell["name"] for cell in cells)})
         for python, name in asked:
             print(name, file=sys.stderr, flush=True)
             cells.append(peer(python, name, files, arguments.autotune))
+        cells += [middle_of_seeds(arguments.keras, name, files, truth, arguments.keras_seeds) for name in networks]
     linear = next((np.array(cell["chances"]) for cell in cells if cell["name"] == LINEAR and "chances" in cell), None)
     if linear is not None:
         linear = np.stack([1 - linear, linear], axis=1)

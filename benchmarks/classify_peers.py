@@ -106,14 +106,14 @@ KERAS = {
 }
 
 
-def network(train, labels, judged, name):
+def network(train, labels, judged, name, seed):
     """A network of Keras's examples, trained and asked by Keras."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     import keras
     import numpy as np
 
     make, length, side, epochs = KERAS[name]
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     started = time.perf_counter()
     ranks, known = _ranks(train)
 
@@ -131,12 +131,12 @@ def network(train, labels, judged, name):
 
 
 def main():
-    name, folder, autotune = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    name, folder, autotune, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     train, judged = (json.loads((folder / f"{part}.json").read_text(encoding="utf-8")) for part in ("train", "judged"))
     if name.startswith("TF-IDF"):
         result = linear(train["texts"], train["labels"], judged["texts"], folder)
     elif name in KERAS:
-        result = network(train["texts"], train["labels"], judged["texts"], name)
+        result = network(train["texts"], train["labels"], judged["texts"], name, seed)
     else:
         result = fasttext(
             train["texts"], train["labels"], judged["texts"], folder, autotune if "autotuned" in name else 0

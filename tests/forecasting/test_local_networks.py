@@ -58,12 +58,12 @@ def test_a_stateful_network_is_keras_own_run_window_by_window():
     trained = networks.train(panel, HORIZON)
     model = networks.model(3, HORIZON)
     glasses = trained.glasses[0].select(np.array([0]))
-    inputs, base = last_windows(glasses, panel.values[:1], 3, 38)
+    inputs, base = last_windows(glasses, panel.values[:1], 3, HORIZON, 38)
     for member in range(2):
         model.set_weights([weight[0, member] for weight in trained.weights[: len(model.weights)]])
         gw.reset_states(model)
         outputs = gw.predict(model, inputs.reshape(38, 3, 1), batch_size=1, verbose=0)[-1]
-        seen = outputs[None, None].astype(np.float64) + base[:, None]
+        seen = outputs[None, None].astype(np.float64) + base
         expected = glasses.back(panel.values[:1], seen)[0, 0]
         np.testing.assert_allclose(trained.forecast(panel)[member, 0], expected, rtol=1e-4)
 
@@ -115,6 +115,17 @@ def test_later_values_are_in_no_earlier_window(view):
     np.testing.assert_array_equal(before.inputs[:, :-5], after.inputs[:, :-5])
     np.testing.assert_array_equal(before.targets[:, : -5 - HORIZON + 1], after.targets[:, : -5 - HORIZON + 1])
     assert not np.array_equal(before.targets, after.targets)
+
+
+def test_half_of_a_change_is_taken_to_come_again_and_half_of_that_in_the_season_after():
+    seasons = np.repeat(np.arange(10.0), 4)[None]
+    panel = Panel(seasons + np.tile([5.0, 2.0, 7.0, 3.0], 10), 4)
+    networks = LocalNetworks(members=1, views=(LocalView("plain", "differences"),), epochs=1, learning_rate=0.0)
+    trained = networks.train(panel, 8)
+    silent = replace(trained, weights=[np.zeros_like(array) for array in trained.weights])
+    # Each season was 1 above the one before.
+    expected = panel.values[0, -4:] + np.array([[0.5], [0.75]])
+    np.testing.assert_allclose(silent.forecast(panel)[0, 0], expected.ravel(), rtol=1e-6)
 
 
 def test_a_panel_at_several_cutoffs_is_one_of_more_series():

@@ -164,6 +164,6 @@ def _window(chosen: Chosen, values: np.ndarray, place: int) -> tuple[np.ndarray,
     if trained.networks.stateful:
         values = values[:, -max(int(lengths_of(values)[0]), 2) :]
         count = values.shape[1] - min(trained.look_back, values.shape[1]) + 1
-    inputs, _ = last_windows(glasses, values, trained.look_back, count)
+    inputs, _ = last_windows(glasses, values, trained.look_back, trained.horizon, count)
     shape = {"flat": (-1,), "features": (1, -1), "steps": (-1, 1)}[trained.networks.layout]
     return inputs[0].reshape(shape), float(glasses.scale[0])

@@ -334,8 +334,7 @@ class TrainedLocalNetworks:
     ) -> Float64[np.ndarray, "members series outputs levels"]:
         """Forecast from the last window, or with the state that so many windows, one after the other, have left."""
         members, views = self.networks.members, len(self.networks.views)
-        known = None if beside is None else (beside, outputs)
-        windows = [last_windows(glasses, values, self.look_back, count, known) for glasses in self.glasses]
+        windows = [last_windows(glasses, values, self.look_back, outputs, count, beside) for glasses in self.glasses]
         x = np.stack([inputs for inputs, _ in windows], axis=1)[:, self.networks.member_view]
         flat = len(values) * members
         kinds = None if beside is None else (beside.known, beside.seen.shape[2])
@@ -349,7 +348,7 @@ class TrainedLocalNetworks:
         )
         said = said.reshape(len(values), members, -1)
         if head == COUNTS:
-            recent = level_of_counts(windows[0][1] * self.glasses[0].units, values)
+            recent = level_of_counts(windows[0][1][:, 0] * self.glasses[0].units, values)
             counts = np.moveaxis(quantiles_of_counts(said, recent[:, None]), 1, 0)
             counts[:, ~np.isfinite(values).any(axis=1)] = np.nan
             return counts
@@ -359,7 +358,7 @@ class TrainedLocalNetworks:
         for place, (glasses, (_, base)) in enumerate(zip(self.glasses, windows, strict=True)):
             moves = np.where(glasses.scale > 0, 1.0, 0.0)[:, None]
             for level in range(seen.shape[1]):
-                own = seen[place::views, level] * moves + base[:, None]
+                own = seen[place::views, level] * moves + base
                 forecast[place::views, level] = glasses.back(values, own)
         empty = ~np.isfinite(values).any(axis=1)
         forecast[:, :, empty] = np.nan

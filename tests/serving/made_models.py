@@ -37,6 +37,14 @@ class Memory:
     def outputs(self) -> tuple[Tensor, ...]:
         return (Tensor("y", "FP32", (-1, 1)),)
 
+    @property
+    def step_input(self) -> Tensor:
+        return Tensor("x", "FP32", (1, -1, self.features))
+
+    @property
+    def step_output(self) -> Tensor:
+        return Tensor("y", "FP32", (1, 1))
+
     def close(self) -> None:
         self.closed = True
 
@@ -80,6 +88,50 @@ class Memory:
     def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         last = [self.step(self.begin(), sequence)[1][-1] for sequence in inputs["x"]]
         return {"y": np.array(last, "<f4").reshape(-1, 1)}
+
+
+@dataclass
+class Yesterday:
+    """A forecaster of one series: the next value is the last one; told of a value, it says the one before."""
+
+    name: str = "yesterday"
+    features: int = 1
+    quick: bool = True
+    kind: Kind = "forecaster"
+
+    sha256 = hashlib.sha256(b"yesterday").hexdigest()
+    inputs = (Tensor("horizon", "INT64", (1,)),)
+    outputs = (Tensor("ds", "BYTES", (-1,)), Tensor("gatewise", "FP64", (-1,)))
+    step_input = Tensor("x", "FP64", (1, -1, 1))
+    step_output = Tensor("y", "FP64", (1, -1, 1))
+
+    def close(self) -> None:
+        pass
+
+    def begin(self, series: str | None = None) -> bytes:
+        return np.array([10.0]).tobytes()
+
+    def step(self, state: bytes, rows: np.ndarray) -> tuple[bytes, np.ndarray]:
+        values = np.concatenate([np.frombuffer(state), rows[:, 0]])
+        return values.tobytes(), values[-1 - len(rows) : -1, None]
+
+    def tell(self, state: bytes, rows: np.ndarray) -> bytes:
+        return self.step(state, rows)[0]
+
+    def fault(self, state: bytes) -> str | None:
+        return None if np.isfinite(np.frombuffer(state)).all() else "it holds a value that is not finite"
+
+    def forecast(self, state: bytes, horizon: int, levels: Sequence[float]) -> dict[str, Any]:
+        return {"y": [np.frombuffer(state)[-1]] * horizon}
+
+    def history(self, state: bytes, most: int) -> dict[str, Any]:
+        return {"y": np.frombuffer(state)[-most:].tolist()}
+
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        (horizon,) = inputs["horizon"].tolist()
+        if horizon < 1:
+            raise UsageError(f"horizon is {horizon}: give at least 1.")
+        return {"ds": np.array([f"day {one}" for one in range(horizon)], object), "gatewise": np.full(horizon, 10.0)}
 
 
 @dataclass

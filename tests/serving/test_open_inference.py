@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from serving.made_models import Memory
+from serving.made_models import Lengths, Memory, Yesterday
 from serving.made_server import Running
 
 VERSION = Memory().sha256[:12]
@@ -14,7 +14,7 @@ VERSION = Memory().sha256[:12]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    server = Running(tmp_path_factory.mktemp("store") / "s")
+    server = Running(tmp_path_factory.mktemp("store") / "s", [Memory(), Lengths(), Yesterday()])
     yield server
     server.stop()
 
@@ -169,3 +169,87 @@ def test_a_model_without_state_has_no_sequences(running):
         "parameters": {"sequence_id": 1, "sequence_start": True},
     }
     assert running.asked("POST", "/v2/models/lengths/infer", body)[1]["code"] == "not_stateful"
+
+
+def told(running, values, **parameters):
+    values = np.array(values, float).reshape(1, -1, 1)
+    return running.asked("POST", "/v2/models/yesterday/infer", {"inputs": [fp64(values)], "parameters": parameters})
+
+
+def fp64(values):
+    return {"name": "x", "datatype": "FP64", "shape": list(values.shape), "data": values.tolist()}
+
+
+def test_a_sequence_of_a_forecaster_is_told_of_values(running):
+    horizon = {"name": "horizon", "datatype": "INT64", "shape": [1], "data": [7]}
+    for outputs in ({}, {"outputs": []}):
+        body = {"inputs": [horizon], "parameters": {"sequence_id": "q", "sequence_start": True}, **outputs}
+        status, said = running.asked("POST", "/v2/models/yesterday/infer", body)
+        assert (status, said["code"]) == (422, "field_wrong")
+        assert said["error"] == "inputs[0] is called 'horizon', and the model takes x."
+        assert running.asked("GET", "/v1/sessions/q")[1]["code"] == "session_unknown"
+    status, said = told(running, [3], sequence_id="q", sequence_start=True)
+    assert (status, said["outputs"]) == (
+        200,
+        [{"name": "y", "datatype": "FP64", "shape": [1, 1, 1], "data": [10.0]}],
+    )
+    assert told(running, [4, 5], sequence_id="q")[1]["outputs"][0]["data"] == [3.0, 4.0]
+    assert running.asked("GET", "/v1/sessions/q/history?last=4")[1]["y"] == [10.0, 3.0, 4.0, 5.0]
+    assert running.asked("POST", "/v2/models/yesterday/infer", {"inputs": [horizon]})[0] == 200
+    (model,) = (one for one in running.asked("GET", "/v1/models")[1]["models"] if one["name"] == "yesterday")
+    assert (model["step_input"], model["step_output"]["name"]) == (
+        {"name": "x", "datatype": "FP64", "shape": [1, -1, 1]},
+        "y",
+    )
+
+
+def test_every_numbered_request_of_a_sequence_is_applied_once_however_late_it_comes(running):
+    def first(**more):
+        return told(running, [1], sequence_id=5, sequence_seq=1, sequence_start=True, **more)
+
+    def last():
+        return told(running, [3], sequence_id=5, sequence_seq=3, sequence_end=True)
+
+    def history():
+        name = running.asked("GET", "/v1/models")[1]["models"][2]["version"]
+        return running.asked("GET", f"/v1/sessions/{name}.5/history?last=9")[1].get("y")
+
+    def data(answer):
+        return answer[0], answer[1]["outputs"][0]["data"]
+
+    assert [data(first()) for _ in range(2)] == [(200, [10.0])] * 2
+    assert data(told(running, [2], sequence_id=5, sequence_seq=2)) == (200, [1.0])
+    assert data(first()) == (200, [10.0])
+    assert history() == [10.0, 1.0, 2.0]
+    status, said = told(running, [9], sequence_id=5, sequence_seq=1, sequence_start=True)
+    assert (status, said["code"], said["field"]) == (409, "session_exists", "parameters.sequence_start")
+    status, said = told(running, [9], sequence_id=5, sequence_seq=3, sequence_start=True)
+    assert (status, said["code"], said["detail"]) == (409, "seq_gap", {"expected": 1})
+    assert [data(last()) for _ in range(3)] == [(200, [2.0])] * 3
+    for late in (first(), told(running, [2], sequence_id=5, sequence_seq=2)):
+        assert (late[0], late[1]["code"]) == (410, "session_deleted")
+    status, said = told(running, [4], sequence_id=5, sequence_seq=3, sequence_end=True)
+    assert (status, said["code"]) == (410, "session_deleted")
+    assert data(first(sequence_restart=True)) == (200, [10.0])
+    assert history() == [10.0, 1.0]
+    # What was kept of the sequence before it went with it.
+    assert last()[1]["code"] == "seq_gap"
+
+
+def test_a_sequence_of_one_request_can_be_repeated(running):
+    for _ in range(2):
+        status, said = told(running, [1, 2], sequence_id="all", sequence_seq=1, sequence_start=True, sequence_end=True)
+        assert (status, said["outputs"][0]["data"]) == (200, [10.0, 1.0])
+    assert running.asked("GET", "/v1/sessions/all")[1]["code"] == "session_deleted"
+
+
+def test_a_restart_that_is_refused_leaves_the_sequence_as_it_is(running):
+    told(running, [1], sequence_id="kept", sequence_start=True)
+    for wrong in ({"sequence_seq": 2}, {"sequence_seq": "1"}):
+        again = {"sequence_id": "kept", "sequence_start": True, "sequence_restart": True, **wrong}
+        assert told(running, [5], **again)[0] in (409, 422)
+    assert told(running, [1] * 1001, sequence_id="kept", sequence_start=True, sequence_restart=True)[0] == 422
+    assert step(running, [1, 2], sequence_id="kept", sequence_start=True, sequence_restart=True)[1]["code"] == (
+        "session_exists"
+    )
+    assert running.asked("GET", "/v1/sessions/kept/history?last=9")[1]["y"] == [10.0, 1.0]

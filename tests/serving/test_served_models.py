@@ -108,6 +108,12 @@ def test_each_kind_is_served_as_it_can_be(served: dict[str, Any], folders: dict[
     assert served["feeding"].outputs == (Tensor("y", "FP32", (-1, 2)),)
     assert served["words"].inputs == (Tensor("x", "INT64", (-1, -1)),)
     assert served["words"].outputs == (Tensor("y", "FP32", (-1, -1, 2)),)
+    steps = {name: (served[name].step_input, served[name].step_output) for name in ("feeding", "words", "one-series")}
+    assert steps == {
+        "feeding": (Tensor("x", "FP32", (1, -1, 2)), Tensor("y", "FP32", (1, 2))),
+        "words": (Tensor("x", "INT64", (1, -1)), Tensor("y", "FP32", (1, -1, 2))),
+        "one-series": (Tensor("x", "FP64", (1, -1, 1)), Tensor("y", "FP64", (1, -1, 1))),
+    }
     assert served["both-ways"].inputs == (Tensor("x", "FP32", (-1, 6, 2)),)
     assert served["two"].inputs == (Tensor("left", "FP32", (-1, 2)), Tensor("right", "FP32", (-1, 3)))
     assert served["two"].outputs == (Tensor("one", "FP32", (-1, 1)), Tensor("two", "FP32", (-1, 2)))

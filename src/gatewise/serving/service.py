@@ -156,20 +156,22 @@ class Service:
 
     def told(self) -> list[dict[str, Any]]:
         """Return what is served, as plain JSON values."""
-        return [
-            {
-                "name": model.name,
-                "kind": model.kind,
-                "version": model.sha256[:12],
-                "sha256": model.sha256,
-                "sessions": model.name in self._stepped,
-                "predict": model.name in self._asked,
-                "features": self._stepped[model.name].features if model.name in self._stepped else None,
-                "inputs": [tensor._asdict() for tensor in model.inputs],
-                "outputs": [tensor._asdict() for tensor in model.outputs],
-            }
-            for model in self.models.values()
-        ]
+        return [self._told(model, self._stepped.get(model.name)) for model in self.models.values()]
+
+    def _told(self, model: ServedModel, stepped: Stepped | None) -> dict[str, Any]:
+        return {
+            "name": model.name,
+            "kind": model.kind,
+            "version": model.sha256[:12],
+            "sha256": model.sha256,
+            "sessions": stepped is not None,
+            "predict": model.name in self._asked,
+            "features": None if stepped is None else stepped.features,
+            "inputs": [tensor._asdict() for tensor in model.inputs],
+            "outputs": [tensor._asdict() for tensor in model.outputs],
+            "step_input": None if stepped is None else stepped.step_input._asdict(),
+            "step_output": None if stepped is None else stepped.step_output._asdict(),
+        }
 
     async def stop(self) -> None:
         """Write down the time, and let go of everything."""

@@ -40,6 +40,10 @@ class SteppedNetwork:
         self.inputs = (Tensor("x", "INT64" if network.words else "FP32", frame),)
         outputs = (-1, time, network.outputs) if network.sequences else (-1, network.outputs)
         self.outputs = (Tensor("y", "FP32", outputs),)
+        # A step takes as many as come, also where a batch is of a fixed length.
+        self.step_input = self.inputs[0]._replace(shape=(1, -1, *frame[2:]))
+        said = (1, -1, network.outputs) if network.sequences else (1, network.outputs)
+        self.step_output = Tensor("y", "FP32", said)
 
     def close(self) -> None:
         """Nothing is held."""

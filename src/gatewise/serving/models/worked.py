@@ -60,6 +60,8 @@ class WorkedForecaster(WorkedModel):
     """
 
     features: Final = 1
+    step_input: Final = Tensor("x", "FP64", (1, -1, 1))
+    step_output: Final = Tensor("y", "FP64", (1, -1, 1))
 
     def begin(self, series: str | None = None) -> bytes:
         """See `contract.Stepped`."""

@@ -1,20 +1,19 @@
 """The Open Inference Protocol, version 2: what its ``infer`` takes, with Triton's sequences on top of sessions.
 
-Source: https://github.com/open-inference/open-inference-protocol. Triton's ``sequence_id``, ``sequence_start`` and
-``sequence_end`` name a session here, which is durable; with ``sequence_seq``, the number of the step, a request that is sent
-again is answered and not applied twice.
+Source: https://github.com/open-inference/open-inference-protocol. A request with Triton's ``sequence_id`` is a step of a
+session: it takes `Stepped.step_input` and says `Stepped.step_output`, which of a forecaster are others than a batch's.
 """
 
-import json
 from typing import Any
 
 import numpy as np
 
 from gatewise.serving.http.answers import JSON, Answer, Incoming, as_json
-from gatewise.serving.routes.tensors import read_inputs, written
+from gatewise.serving.routes.tensors import TYPES, read_inputs, written
 from gatewise.serving.service import Service
-from gatewise.serving.sessions.bodies import fields_of, session_name
-from gatewise.serving.terms.contract import ServedModel, Stepped
+from gatewise.serving.sessions.bodies import fields_of, session_name, whole
+from gatewise.serving.sessions.sequences import SequenceStep, take
+from gatewise.serving.terms.contract import ServedModel, Stepped, Tensor
 from gatewise.serving.terms.limits import Limits
 from gatewise.serving.terms.problems import Problem, shown
 from gatewise.version import __version__
@@ -67,17 +66,19 @@ async def infer(service: Service, name: str, version: str | None, request: Incom
     told = given.get("id")
     if told is not None and type(told) is not str:
         raise Problem("field_wrong", "id should be a text.", field="id")
-    wanted = _wanted(given.get("outputs"), model, parameters.get("binary_data_output") is True)
-    inputs = read_inputs(given.get("inputs"), binary, model.inputs)
     sequence = parameters.get("sequence_id", 0)
-    if sequence in (0, "") and type(sequence) in (int, str):
+    stepped = None if sequence in (0, "") and type(sequence) in (int, str) else service.stepped(name)
+    takes, says = (model.inputs, model.outputs) if stepped is None else ((stepped.step_input,), (stepped.step_output,))
+    wanted = _wanted(given.get("outputs"), says, parameters.get("binary_data_output") is True)
+    inputs = read_inputs(given.get("inputs"), binary, takes)
+    if stepped is None:
         outputs = await _predicted(service, name, inputs)
     else:
-        outputs = await _stepped(service, service.stepped(name), inputs, parameters)
+        outputs = await _stepped(service, stepped, inputs, parameters)
     said: dict[str, Any] = {"model_name": model.name, "model_version": version_of(model)}
     if told is not None:
         said["id"] = told
-    return _answer(said, outputs, wanted, model)
+    return _answer(said, outputs, wanted, says)
 
 
 def _parts(request: Incoming, limits: Limits) -> tuple[Any, bytes]:
@@ -94,13 +95,13 @@ def _parts(request: Incoming, limits: Limits) -> tuple[Any, bytes]:
     return head.json(limits), request.body[int(length) :]
 
 
-def _wanted(given: Any, model: ServedModel, binary: bool) -> dict[str, bool]:
+def _wanted(given: Any, says: tuple[Tensor, ...], binary: bool) -> dict[str, bool]:
     """Return the names of the outputs that are asked for, and whether each is to be binary."""
     if given is None:
-        return {tensor.name: binary for tensor in model.outputs}
+        return {tensor.name: binary for tensor in says}
     if type(given) is not list:
         raise Problem("field_wrong", "outputs should be a list.", field="outputs")
-    names = {tensor.name for tensor in model.outputs}
+    names = {tensor.name for tensor in says}
     found = {}
     for place, entry in enumerate(given):
         field = f"outputs[{place}]"
@@ -124,25 +125,16 @@ async def _predicted(service: Service, name: str, inputs: dict[str, np.ndarray])
 async def _stepped(
     service: Service, model: Stepped, inputs: dict[str, np.ndarray], parameters: dict[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Step the session that stands for a sequence: begin it at its start, end it at its end."""
-    name = _session(model, parameters["sequence_id"])
-    start, end = (_flag(parameters, f"sequence_{which}") for which in ("start", "end"))
-    rows = _rows(inputs, model)
-    if start:
-        await _started(service, model, name, _flag(parameters, "sequence_restart"))
-    where = service.sessions.read(name)
-    if where["model"] != model.name:
-        raise Problem(
-            "session_exists", f"The sequence is of the model {where['model']}.", field="parameters.sequence_id"
-        )
-    seq = parameters.get("sequence_seq", where["seq"] + 1)
-    said = json.loads(await service.sessions.step(name, {"seq": seq, "xs": rows}))["ys"]
-    if end:
-        await service.sessions.delete(name)
-    output = model.outputs[0]
-    shape = (1, len(said), -1) if len(output.shape) == 3 else (1, -1)
-    values = np.array(said if len(output.shape) == 3 else said[-1], np.float64)
-    return {output.name: values.reshape(shape)}
+    """Take a sequence's next step."""
+    start, end, restart = (_flag(parameters, f"sequence_{which}") for which in ("start", "end", "restart"))
+    name, seq = _session(model, parameters["sequence_id"]), parameters.get("sequence_seq")
+    if seq is not None:
+        whole(seq, "parameters.sequence_seq", 1, 2**63 - 1)
+    rows = inputs[model.step_input.name].reshape(-1, model.features).astype(np.float64).tolist()
+    said = await take(service.sessions, model, SequenceStep(name, rows, seq, start, end, restart))
+    output = model.step_output
+    values = np.array(said if len(output.shape) == 3 else said[-1:], TYPES[output.datatype])
+    return {output.name: values.reshape(1, *values.shape) if len(output.shape) == 3 else values}
 
 
 def _session(model: Stepped, sequence: Any) -> str:
@@ -161,34 +153,10 @@ def _flag(parameters: dict[str, Any], name: str) -> bool:
     return value
 
 
-def _rows(inputs: dict[str, np.ndarray], model: Stepped) -> list[Any]:
-    """Return the observations of the one sequence that a request is about."""
-    values = next(iter(inputs.values()))
-    rows = values.reshape(-1, model.features)
-    if values.ndim == 3 and values.shape[0] != 1:
-        raise Problem(
-            "shape_wrong", f"A sequence is stepped alone, and {values.shape[0]} came.", field="inputs[0].shape"
-        )
-    return rows.astype(np.float64).tolist()
-
-
-async def _started(service: Service, model: Stepped, name: str, restart: bool) -> None:
-    found = service.sessions.live.find(name)
-    if found is not None and restart:
-        await service.sessions.delete(name)
-    elif found is not None and found.seq > 0 and not found.expired(service.sessions.clock.now()):
-        raise Problem(
-            "session_exists",
-            "The sequence has begun already; end it first, or send sequence_restart.",
-            field="parameters.sequence_start",
-        )
-    await service.sessions.create(model, {"id": name}, renew=True)
-
-
 def _answer(
-    said: dict[str, Any], outputs: dict[str, np.ndarray], wanted: dict[str, bool], model: ServedModel
+    said: dict[str, Any], outputs: dict[str, np.ndarray], wanted: dict[str, bool], says: tuple[Tensor, ...]
 ) -> Answer:
-    tensors = {tensor.name: tensor for tensor in model.outputs}
+    tensors = {tensor.name: tensor for tensor in says}
     parts = []
     described_outputs = []
     for name, binary in wanted.items():

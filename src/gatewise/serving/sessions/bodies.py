@@ -10,11 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gatewise.serving.terms.contract import Stepped
 from gatewise.serving.terms.limits import Limits
 from gatewise.serving.terms.problems import Problem, shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _MOST_SEQ = 2**63 - 1
+# What rounds to an infinite float32, and to an infinite double.
+_FLOAT32 = 2.0**128 - 2.0**103
+_DOUBLE = 2**1024 - 2**970
 _CREATE = {"id", "ttl_s", "warmup", "series", "time_step_s", "gaps"}
 _STEP = {"seq", "x", "xs", "t"}
 
@@ -65,7 +69,7 @@ def session_name(value: Any, field: str = "id") -> str:
     return value
 
 
-def read_create(body: Any, features: int, limits: Limits) -> Create:
+def read_create(body: Any, model: Stepped, limits: Limits) -> Create:
     """Return what a session is to be, or raise the first `Problem` with it."""
     given = fields_of(body, _CREATE)
     name = None if given.get("id") is None else session_name(given["id"])
@@ -83,12 +87,12 @@ def read_create(body: Any, features: int, limits: Limits) -> Create:
     series = given.get("series")
     if series is not None and type(series) is not str:
         raise Problem("field_wrong", f"series is {_kind(series)}, and should be a text.", field="series")
-    warmup = None if given.get("warmup") is None else rows_of(given["warmup"], features, "warmup", None)
+    warmup = None if given.get("warmup") is None else rows_of(given["warmup"], model, "warmup", None)
     made = hashlib.blake2b(json.dumps(given, sort_keys=True).encode(), digest_size=16).digest()
     return Create(name, ttl, warmup, series, time_step, gaps, made)
 
 
-def read_step(body: Any, features: int, limits: Limits) -> Step:
+def read_step(body: Any, model: Stepped, limits: Limits) -> Step:
     """Return the observations of a call, or raise the first `Problem` with it."""
     given = fields_of(body, _STEP)
     seq = given.get("seq")
@@ -104,27 +108,33 @@ def read_step(body: Any, features: int, limits: Limits) -> Step:
         )
     time = None if given.get("t") is None else _time(given["t"])
     if several:
-        rows = rows_of(given["xs"], features, "xs", limits.rows)
+        rows = rows_of(given["xs"], model, "xs", limits.rows)
         if seq + len(rows) - 1 > _MOST_SEQ:
             raise Problem("field_wrong", f"seq is {seq}, and the last step would have no number.", field="seq")
     else:
-        rows = _row(given["x"], features, "x").reshape(1, -1)
+        rows = _row(given["x"], model.features, _bound(model), "x").reshape(1, -1)
     asked = hashlib.blake2b(rows.tobytes(), digest_size=16, person=b"several" if several else b"one")
     if time is not None:
         asked.update(repr(time).encode())
     return Step(seq, rows, several, time, asked.digest())
 
 
-def rows_of(value: Any, features: int, field: str, most: int | None) -> np.ndarray:
+def rows_of(value: Any, model: Stepped, field: str, most: int | None) -> np.ndarray:
     """Return observations ``(time, features)``, or raise a `Problem` that names the first wrong one."""
     if type(value) is not list or not value:
         raise Problem("field_wrong", f"{field} is {_kind(value)}, and should be a list of observations.", field=field)
     if most is not None and len(value) > most:
         raise Problem("field_wrong", f"{field} has {len(value)} observations, and may have {most}.", field=field)
-    return np.stack([_row(row, features, f"{field}[{place}]") for place, row in enumerate(value)])
+    features, bound = model.features, _bound(model)
+    return np.stack([_row(row, features, bound, f"{field}[{place}]") for place, row in enumerate(value)])
 
 
-def _row(value: Any, features: int, field: str) -> np.ndarray:
+def _bound(model: Stepped) -> float | int:
+    """Return what the numbers of an observation have to be below, so that they are finite where the model computes."""
+    return _FLOAT32 if model.step_input.datatype == "FP32" else _DOUBLE
+
+
+def _row(value: Any, features: int, bound: float | int, field: str) -> np.ndarray:
     """Return one observation ``(features,)``; a bare number where there is one feature."""
     row = [value] if features == 1 and type(value) in (int, float) else value
     if type(row) is not list:
@@ -138,12 +148,11 @@ def _row(value: Any, features: int, field: str) -> np.ndarray:
             code = "number_not_finite" if entry is None else "field_wrong"
             where = f"{field}[{place}]"
             raise Problem(code, f"{where} is {_kind(entry)}, and should be a number.", field=where)
-    try:
-        finite = all(map(math.isfinite, row))
-    except OverflowError:
-        finite = False
-    if not finite:
-        raise Problem("number_not_finite", f"{field} holds a number beyond what a double holds.", field=field)
+    if not (max(row) < bound and min(row) > -bound and all(map(math.isfinite, row))):
+        place = next(place for place, entry in enumerate(row) if not -bound < entry < bound)
+        where = field if row is not value else f"{field}[{place}]"
+        kind = "float32" if bound == _FLOAT32 else "double"
+        raise Problem("number_not_finite", f"{where} is a number beyond what a {kind} holds.", field=where)
     return np.array(row, np.float64)
 
 

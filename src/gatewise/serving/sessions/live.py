@@ -7,36 +7,44 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
+from gatewise.serving.sessions import proofs
 from gatewise.serving.sessions.clock import Clock
-from gatewise.serving.sessions.schema import Row
+from gatewise.serving.sessions.schema import Grave, Row
 from gatewise.serving.sessions.store import Store
 from gatewise.serving.terms.problems import Problem, shown
 
 # Answers that name a session which is gone: why it went -> the code, and a sentence.
 _GONE = {
     "deleted": ("session_deleted", "The session {} was deleted."),
-    "expired": ("session_expired", "The session {} expired: nothing was asked of it for as long as it lives."),
+    "expired": ("session_expired", "The session {} expired: no step of it was taken for as long as it lives."),
 }
 
 
 class Session:
-    """A session as it was last committed. Whoever changes it holds its lock and has committed the change."""
+    """A session as it was last committed. Whoever changes it holds its lock and has committed the change.
 
-    __slots__ = ("calls", "last_time", "lock", "options", "row", "seq", "state", "used")
+    Attributes:
+        damaged: Whether it is not what was written to the disk; then nothing of it can be relied on, and it never expires.
+        fixed: The checksum of what never changes of it.
+    """
+
+    __slots__ = ("calls", "damaged", "fixed", "last_time", "lock", "options", "row", "seq", "state", "used")
 
     def __init__(self, row: Row) -> None:
         self.row = row
+        self.damaged = not proofs.holds(row)
+        self.fixed = 0 if self.damaged else proofs.of_fixed(row)
         self.seq = row.seq
         self.calls = row.calls
         self.used = row.used
         self.last_time = row.last_time
         self.state = row.state
-        self.options: dict[str, Any] = json.loads(row.options)
+        self.options: dict[str, Any] = {} if self.damaged else json.loads(row.options)
         self.lock = asyncio.Lock()
 
     def expired(self, now: float) -> bool:
         """Return whether it has not been used for longer than it lives."""
-        return now - self.used > self.row.ttl
+        return not self.damaged and now - self.used > self.row.ttl
 
 
 class LiveSessions:
@@ -69,27 +77,32 @@ class LiveSessions:
             self._held.move_to_end(name)
             return found
         row = self._store.row(name)
-        return None if row is None else self.hold(Session(row))
+        # It was found by its name, whatever became of the name in its row.
+        return None if row is None else self.hold(Session(row._replace(name=name)))
 
-    def get(self, name: str) -> Session:
+    def get(self, name: str, even_damaged: bool = False) -> Session:
         """Return a session that may be asked something.
 
         Raises:
-            Problem: It never was, is expired, or was deleted.
+            Problem: It never was, is expired, was deleted, or is not what was written.
         """
         found = self.find(name)
         if found is None:
             self.refuse_absent(name)
+        if found.damaged and not even_damaged:
+            raise Problem(
+                "session_damaged", f"The session {shown(name)} is not what was written to the disk, and is not stepped."
+            )
         if found.expired(self._clock.now()):
             code, sentence = _GONE["expired"]
             raise Problem(code, sentence.format(shown(name)))
         return found
 
     @asynccontextmanager
-    async def held(self, name: str) -> AsyncIterator[Session]:
+    async def held(self, name: str, even_damaged: bool = False) -> AsyncIterator[Session]:
         """Give a session that nobody else changes meanwhile."""
         while True:
-            session = self.get(name)
+            session = self.get(name, even_damaged)
             async with session.lock:
                 # Whoever had the lock before may have ended it.
                 if self._held.get(name) is session:
@@ -103,10 +116,15 @@ class LiveSessions:
 
     def refuse_buried(self, name: str) -> None:
         """Raise what is to be said of a session that was deleted or expired some time ago; nothing where none was."""
-        grave = self._store.buried(name)
-        if grave is not None and self._clock.now() - grave[1] <= self._tombstone_seconds:
-            code, sentence = _GONE[grave[0]]
+        grave = self.grave(name)
+        if grave is not None:
+            code, sentence = _GONE[grave.why]
             raise Problem(code, sentence.format(shown(name)))
+
+    def grave(self, name: str) -> Grave | None:
+        """Return what is known of a session that went some time ago; None where there was none, or long ago."""
+        found = self._store.buried(name)
+        return found if found is not None and self._clock.now() - found.since <= self._tombstone_seconds else None
 
     def hold(self, session: Session) -> Session:
         """Keep a session in memory, and let go of the one that was used longest ago and is not being asked."""

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from gatewise.errors import EnvironmentFault
 
 NAME = "sessions.sqlite"
-FORMAT = 1
+FORMAT = 2
 Durability = Literal["full", "normal"]
 
 _SCHEMA = """
@@ -17,13 +17,16 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sessions (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, calls INTEGER NOT NULL,
     used REAL NOT NULL, ttl REAL NOT NULL, last_time REAL, model TEXT NOT NULL, sha256 TEXT NOT NULL, made BLOB NOT NULL,
-    options TEXT NOT NULL, state BLOB NOT NULL
+    options TEXT NOT NULL, state BLOB NOT NULL, proof INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS answers (
     session INTEGER, slot INTEGER, first INTEGER NOT NULL, last INTEGER NOT NULL, asked BLOB NOT NULL, said BLOB NOT NULL,
     PRIMARY KEY (session, slot)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gone (name TEXT PRIMARY KEY, why TEXT NOT NULL, since REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gone (
+    name TEXT PRIMARY KEY, why TEXT NOT NULL, since REAL NOT NULL,
+    sha256 TEXT, first INTEGER, last INTEGER, asked BLOB, said BLOB
+) WITHOUT ROWID;
 """
 
 # A step is one row of this view: the session after it, and the answer that is kept. So a commit of steps is one statement, and
@@ -31,9 +34,11 @@ CREATE TABLE IF NOT EXISTS gone (name TEXT PRIMARY KEY, why TEXT NOT NULL, since
 _STEPS = """
 PRAGMA temp_store = MEMORY;
 CREATE TEMP VIEW steps AS SELECT
-    0 AS number, 0 AS seq, 0 AS calls, 0 AS used, 0 AS last_time, 0 AS state, 0 AS slot, 0 AS first, 0 AS asked, 0 AS said;
+    0 AS number, 0 AS seq, 0 AS calls, 0 AS used, 0 AS last_time, 0 AS state, 0 AS proof,
+    0 AS slot, 0 AS first, 0 AS asked, 0 AS said;
 CREATE TEMP TRIGGER step INSTEAD OF INSERT ON steps BEGIN
-    UPDATE sessions SET seq = NEW.seq, calls = NEW.calls, used = NEW.used, last_time = NEW.last_time, state = NEW.state
+    UPDATE sessions SET seq = NEW.seq, calls = NEW.calls, used = NEW.used, last_time = NEW.last_time, state = NEW.state,
+        proof = NEW.proof
     WHERE number = NEW.number;
     INSERT OR REPLACE INTO answers VALUES (NEW.number, NEW.slot, NEW.first, NEW.seq, NEW.asked, NEW.said);
 END;
@@ -42,22 +47,22 @@ END;
 # What can be written. A commit does them in this order, each for all sessions that wait; of one session there is never more
 # than one call at a time, so no order among sessions matters.
 STATEMENTS = {
-    "bury": "INSERT OR REPLACE INTO gone VALUES (?, ?, ?)",
+    "bury": "INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     "forget_answers": "DELETE FROM answers WHERE session = ?",
     "delete": "DELETE FROM sessions WHERE number = ?",
     "unbury": "DELETE FROM gone WHERE name = ?",
-    "create": "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "create": "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "step": "INSERT INTO steps VALUES {}",
     "fact": "INSERT OR REPLACE INTO facts VALUES (?, ?)",
 }
 # Steps are done for so many sessions at once.
 _AT_ONCE = 64
-_A_STEP = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_A_STEP = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 Write = tuple[str, tuple[Any, ...]]
 
 
 class Row(NamedTuple):
-    """A session as it is on the disk; the columns of the table ``sessions``, in their order."""
+    """A session as it is on the disk; the columns of the table ``sessions``, in their order, the last one its checksum."""
 
     number: int
     name: str
@@ -71,15 +76,28 @@ class Row(NamedTuple):
     made: bytes
     options: str
     state: bytes
+    proof: int = 0
 
 
 class Kept(NamedTuple):
-    """The answer to a call, kept for when the call is repeated: the numbers of its first and last step, a hash, the answer."""
+    """The answer to a call, kept for when the call is repeated: the numbers of its first and last step, a hash, the answer.
+
+    The answer is as `proofs.sealed` returns it.
+    """
 
     first: int
     last: int
     asked: bytes
     said: bytes
+
+
+class Grave(NamedTuple):
+    """A session that is gone: why, since when, and of one that its last request ended, its model and that request's answer."""
+
+    why: str
+    since: float
+    sha256: str | None
+    last: Kept | None
 
 
 def connected(folder: Path) -> sqlite3.Connection:
@@ -106,9 +124,9 @@ def prepare(writer: sqlite3.Connection, folder: Path, durability: Durability) ->
         if found != "ok":
             raise sqlite3.DatabaseError(found.splitlines()[-1])
         writer.executescript(_SCHEMA)
-        writer.executescript(_STEPS)
         writer.execute("INSERT OR IGNORE INTO facts VALUES ('format', ?)", (FORMAT,))
         version = fact(writer, "format")
+        writer.executescript(_STEPS)
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):
             raise EnvironmentFault(f"The sessions in {folder} cannot be opened: {error}.") from None

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gatewise.serving.models.calls import ModelCalls
-from gatewise.serving.sessions import snapshots
-from gatewise.serving.sessions.bodies import Create, fields_of, levels_of, read_create, session_name, whole
+from gatewise.serving.sessions import proofs, snapshots
+from gatewise.serving.sessions.bodies import Create, Step, fields_of, levels_of, read_create, session_name, whole
 from gatewise.serving.sessions.clock import Clock
 from gatewise.serving.sessions.live import LiveSessions, Session
 from gatewise.serving.sessions.pinned_models import PinnedModels
 from gatewise.serving.sessions.schema import Row
-from gatewise.serving.sessions.steps import Steps
+from gatewise.serving.sessions.steps import Steps, replayed
 from gatewise.serving.sessions.store import Store
 from gatewise.serving.terms.contract import ServedModel, Stepped
 from gatewise.serving.terms.limits import Limits
@@ -38,6 +38,7 @@ class Sessions:
     """All sessions of a server.
 
     Attributes:
+        limits: How much a session may have.
         live: Those in memory, and how many there are.
         steps: What takes their steps.
     """
@@ -53,7 +54,7 @@ class Sessions:
         self._store = store
         self._pinned = PinnedModels(model for model in models.values() if isinstance(model, Stepped))
         self._calls = calls
-        self._limits = limits
+        self.limits = limits
         kept, wall = store.fact("clock"), store.fact("wall")
         self.clock = clock or Clock(kept or 0.0, wall, limits.ttl_seconds)
         self.live = LiveSessions(store, self.clock, limits.hot_sessions, limits.tombstone_seconds)
@@ -71,7 +72,7 @@ class Sessions:
             body: The body as parsed.
             renew: Whether the name of a session that is gone may be used again.
         """
-        asked = read_create(body, model.features, self._limits)
+        asked = read_create(body, model, self.limits)
         async with self._name(asked.name) as name:
             found = self._there(name, asked.made, renew)
             if found is not None:
@@ -134,14 +135,15 @@ class Sessions:
             made = hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).digest()
             found = self.live.find(name)
             if found is not None and not found.expired(self.clock.now()):
-                if (found.seq, found.state, found.row.sha256) == (kept.seq, kept.state, kept.sha256):
+                same = (found.seq, found.state, found.row.sha256) == (kept.seq, kept.state, kept.sha256)
+                if same and not found.damaged:
                     return Begun(found, False)
                 if not replace:
                     raise Problem(
                         "session_exists", f"There is a session {name}, and it is not the one of the snapshot."
                     )
             row = Row(
-                self.live.new_number(), name, kept.seq, 0, self.clock.now(), min(kept.ttl, self._limits.ttl_most),
+                self.live.new_number(), name, kept.seq, 0, self.clock.now(), min(kept.ttl, self.limits.ttl_most),
                 kept.last_time, model.name, kept.sha256, made, json.dumps(kept.options), kept.state,
             )  # fmt: skip
             return Begun(await self._begun(row), found is None)
@@ -152,6 +154,15 @@ class Sessions:
         """Take the next observations, and return the answer as JSON; see `steps`."""
         return await self.steps.step(name, body)
 
+    def last_answer(self, name: str, model: Stepped, asked: Step) -> bytes | None:
+        """Return the answer to the step that ended a session which is gone; None where another one ended it."""
+        grave = self.live.grave(name)
+        if grave is None or grave.last is None or grave.sha256 != model.sha256:
+            return None
+        if (grave.last.first, grave.last.asked) != (asked.seq, asked.asked):
+            return None
+        return replayed(grave.last)
+
     async def forecast(self, name: str, body: Any) -> dict[str, Any]:
         """Return a forecast from where a session is; it stays there."""
         given = fields_of(body, {"horizon", "level"})
@@ -159,7 +170,7 @@ class Sessions:
             raise Problem(
                 "field_missing", "The forecast has no horizon: how many steps it is to have.", field="horizon"
             )
-        horizon = whole(given["horizon"], "horizon", 1, self._limits.horizon)
+        horizon = whole(given["horizon"], "horizon", 1, self.limits.horizon)
         levels = () if given.get("level") is None else levels_of(given["level"])
         session = self.live.get(name)
         model, state, seq = self._pinned.of(session), session.state, session.seq
@@ -201,11 +212,19 @@ class Sessions:
 
     # End --------------------------------------------------------------------------------------------------------------
 
-    async def delete(self, name: str) -> None:
-        """End a session; of one that was deleted before, nothing is said."""
+    async def delete(self, name: str, ended_by: int | None = None) -> None:
+        """End a session; of one that was deleted before, nothing is said.
+
+        Args:
+            name: Which one.
+            ended_by: The number of the step that ended it, whose answer is kept for as long as the session is known to be gone.
+        """
         try:
-            async with self.live.held(name) as session:
-                await self._buried(session.row.number, name, "deleted")
+            async with self.live.held(name, even_damaged=True) as session:
+                row = session.row
+                kept = () if ended_by is None else self._store.kept(row.number)
+                last = next((one for one in kept if one.first == ended_by), None)
+                await self._buried(row.number, name, "deleted", None if last is None else (row.sha256, *last))
         except Problem as problem:
             if problem.code != "session_deleted":
                 raise
@@ -220,7 +239,7 @@ class Sessions:
             if session is not None and session.expired(now) and not session.lock.locked():
                 async with session.lock:
                     await self._buried(number, name, "expired")
-        forgotten = self._store.graves(now - self._limits.tombstone_seconds, _SWEPT_AT_ONCE)
+        forgotten = self._store.graves(now - self.limits.tombstone_seconds, _SWEPT_AT_ONCE)
         if forgotten or now - self.clock.told > _CLOCK_SECONDS:
             await self._store.write([*(("unbury", (name,)) for name in forgotten), *self.clock.facts()])
 
@@ -228,8 +247,8 @@ class Sessions:
         """Write down the time, before the server stops."""
         await self._store.write(self.clock.facts())
 
-    async def _buried(self, number: int, name: str, why: str) -> None:
-        grave = ("bury", (name, why, self.clock.now()))
+    async def _buried(self, number: int, name: str, why: str, last: tuple[Any, ...] | None = None) -> None:
+        grave = ("bury", (name, why, self.clock.now(), *(last or (None,) * 5)))
         await self._store.write([grave, ("forget_answers", (number,)), ("delete", (number,))])
         self.live.drop(name)
         self.live.count -= 1
@@ -271,16 +290,17 @@ class Sessions:
 
     async def _begun(self, row: Row) -> Session:
         """Commit a new session, in the place of one of that name where there is one."""
+        row = proofs.proved(row)
         old = self.live.find(row.name)
         if old is not None:
             async with old.lock:
                 number = old.row.number
                 await self._store.write([("forget_answers", (number,)), ("delete", (number,)), ("create", row)])
                 return self.live.hold(Session(row))
-        if self.live.count >= self._limits.sessions:
+        if self.live.count >= self.limits.sessions:
             raise Problem(
                 "session_limit",
-                f"The server has {self.live.count} sessions, and may have {self._limits.sessions}.",
+                f"The server has {self.live.count} sessions, and may have {self.limits.sessions}.",
                 headers=((b"retry-after", b"60"),),
             )
         self.live.count += 1

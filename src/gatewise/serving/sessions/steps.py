@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from gatewise.serving.models.calls import ModelCalls
+from gatewise.serving.sessions import proofs
 from gatewise.serving.sessions.bodies import Step, read_step
 from gatewise.serving.sessions.clock import Clock
 from gatewise.serving.sessions.live import LiveSessions, Session
 from gatewise.serving.sessions.pinned_models import PinnedModels
-from gatewise.serving.sessions.schema import Write
+from gatewise.serving.sessions.schema import Kept, Write
 from gatewise.serving.sessions.store import Store
 from gatewise.serving.terms.contract import Stepped
 from gatewise.serving.terms.limits import Limits
@@ -151,7 +152,7 @@ class Steps:
         held = None
         try:
             model = self._models.of(session)
-            asked = read_step(call.body, model.features, self._limits)
+            asked = read_step(call.body, model, self._limits)
             if asked.seq != session.seq + 1:
                 return self._replayed(session, asked)
             if self._calls.at_once(model, asked.rows):
@@ -183,7 +184,7 @@ class Steps:
         try:
             async with self._live.held(name) as session:
                 model = self._models.of(session)
-                asked = read_step(body, model.features, self._limits)
+                asked = read_step(body, model, self._limits)
                 if asked.seq != session.seq + 1:
                     return self._replayed(session, asked)
                 gap = _gap(session, asked)
@@ -203,7 +204,8 @@ class Steps:
         time = session.last_time if asked.time is None else asked.time
         after = _After(asked.seq + len(asked.rows) - 1, session.calls + 1, self._clock.now(), time, state)
         slot = after.calls % self._limits.replays
-        writes: list[Write] = [("step", (session.row.number, *after, slot, asked.seq, asked.asked, answer))]
+        proof, kept = proofs.of_place(session.fixed, *after), proofs.sealed(answer, asked.asked)
+        writes: list[Write] = [("step", (session.row.number, *after, proof, slot, asked.seq, asked.asked, kept))]
         if after.used - self._clock.told > _CLOCK_SECONDS:
             writes += self._clock.facts()
         return after, writes
@@ -226,15 +228,18 @@ class Steps:
                 field="seq",
                 detail={"seq": session.seq},
             )
-        if around[0].first != asked.seq or around[0].asked != asked.asked:
+        first, last = around[0].first, around[0].last
+        if first != asked.seq or around[0].asked != asked.asked:
+            how = "with another body" if first == asked.seq else f"in the call that began with step {first}"
             raise Problem(
                 "seq_reused",
-                f"Step {asked.seq} was taken with another body.",
+                f"Step {asked.seq} was taken {how}.",
                 field="seq",
-                detail={"seq": session.seq},
+                detail={"seq": session.seq, "first": first, "last": last},
             )
+        answer = replayed(around[0])
         self.on_step("replayed")
-        return _said(around[0].last, around[0].said, b"true")
+        return answer
 
     def _refused(self, call: Call, error: Exception) -> None:
         if isinstance(error, Problem):
@@ -265,6 +270,18 @@ def _answer(said: np.ndarray, asked: Step, gap: str) -> bytes:
     if asked.several:
         return f'ys":{json.dumps(outputs)}{gap}'.encode()
     return f'y":[{",".join(map(repr, outputs[0]))}]{gap}'.encode()
+
+
+def replayed(kept: Kept) -> bytes:
+    """Return an answer that was given before.
+
+    Raises:
+        Problem: It is not what was written.
+    """
+    said = proofs.unsealed(kept.said, kept.asked)
+    if said is None:
+        raise Problem("session_damaged", f"The answer to step {kept.first} is not what was written to the disk.")
+    return _said(kept.last, said, b"true")
 
 
 def _said(seq: int, answer: bytes, replayed: bytes = b"false") -> bytes:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gatewise.serving.sessions.schema import Durability, Kept, Row, Write, commit, connected, fact, prepare
+from gatewise.serving.sessions.schema import Durability, Grave, Kept, Row, Write, commit, connected, fact, prepare
 from gatewise.serving.sessions.store_folder import claim
 from gatewise.serving.terms.problems import Problem
 
@@ -96,20 +96,32 @@ class Store:
 
     def row(self, name: str) -> Row | None:
         """Return a session by its name, as it was last committed."""
-        found = self._reader.execute("SELECT * FROM sessions WHERE name = ?", (name,)).fetchone()
-        return None if found is None else Row(*found)
+        found = self._read("SELECT * FROM sessions WHERE name = ?", name)
+        return Row(*found[0]) if found else None
 
-    def buried(self, name: str) -> tuple[str, float] | None:
+    def buried(self, name: str) -> Grave | None:
         """Return why and since when a session is gone; None where it is not, or has been for long."""
-        found: tuple[str, float] | None = self._reader.execute(
-            "SELECT why, since FROM gone WHERE name = ?", (name,)
-        ).fetchone()
-        return found
+        found = self._read("SELECT why, since, sha256, first, last, asked, said FROM gone WHERE name = ?", name)
+        if not found:
+            return None
+        why, since, sha256, *last = found[0]
+        return Grave(why, since, sha256, None if sha256 is None else Kept(*last))
 
     def kept(self, number: int) -> list[Kept]:
         """Return the answers that are kept for a session, in no order."""
-        found = self._reader.execute("SELECT first, last, asked, said FROM answers WHERE session = ?", (number,))
+        found = self._read("SELECT first, last, asked, said FROM answers WHERE session = ?", number)
         return [Kept(*answer) for answer in found]
+
+    def _read(self, statement: str, value: Any) -> list[Any]:
+        """Return what a statement finds.
+
+        Raises:
+            Problem: The database is damaged where it was read.
+        """
+        try:
+            return self._reader.execute(statement, (value,)).fetchall()
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise Problem("session_damaged", f"What is stored there cannot be read: {error}.") from None
 
     def count(self) -> tuple[int, int]:
         """Return how many sessions there are, and the highest number that one of them has."""

@@ -44,7 +44,7 @@ class ServedModel(Protocol):
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """What `Asked.predict` takes; of a model that is only stepped, what a step takes."""
+        """What `Asked.predict` takes; of a model that is only stepped, what a step takes, for many sequences."""
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
@@ -70,6 +70,14 @@ class Stepped(ServedModel, Protocol):
     @property
     def features(self) -> int:
         """How many numbers an observation has."""
+
+    @property
+    def step_input(self) -> Tensor:
+        """The observations of one sequence as a tensor, its first axis 1: what a step takes, whatever `inputs` a batch has."""
+
+    @property
+    def step_output(self) -> Tensor:
+        """What a step says, as a tensor: after each observation, or after the last one, ``(1, outputs)``."""
 
     def begin(self, series: str | None = None) -> bytes:
         """Return the state before the first observation.

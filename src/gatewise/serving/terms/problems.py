@@ -66,6 +66,7 @@ CODES = {
     # The server's side.
     "internal": Code(500, "Look for the request_id in the server's log."),
     "state_not_finite": Code(500, "The session stays where it was; send another observation, or begin a new session."),
+    "session_damaged": Code(500, "Put a snapshot back with replace=true, or delete the session; then look after the disk."),
     "busy": Code(503, "Wait as long as Retry-After says, and send it again."),
     "session_limit": Code(503, "Delete sessions, or start the server with a larger --max-sessions."),
     "draining": Code(503, "Send it again when the server is back; it is being stopped."),

@@ -45,6 +45,11 @@ def test_other_machines_only_with_a_token(capsys, monkeypatch):
         "error: At the address 0.0.0.0 other machines could ask, so a token is needed: add --token (or set GATEWISE_TOKEN), "
         "or use --host 127.0.0.1.",
     )
+    # What is no address is not said to be one at which others could ask.
+    assert refusal(capsys, "--host", "no such host", "--port", 0) == (
+        2,
+        "error: 'no such host' is no address: give --host one of this machine's, such as 127.0.0.1.",
+    )
     assert refusal(capsys, "--port", 0, "--token", "short")[0] == 2
     monkeypatch.setenv("GATEWISE_TOKEN", "short")
     assert refusal(capsys, "--port", 0)[1].startswith("error: A token has at least 16 printable ASCII characters")
@@ -55,10 +60,11 @@ def test_folders_that_cannot_be_served(capsys, tmp_path):
     status, sentence = refusal(capsys, missing, "--port", 0, "--data", tmp_path / "s")
     assert status == 4
     assert sentence.startswith(f"error: {missing} is refused")
-    status, sentence = refusal(capsys, "--port", 0, "--data", tmp_path / "no" / "such")
+    (tmp_path / "file").write_text("")
+    status, sentence = refusal(capsys, "--port", 0, "--data", tmp_path / "file" / "such")
     assert (status, sentence) == (
         5,
-        f"error: The folder {tmp_path / 'no' / 'such'} cannot hold sessions: No such file or directory. Give --data a folder "
+        f"error: The folder {tmp_path / 'file' / 'such'} cannot hold sessions: Not a directory. Give --data a folder "
         "that can be written.",
     )
 
@@ -74,7 +80,17 @@ def test_without_what_the_extra_installs(capsys, monkeypatch):
 
 
 def test_serves_until_it_is_told_to_stop(tmp_path):
-    command = [sys.executable, "-m", "gatewise", "serve", "--port", "0", "--data", str(tmp_path / "s"), "--access-log"]
+    command = [
+        sys.executable,
+        "-m",
+        "gatewise",
+        "serve",
+        "--port",
+        "0",
+        "--data",
+        str(tmp_path / "a" / "s"),
+        "--access-log",
+    ]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "GATEWISE_TOKEN": ""}
     ) as process:

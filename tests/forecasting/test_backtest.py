@@ -1,7 +1,8 @@
 """Backtests: their frame, their scores, and what a method must not know."""
 
+import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,18 @@ class Oracle:
         end = values.shape[1]
         whole = frames.f_locals["panel"].values
         return np.pad(whole, ((0, 0), (0, horizon)), mode="edge")[:, end : end + horizon]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_baseline_that_could_not_forecast_at_a_cutoff_is_compared_at_the_others(tested):
+    random = np.random.default_rng(1)
+    actual = random.normal(size=(12, 1, 2))
+    misses = {
+        name: actual + size * random.normal(size=actual.shape) for name, size in (("gatewise", 1.0), ("ETS", 9.0))
+    }
+    misses["ETS"][0] = np.nan
+    scores = replace(tested.scores, panel=[None], steps_back=np.arange(12, 0, -1), actual=actual, forecasts=misses)
+    assert re.match(r"By mean squared error on 11 forecasts gatewise \(.+\) is better than ETS", scores.ranking())
 
 
 def test_a_method_that_knows_the_future_is_found():

@@ -68,15 +68,15 @@ class Connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.socket.sendall(data)
 
-    def read(self):
-        """Return status, headers and body of the next answer; None where the connection was closed instead."""
+    def read(self, body=True):
+        """Return status, headers and body of the next answer, which may have none; None where the connection was closed."""
         while b"\r\n\r\n" not in self.left:
             if not self._more():
                 return None
         head, _, self.left = self.left.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        length = int(headers.get("content-length", 0))
+        length = int(headers.get("content-length", 0)) if body else 0
         while len(self.left) < length:
             if not self._more():
                 return None

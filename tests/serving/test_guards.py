@@ -22,6 +22,27 @@ def test_other_machines_need_a_token():
         Guards(host)
     with pytest.raises(UsageError, match="A token has at least 16 printable ASCII characters"):
         Guards("0.0.0.0", "short")
+    for token in (f"{TOKEN} ", f" {TOKEN}"):
+        with pytest.raises(UsageError, match="begins or ends with a space, which no caller could send"):
+            Guards("127.0.0.1", token)
+
+
+@pytest.mark.parametrize(
+    ("host", "asked_by", "not_by"),
+    [
+        ("127.0.0.2", "127.0.0.2:8000", "127.0.0.3:8000"),
+        ("0:0::1", "[::1]:8000", "[::2]:8000"),
+        ("LocalHost.", "localhost.", "x"),
+    ],
+)
+def test_the_address_that_a_server_listens_at_is_its_own(host, asked_by, not_by):
+    guards = Guards(host, TOKEN)
+    guards._any_address = False
+    right = {"authorization": f"Bearer {TOKEN}"}
+    asked(guards, host=asked_by, **right)
+    with pytest.raises(Problem) as refused:
+        asked(guards, host=not_by, **right)
+    assert refused.value.code == "host_refused"
 
 
 def test_names_by_which_a_server_on_the_network_is_asked():

@@ -79,7 +79,9 @@ def serve(
     Examples:
       gatewise serve sales-model
       gatewise serve sales=models/sales-7 moods --port 9000 --data sessions
-      GATEWISE_TOKEN=$(openssl rand -hex 16) gatewise serve sales-model --host 0.0.0.0
+      (umask 077; openssl rand -hex 16 > token)
+      GATEWISE_TOKEN=$(cat token) gatewise serve sales-model --host 0.0.0.0
+      curl -H "Authorization: Bearer $(cat token)" localhost:8000/v1/models
       curl -d '{"id": "till-1"}' -H 'Content-Type: application/json' localhost:8000/v1/models/sales-model/sessions
       curl -d '{"seq": 1, "x": [117]}' -H 'Content-Type: application/json' localhost:8000/v1/sessions/till-1/steps
     """  # noqa: D301
@@ -95,6 +97,8 @@ def serve(
         raise EnvironmentFault(
             f"The server needs {error.name}, which is not installed: pip install 'gatewise[service]'."
         ) from None
+    # Before it is said what could be asked there.
+    server.address_of(host, port)
     guards = Guards(host, token, allow_host or [])
     bound = server.listening(host, port)
     # The socket first: what is wrong with the address is said before models are loaded.

@@ -26,6 +26,19 @@ _GRACE_SECONDS = 1.0
 _BACKLOG = 2048
 
 
+def address_of(host: str, port: int) -> tuple[Any, ...]:
+    """Return what a socket at an address is made of: family, kind, protocol, and the address.
+
+    Raises:
+        UsageError: The address is none.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, UnicodeError):
+        raise UsageError(f"{host!r} is no address: give --host one of this machine's, such as 127.0.0.1.") from None
+    return family, kind, protocol, address
+
+
 def listening(host: str, port: int) -> socket.socket:
     """Return a socket at an address, which takes connections from when the server runs.
 
@@ -33,10 +46,7 @@ def listening(host: str, port: int) -> socket.socket:
         UsageError: The address is none.
         EnvironmentFault: It is taken, or not this machine's.
     """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (socket.gaierror, UnicodeError):
-        raise UsageError(f"{host!r} is no address: give --host one of this machine's, such as 127.0.0.1.") from None
+    family, kind, protocol, address = address_of(host, port)
     found = socket.socket(family, kind, protocol)
     try:
         if sys.platform != "win32":

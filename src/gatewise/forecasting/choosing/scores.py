@@ -99,7 +99,7 @@ class Scores:
     def _compared(self, names: list[str]) -> str:
         """Compare the forecast of a single series with the best baseline."""
         squares = {
-            name: np.nanmean((self.forecasts[name] - self.actual) ** 2, axis=(1, 2))
+            name: _mean((self.forecasts[name] - self.actual) ** 2, "cutoff")
             for name in names
             if np.isfinite(self.forecasts[name]).any()
         }

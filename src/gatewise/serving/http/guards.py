@@ -49,8 +49,10 @@ class Guards:
                 f"A token has at least {_LEAST_TOKEN} printable ASCII characters: take one that nobody guesses, such as "
                 "what 'openssl rand -hex 16' prints."
             )
+        if token is not None and token != token.strip():
+            raise UsageError("The token begins or ends with a space, which no caller could send: take it away.")
         self._token = None if token is None else _digest(token.encode())
-        names = {*_LOOPBACK_NAMES, *allow_hosts}
+        names = {*_LOOPBACK_NAMES, *allow_hosts, _as_named(host)}
         if not local:
             names |= {socket.gethostname(), socket.getfqdn()}
         self._names = {name.lower().encode() for name in names}
@@ -111,6 +113,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _as_named(host: str) -> str:
+    """Return an address as the header Host has it."""
+    try:
+        found = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    return str(found) if found.version == 4 else f"[{found}]"
 
 
 def _is_address(name: str) -> bool:

@@ -40,15 +40,17 @@ class Receipt(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        # When the first byte of the request under way came; None between requests.
+        # When the first byte of the request that is arriving came; None while none is.
         self.begun: float | None = None
-        # When the last answer was given; uvicorn would set and stop a timer for every request.
+        # Since when nothing arrives and nothing is answered; uvicorn would set and stop a timer for every request.
         self.idle: float | None = None
         # Since when the other side takes no more of an answer.
         self.stuck: float | None = None
         self._in_head = False
         self._head_bytes = 0
         self._problem: Problem | None = None
+        # Whether it is closed as soon as the requests that are there have their answers.
+        self._ending = False
         # The request that came last, if it goes the straight way.
         self._straight: Straight | None = None
 
@@ -64,7 +66,7 @@ class Receipt(HttpToolsProtocol):
         self.idle = None
         if self.begun is None:
             self.begun = self.loop.time()
-        if self.parser is None or self.transport.is_closing():
+        if self.parser is None or self._ending or self.transport.is_closing():
             return
         super().data_received(data)
         if self._in_head:
@@ -76,6 +78,9 @@ class Receipt(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
+        if self.begun is None:
+            # It came in one packet with the end of the one before it.
+            self.begun = self.loop.time()
 
     def on_headers_complete(self) -> None:
         """Begin to answer, if the headers are no more than they may be."""
@@ -152,15 +157,15 @@ class Receipt(HttpToolsProtocol):
         self._start_asgi_task(cycle, self.app)
 
     def on_response_complete(self) -> None:
-        """Begin with the next request, if it has come; else see since when there is none."""
+        """Begin with the next request, if it has come."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        else:
-            self.idle = self.loop.time()
+        elif self._ending:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """Remember since when the other side does not read."""
@@ -183,13 +188,19 @@ class Receipt(HttpToolsProtocol):
 
     def cut(self, now: float) -> None:
         """End the connection if its request has been coming, its answer going, or nothing at all, for too long."""
-        if self.idle is not None and now - self.idle > self.limits.idle_seconds:
+        limits = self.limits
+        if self._behind():
+            # The time of what arrives begins when those before it have their answers.
+            self.begun = None if self.begun is None else now
+        elif self.begun is None and self.idle is None and (self.cycle is None or self.cycle.response_complete):
+            self.idle = now
+        if self.idle is not None and now - self.idle > limits.idle_seconds:
             self.transport.close()
-        elif self.stuck is not None and now - self.stuck > self.limits.answer_seconds:
+        elif self.stuck is not None and now - self.stuck > limits.answer_seconds:
             self.transport.abort()
-        elif self.begun is not None and now - self.begun > self.limits.receipt_seconds and not self.flow.read_paused:
+        elif self.begun is not None and now - self.begun > limits.receipt_seconds and not self.flow.read_paused:
             self._refuse(
-                Problem("receipt_slow", f"The request did not arrive within {self.limits.receipt_seconds:g} seconds.")
+                Problem("receipt_slow", f"The request did not arrive within {limits.receipt_seconds:g} seconds.")
             )
 
     def _large(self) -> Problem:
@@ -197,14 +208,25 @@ class Receipt(HttpToolsProtocol):
             "headers_large", f"The headers are more than {self.limits.header_bytes} bytes, or {_MOST_HEADERS}."
         )
 
+    def _behind(self) -> bool:
+        """Return whether a request that came whole is being answered, or waits for that."""
+        cycle = self.cycle
+        return bool(self.pipeline) or (cycle is not None and not cycle.response_complete and not cycle.more_body)
+
     def _refuse(self, problem: Problem) -> None:
-        """Answer without the application, if nothing of another answer is under way, and close."""
+        """Answer without the application and close; where others were first, only close when they have their answers."""
+        self.begun = None
+        if self._behind() and not self.transport.is_closing():
+            self._ending = True
+            if self.pipeline and self.cycle.more_body:
+                # This is the one that is refused.
+                self.pipeline.popleft()
+            return
         answering = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
         if not answering and not self.transport.is_closing():
             request_id = new_request_id()
             answer = Answer(problem.body(request_id), problem.status, JSON, problem.headers)
             self.transport.write(as_bytes(answer, request_id, self.server_state.default_headers, closing=True))
-        self.begun = None
         self.transport.close()
 
 

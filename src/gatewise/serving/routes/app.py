@@ -3,6 +3,7 @@
 The calls of `calls` go past FastAPI, which would take longer than they do; it has their paths all the same, in its document.
 """
 
+import asyncio
 import time
 from typing import Any
 
@@ -79,7 +80,9 @@ class Application:
             await sent(send, answer, request_id.encode())
         except Disconnected:
             pass
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError):
+                error = Problem("draining", "The server was stopped before it had an answer.")
             answer = refusal(error, request_id)
             status = answer.status
             await sent(send, answer, request_id.encode())
@@ -89,7 +92,9 @@ class Application:
     async def _routed(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> tuple[str, int]:
         """Let FastAPI answer; return which path it was, as documented, and the status."""
         status = 499
-        scope["gatewise.request_id"] = request_id
+        # The web server leaves the body of an answer to HEAD away, whatever it would have been.
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        scope = {**scope, "method": method, "gatewise.request_id": request_id}
 
         async def finished(message: Any) -> None:
             nonlocal status
@@ -166,7 +171,8 @@ def _methods(request: Request) -> bytes:
     """Return which methods a path has, by the document; the page, which is not in it, is only read."""
     path = request.url.path
     found = [operations for known, operations in request.app.openapi()["paths"].items() if _is_of(path, known)]
-    return ", ".join(sorted(method.upper() for method in found[0])).encode() if found else b"GET, HEAD"
+    methods = {method.upper() for method in found[0]} if found else {"GET"}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set()))).encode()
 
 
 def _is_of(path: str, known: str) -> bool:

@@ -71,4 +71,4 @@ async def _file(request: Request) -> Response:
 
 router = APIRouter(include_in_schema=False)
 for _path in page_files():
-    router.add_api_route(_path, _file, methods=["GET", "HEAD"])
+    router.add_api_route(_path, _file, methods=["GET"])

@@ -17,7 +17,7 @@ def claim(folder: Path) -> BinaryIO:
     """Make a folder, and keep every other process out of it.
 
     Args:
-        folder: Where the store is, or will be; its parent must exist.
+        folder: Where the store is, or will be.
 
     Returns:
         A file whose lock is the claim: it ends when the file is closed, or with the process, however that ends.
@@ -27,9 +27,11 @@ def claim(folder: Path) -> BinaryIO:
     """
     try:
         if not folder.is_dir():
-            folder.mkdir(mode=0o700, exist_ok=True)
-            # A database is no safer than the name of the folder that it is in.
-            sync_folder(folder.resolve().parent)
+            made = [folder, *(above for above in folder.parents if not above.exists())]
+            for one in reversed(made):
+                one.mkdir(mode=0o700, exist_ok=True)
+                # A database is no safer than the names of the folders that it is in.
+                sync_folder(one.resolve().parent)
         # Not inherited by workers, which would hold the claim after this process is gone.
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     except OSError as error:

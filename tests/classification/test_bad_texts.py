@@ -69,8 +69,20 @@ REFUSED = [
     (lambda: fit(minutes=0), "minutes is 0: give a number above 0."),
     (lambda: fit(seed=-1), "seed is -1: give a whole number of at least 0."),
     (
-        lambda: fit(network="lstm"),
-        "network is 'lstm': give a gw.Network, a function that makes a Keras model, a list of these, or () for none.",
+        lambda: fit(network=7),
+        "network is 7: give a gw.Network, the name of a cell or of a recipe on reviews, a function that makes a Keras model, a "
+        "list of these, or () for none.",
+    ),
+    (
+        lambda: fit(network="lstm-window"),
+        "There is no network 'lstm-window' for texts: give one of 'lstm', 'gru', 'rnn', 'cnn', 'imdb-lstm', "
+        "'imdb-lstm-dropout', 'imdb-lstm-gate-dropout', 'imdb-lstm-word-dropout', 'imdb-cnn-lstm', 'imdb-gru', "
+        "'imdb-gru-dropout', 'imdb-gru-gate-dropout', 'imdb-gru-word-dropout', 'imdb-cnn-gru', or a gw.Network.",
+    ),
+    (
+        lambda: fit(network=lambda words: None),
+        "network is a function <lambda>(words), and it is called with two numbers (too many positional arguments): write it as "
+        "a function of the number of words and the number of outputs.",
     ),
     (lambda: fit(network_only=True), "network_only is True: give True, with a network, or False."),
     (lambda: fit(validation="half"), "validation is 'half': give a gw.Validation, whose parts are 'folds'."),

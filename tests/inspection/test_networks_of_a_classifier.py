@@ -11,6 +11,7 @@ from gatewise.classification.chunk_reader import ChunkReader
 from gatewise.classification.lessons import Curves
 from gatewise.classification.members import Member, Members
 from gatewise.classification.row_reader import RowReader
+from gatewise.classification.specification import Rows
 from gatewise.datasets import Vocabulary
 from gatewise.errors import DataError, UsageError
 from gatewise.inspection.texts import _by_rows, _chosen, _known, _which
@@ -35,7 +36,7 @@ def bag(words, outputs):
 
 @pytest.fixture(scope="module")
 def members():
-    kinds = (gw.Network(cell="cnn", units=2), gw.Network(units=2, cell="gru"), tiny, bag)
+    kinds = (gw.Network(cell="cnn", units=2), gw.Network(units=2, cell="gru"), Rows(tiny, name="tiny"), Rows(bag))
     found = Members(kinds, VOCABULARY, 1, 8)
     found.trained = [Member(kind, 0, [], 0.0, Curves((), ())) for kind in range(4)]
     return found
@@ -64,7 +65,7 @@ def test_networks_without_gates_are_passed_over_and_counted(members):
 
 @pytest.mark.usefixtures("quickly_compiled")
 def test_a_network_of_somebody_elses_reads_a_text_as_one_row():
-    reader = RowReader(tiny, VOCABULARY, 1, 8)
+    reader = RowReader(Rows(tiny), VOCABULARY, 1, 8)
     gw.initialize(reader.network, 3)
     weights = [np.asarray(variable.value) for variable in reader.network.variables]
     text = "Not a dull film"

@@ -8,6 +8,7 @@ so that a config that asks for a billion units is compared with the weights befo
 import copy
 import inspect
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -18,6 +19,9 @@ from gatewise.backend import import_keras
 from gatewise.errors import GatewiseError, ModelFileError, UsageError
 
 keras = import_keras()
+
+# Keras writes parts of its errors in bold.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Plan(NamedTuple):
@@ -263,7 +267,7 @@ def _set_trainable(model: Any, flags: tuple[bool, ...] | None, where: object) ->
 
 def first_line(error: Exception) -> str:
     """Return the class and the beginning of another library's error, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines() if line.strip()]
     text = f"{type(error).__name__}: {' '.join(lines[:3])}" if lines else type(error).__name__
     return "".join(sign if sign.isprintable() else " " for sign in text[:300]).rstrip(". ")
 

@@ -3,6 +3,7 @@
 ::
 
     classifier      `TextClassifier`                         specification  its options
+    kinds           networks by name: cells, recipes
     asking          probabilities of many texts              quickness      when networks need not be asked
     given_texts     a corpus, or texts and labels, checked
     fitting         one run, from words to a combination     folds          which texts are held out together

@@ -14,16 +14,14 @@ from gatewise.classification.asking import PartOfClassifier, ask, ask_quickly, s
 from gatewise.classification.fitting import Fitted, Plan, Progress, run
 from gatewise.classification.given_texts import as_given, as_texts, importances, truth_of
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
-from gatewise.classification.specification import Calibration, Linear, Network, Validation, as_spec
+from gatewise.classification.kinds import NETWORKS, kinds_of
+from gatewise.classification.specification import Calibration, Linear, Validation, as_spec
 from gatewise.datasets import Corpus
 from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
     from gatewise.classification.explanation import Explanation
-
-# They take turns, so that what one overlooks another may see.
-NETWORKS = (Network(units=32, runs=3), Network(cell="cnn", units=160, region=5, runs=3))
 
 
 class TextClassifier:
@@ -33,10 +31,12 @@ class TextClassifier:
     or a matrix of truth values).
 
     Args:
-        network: The networks: a `Network`; a function that takes the number of words and of outputs and returns a Keras
-            model that reads token numbers ``(texts, time)``; or several of these, which take turns. ``()`` for the linear
-            model alone. Default: an LSTM and a convolution.
-        minutes: How long training may take; it decides how many networks are trained.
+        network: The networks: a `Network`, or the name of a cell for one; a recipe on movie reviews, or its name; a
+            function that takes the number of words and of outputs and returns a Keras model that reads token numbers
+            ``(texts, time)``; or several of these, which take turns. ``()`` for the linear model alone. Default: an LSTM and a
+            convolution.
+        minutes: How long training may take; it decides how many networks are trained. The first one always is, however long
+            it takes.
         network_only: Whether only the networks are asked. The linear model is trained all the same, to compare with.
         linear: A `Linear`.
         validation: A `Validation`, or the number of folds.
@@ -243,14 +243,7 @@ class TextClassifier:
 
     def _plan(self) -> Plan:
         """Check the arguments, and return what they ask for."""
-        kinds: Any = NETWORKS if self.network is None else self.network
-        kinds = tuple(kinds) if isinstance(kinds, list | tuple) else (kinds,)
-        for kind in kinds:
-            if not isinstance(kind, Network) and not callable(kind):
-                raise UsageError(
-                    f"network is {short(kind)}: give a gw.Network, a function that makes a Keras model, a list of these, or "
-                    "() for none."
-                )
+        kinds = kinds_of(NETWORKS if self.network is None else self.network)
         if isinstance(self.minutes, bool) or not isinstance(self.minutes, int | float) or not self.minutes > 0:
             raise UsageError(f"minutes is {short(self.minutes)}: give a number above 0.")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or not 0 <= self.seed < 2**63:

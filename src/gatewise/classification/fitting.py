@@ -14,11 +14,11 @@ from gatewise.classification.given_texts import Given, having
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, QUICK, HeldOut
 from gatewise.classification.lessons import Lesson
 from gatewise.classification.linear_views import fit_views
-from gatewise.classification.members import Maker, Members, runs_of
+from gatewise.classification.members import Members, runs_of
 from gatewise.classification.quickness import Quickness
 from gatewise.classification.rounds import train_in_rounds
 from gatewise.classification.runs import clusters_for, views_of
-from gatewise.classification.specification import Calibration, Linear, Network, Validation
+from gatewise.classification.specification import Calibration, Linear, Network, Rows, Validation
 from gatewise.classification.thresholds import best_f1
 from gatewise.classification.word_vectors import neighbour_vectors
 from gatewise.datasets import Corpus, Sequences, Vocabulary
@@ -47,7 +47,7 @@ class Plan:
         seed: Where random numbers come from.
     """
 
-    kinds: tuple[Network | Maker, ...]
+    kinds: tuple[Network | Rows, ...]
     linear: Linear
     validation: Validation
     calibration: Calibration
@@ -130,6 +130,9 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
     outputs = truth[:, 1:] if truth.shape[1] == 2 and not several else truth
     progress(0.0, "words")
     vocabulary, words = _words(corpus, plan)
+    members = Members(plan.kinds, vocabulary, outputs.shape[1], int(words.lengths.max())) if plan.kinds else None
+    if members is not None:
+        members.check_rows()
     folds = fold_of(corpus, min(plan.validation.folds, _most_folds(truth)))
     clock.ends("words")
     progress(_BEFORE_LINEAR, "linear model")
@@ -139,10 +142,9 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
     linear, linear_scores = fit_views(views, words, outputs, importance, folds, plan.linear, one_of_many)
     clock.ends(LINEAR)
     scores = {LINEAR: linear_scores}
-    members, covered, excess = None, np.arange(int(folds.max()) + 1), {LINEAR: 0.0}
-    if plan.kinds:
-        runs = runs_of(plan.kinds, words, vocabulary.size)
-        members = Members(plan.kinds, vocabulary, outputs.shape[1], int(words.lengths.max()), runs)
+    covered, excess = np.arange(int(folds.max()) + 1), {LINEAR: 0.0}
+    if members is not None:
+        members.runs = runs = runs_of(plan.kinds, words, vocabulary.size)
         none = np.zeros(0, np.int64)
         numbers = {key: one.numbers(words) for key, one in runs.items()}
         lesson = Lesson(words, outputs, importance, one_of_many, none, none, plan.seed, vectors, numbers)

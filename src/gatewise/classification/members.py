@@ -2,9 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32
@@ -13,11 +12,9 @@ from gatewise.classification.chunk_reader import ChunkReader
 from gatewise.classification.few_texts import FewTexts
 from gatewise.classification.lessons import Curves, Reader, Weights
 from gatewise.classification.row_reader import RowReader
-from gatewise.classification.specification import Network
+from gatewise.classification.specification import Network, Rows
 from gatewise.classification.word_runs import WordRuns
 from gatewise.datasets import Sequences, Vocabulary
-
-Maker = Callable[[int, int], Any]
 
 
 class Member(NamedTuple):
@@ -43,7 +40,7 @@ class Members:
     """Trained networks that classify together: the mean of each kind, and the kinds weighed.
 
     Attributes:
-        kinds: The kinds of networks: a `Network`, or a function that makes a Keras model.
+        kinds: The kinds of networks.
         vocabulary: The words.
         outputs: Numbers for each text.
         longest: Words of the longest training text.
@@ -52,7 +49,7 @@ class Members:
         weights: How much each kind counts, in all 1; None while that is not known: each as much as another.
     """
 
-    kinds: tuple[Network | Maker, ...]
+    kinds: tuple[Network | Rows, ...]
     vocabulary: Vocabulary
     outputs: int
     longest: int
@@ -64,6 +61,16 @@ class Members:
     together: dict[tuple[int, tuple[int, ...]], FewTexts] = field(default_factory=dict)
     # Networks of one kind take turns in one Keras model, which two threads must not do at once.
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check_rows(self) -> None:
+        """Make the networks of somebody else's, so that one that does not fit is told before anything is trained.
+
+        Raises:
+            UsageError: One does not read such texts, or does not put out what these classes need.
+        """
+        for place, kind in enumerate(self.kinds):
+            if isinstance(kind, Rows):
+                self.reader(place)
 
     def scores(self, words: Sequences, one_of_each: bool = False) -> Float32[np.ndarray, "samples outputs"]:
         """Return the mean of what the networks say of each text.
@@ -122,7 +129,7 @@ class Members:
         return self.readers[kind]
 
 
-def runs_of(kinds: tuple[Network | Maker, ...], words: Sequences, size: int) -> dict[tuple[int, int, int], WordRuns]:
+def runs_of(kinds: tuple[Network | Rows, ...], words: Sequences, size: int) -> dict[tuple[int, int, int], WordRuns]:
     """Find the runs of words that some kinds of networks have vectors for.
 
     Args:

@@ -21,13 +21,15 @@ from gatewise.classification.ngrams import NGrams
 from gatewise.classification.quickness import Quickness
 from gatewise.classification.row_reader import RowReader
 from gatewise.classification.runs import Runs
-from gatewise.classification.specification import Network
+from gatewise.classification.specification import Network, Rows
 from gatewise.classification.word_clusters import Clusters
 from gatewise.classification.word_runs import WordRuns
 from gatewise.datasets import Vocabulary
 from gatewise.errors import GatewiseError, ModelFileError
 
 KIND = "text-classifier"
+# What is kept of networks of somebody else's, beside the network itself and its words.
+_OF_ROWS = ("epochs", "batch_texts", "name")
 _KINDS_OF_CLASSES = {"U": str, "i": int, "u": int, "f": float, "b": bool}
 
 Arrays = dict[str, np.ndarray]
@@ -231,7 +233,8 @@ def _described(members: Members, kind: int) -> dict[str, Any]:
     reader = members.reader(kind)
     assert isinstance(reader, RowReader)
     plan = reader.plan()
-    return {"topology": plan.topology, "custom": sorted(plan.custom), "trainable": list(plan.trainable or ())}
+    described = {"topology": plan.topology, "custom": sorted(plan.custom), "trainable": list(plan.trainable or ())}
+    return {**described, "words": reader.words, **{name: getattr(given, name) for name in _OF_ROWS}}
 
 
 def _read_kind(entry: dict[str, Any], where: Path, custom: Mapping[str, Any]) -> Any:
@@ -245,7 +248,7 @@ def _read_kind(entry: dict[str, Any], where: Path, custom: Mapping[str, Any]) ->
     def make(words: int, outputs: int) -> Any:
         return rebuild.build(plan, where, custom, lambda built: None)
 
-    return make
+    return Rows(make, entry["words"], **{name: entry[name] for name in _OF_ROWS})
 
 
 def _combination_arrays(name: str, combination: Combination) -> Arrays:

@@ -12,6 +12,7 @@ from gatewise.errors import UsageError
 Cell = Literal["lstm", "gru", "rnn", "cnn"]
 Method = Literal["temperature", "isotonic"]
 Start = Literal["neighbours", "random"]
+Maker = Callable[[int, int], Any]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,31 @@ class Network:
             _share(self, name)
         for name in ("embedding_rate", "learning_rate"):
             _positive(self, name)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A network of somebody else's, which reads each text as one row of token numbers.
+
+    Attributes:
+        make: Called with the number of words and of outputs, returns a Keras model that reads ``(texts, time)``.
+        words: How many words it knows, the most frequent ones; None for all.
+        epochs: How often all texts are read; None for as often as suits their number.
+        batch_texts: Texts of a step.
+        name: What it is called.
+    """
+
+    make: Maker
+    words: int | None = None
+    epochs: int | None = None
+    batch_texts: int = 32
+    name: str = "own"
+
+    def __post_init__(self) -> None:
+        for name in ("words", "epochs"):
+            if getattr(self, name) is not None:
+                _whole(self, name, 1)
+        _whole(self, "batch_texts", 1)
 
 
 @dataclass(frozen=True)

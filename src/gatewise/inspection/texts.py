@@ -84,7 +84,7 @@ def _known(members: Members) -> list[Chosen]:
             if kind.cell != "cnn":
                 found.append(Chosen(member.kind, kind.cell, member.weights))
         elif isinstance(reader := members.reader(member.kind), RowReader) and recurrent_layers(reader.network):
-            found.append(Chosen(member.kind, getattr(kind, "__name__", "own"), member.weights))
+            found.append(Chosen(member.kind, kind.name, member.weights))
     return found
 
 
@@ -140,7 +140,7 @@ def _by_rows(reader: RowReader, vocabulary: Vocabulary, asked: _Asked) -> Inspec
 
     def reading(one: Any) -> Read:
         tokens = _tokens(one)
-        return as_read(network, vocabulary.encode([one]).words.padded(reader.length)[0], tokens)
+        return as_read(network, reader.rows(vocabulary.encode([one]).words)[0], tokens)
 
     others = None if corpus is None else Corpus.of(network, corpus, reading)
     read = reading(text)

@@ -51,12 +51,19 @@ class WordDropoutEmbedding(keras.layers.Embedding):  # type: ignore[name-defined
 def build(recipe: ReviewRecipe, dialect: Dialect) -> Any:
     """Return the compiled Keras model of a recipe; see `ReviewRecipe.build`."""
     check_dialect(dialect)
+    model = network(recipe, dialect, recipe.words, 1)
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def network(recipe: ReviewRecipe, dialect: Dialect, words: int, outputs: int) -> Any:
+    """Return the Keras model of a recipe for some numbers of words and outputs, not compiled; see `ReviewRecipe.for_texts`."""
     layers = keras.layers
     model = keras.Sequential([keras.Input((recipe.length,), dtype="int32")], name=recipe.name)
     if recipe.word_dropout:
-        model.add(WordDropoutEmbedding(recipe.words, recipe.embedding, recipe.word_dropout))
+        model.add(WordDropoutEmbedding(words, recipe.embedding, recipe.word_dropout))
     else:
-        model.add(layers.Embedding(recipe.words, recipe.embedding))
+        model.add(layers.Embedding(words, recipe.embedding))
     if recipe.convolution:
         model.add(layers.Conv1D(FILTERS, WIDTH, padding="same", activation="relu"))
         model.add(layers.MaxPooling1D(POOL))
@@ -66,6 +73,5 @@ def build(recipe: ReviewRecipe, dialect: Dialect) -> Any:
     model.add(recurrent_layer(recipe.cell, recipe.units, dialect, **rates))
     if recipe.dropout:
         model.add(layers.Dropout(recipe.dropout))
-    model.add(layers.Dense(1, activation="sigmoid"))
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    model.add(layers.Dense(outputs, activation="sigmoid" if outputs == 1 else None))
     return model

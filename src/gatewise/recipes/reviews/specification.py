@@ -108,6 +108,17 @@ class ReviewRecipe:
 
         return build(self, dialect)
 
+    def for_texts(self, words: int, outputs: int) -> Any:
+        """Return its Keras model for the words and classes of other texts, not compiled: what `gw.TextClassifier` trains.
+
+        Args:
+            words: Rows of the embedding.
+            outputs: Units of the last layer: 1 with a sigmoid as in the recipe; several without, their log-odds.
+        """
+        from gatewise.recipes.reviews.network import network
+
+        return network(self, "keras3", words, outputs)
+
     def run(
         self,
         corpus: Any = None,

@@ -3,9 +3,9 @@
 Each frequency of M3 and the hours of M4 are forecast from their training parts without the last horizon, without the last two
 and the last three, as `gw.Forecaster` does it: methods are weighed by errors before that, and judged on the horizon that
 follows. What is compared are the numbers of `gatewise.forecasting.choosing.prior.Weighing`; nothing is trained twice.
-`--local SERIES` does the same for networks of which each knows one series, and `--lasting SERIES` asks how much of the last
-changes since the season before such a network is to take for lasting. For years `--intervals` asks how many values
-intervals hold from origins a year apart, beside those that ETS forecasts bring along. No test part is read.
+`--local SERIES` does the same for networks of which each knows one series, and `--guesses SERIES` asks what such a network is
+to take for granted before it learns, and for how long it is to learn. For years `--intervals` asks how many values intervals
+hold from origins a year apart, beside those that ETS forecasts bring along. No test part is read.
 
     python benchmarks/choosing.py --data FOLDER --kept FOLDER
 """
@@ -35,9 +35,10 @@ WEIGHTS = (0.25, 0.5, 1.0, 2.0, 3.5, 6.0)
 # One method by itself: as ahead as luck takes one series in all, as ahead as it takes one in 160 methods, never.
 CHANCES = {"of all": 0.05, "of each": None, "never": 1e-300}
 EACH = 0.0062
+GUESSES = {"lasting": "changes", "rising": "slopes"}
 YEARS_APART = (0, 1, 2, 3, 4, 6)
-# How much of the changes since the season before is taken to last.
-LASTING = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0)
+# How much of the changes since the season before, or of the slope, a first guess takes to go on; and epochs.
+SHARES, EPOCHS = (0.0, 0.25, 0.5, 0.75, 1.0), (1, 60)
 
 
 def fitted_at(panel, horizon, mode, kept, **options):
@@ -92,18 +93,22 @@ def of_local(panel, actual, series, kept):
     }
 
 
-def of_lasting(panel, actual, series):
-    """Return errors of local networks that see seasonal differences, by how much of these they take to last."""
+def of_guesses(panel, actual, series):
+    """Return errors of local networks by how much of changes and slopes their first guess takes to go on, and by epochs."""
     rows = np.random.default_rng(0).choice(len(panel), min(series, len(panel)), replace=False)
-    some, actual, usual = panel.select(rows), actual[rows], local_samples.LASTING
-    networks = LocalNetworks(members=4, views=(LocalView("log", "differences"),))
+    some, actual = panel.select(rows), actual[rows]
     found = {}
-    for share in LASTING:
-        local_samples.LASTING = share
-        members = networks.train(some, actual.shape[1]).forecast(some)
-        found[str(share)] = errors(some, actual, np.median(members, axis=0))
-    local_samples.LASTING = usual
-    return {"series": len(rows), "lasting": found}
+    for name, view in (("lasting", LocalView("log", "differences")), ("rising", LocalView("log", "removed"))):
+        usual = getattr(local_samples, name.upper())
+        networks = LocalNetworks(members=4, views=(view,))
+        for share, epochs in [*((share, networks.passes) for share in SHARES), *((usual, epochs) for epochs in EPOCHS)]:
+            setattr(local_samples, name.upper(), share)
+            members = replace(networks, epochs=epochs).train(some, actual.shape[1]).forecast(some)
+            scores = errors(some, actual, np.median(members, axis=0))
+            found.setdefault(name, {})[f"{share} {epochs}"] = scores
+            print(name, share, epochs, round(scores["smape_points"], 2), round(scores["mase"], 4), flush=True)
+        setattr(local_samples, name.upper(), usual)
+    return {"series": len(rows), **found}
 
 
 def _each_alone(fitted, actual, weighing):
@@ -137,7 +142,7 @@ def shown(name, found):
 
 def _scores(found):
     yield from (("networks", found["networks"]),) if "networks" in found else ()
-    for kind in ("together", "alone", "lasting"):
+    for kind in ("together", "alone"):
         yield from found.get(kind, {}).items()
 
 
@@ -153,15 +158,17 @@ def weights_table(results):
     return rows
 
 
-def lasting_table(results):
-    """Return a row for each origin: MASE by how much of the changes is taken to last."""
+def guesses_table(results):
+    """Return two rows for each origin: MASE by how much of changes and slopes is taken to go on, then by epochs."""
     rows = []
     for where in sorted(results, key=_order):
-        if "lasting" in (found := results[where]):
-            scores = [f"{found['lasting'][str(share)]['mase']:.3f}" for share in LASTING]
-            rows.append(
-                [f"{', '.join(where.split(', ')[:2])} ({found['series']})".replace(" before the end", ""), *scores]
-            )
+        found = results[where]
+        # Without seasons both are the same networks.
+        names = ("lasting", "rising") if not where.startswith("yearly") else ("rising",)
+        for name in names if "rising" in found else ():
+            scores = [f"{score['mase']:.3f}" for score in found[name].values()]
+            origin = ", ".join(where.split(", ")[:2]).replace(" before the end", "")
+            rows.append([f"{origin} ({found['series']}), {GUESSES[name]}", *scores])
     return rows
 
 
@@ -189,7 +196,7 @@ def publish(results):
     page = PAGE.read_text(encoding="utf-8")
     for name, header, rows in (
         ("weights", ["", "networks", *(f"{weight:g}" for weight in WEIGHTS)], weights_table(results)),
-        ("lasting", ["", *(f"{share:g}" for share in LASTING)], lasting_table(results)),
+        ("guesses", ["", *map("{:g}".format, SHARES), *map("{} epochs".format, EPOCHS)], guesses_table(results)),
         ("intervals", ["before the end", "80 %", "95 %", "ETS 80 %", "ETS 95 %"], intervals_table(results)),
     ):
         begin, end = f"<!-- choosing-{name}:begin -->", f"<!-- choosing-{name}:end -->"
@@ -205,7 +212,7 @@ def main():
     parser.add_argument("--groups", help="frequencies, such as yearly,other")
     parser.add_argument("--origins", default="0,1,2", help="horizons before the last of the training part")
     parser.add_argument("--local", type=int, help="so many series, each with networks of its own")
-    parser.add_argument("--lasting", type=int, help="so many series: what is taken to last of their changes")
+    parser.add_argument("--guesses", type=int, help="so many series: what local networks take for granted")
     parser.add_argument("--intervals", action="store_true", help="years only: what intervals hold")
     parser.add_argument("--kept", type=Path, help="folder that keeps forecasts, and gives those that it has")
     parser.add_argument("--publish", action="store_true", help="only write the page from the results")
@@ -232,10 +239,10 @@ def main():
                 results[f"{where}, intervals"] = found = of_intervals(panel, actual, arguments.mode, kept)
                 print(where, found, flush=True)
                 continue
-            if arguments.lasting:
-                where = f"{where}, lasting"
-                found = of_lasting(panel, actual, arguments.lasting)
-            elif arguments.local:
+            if arguments.guesses:
+                results[f"{where}, guesses"] = of_guesses(panel, actual, arguments.guesses)
+                continue
+            if arguments.local:
                 where = f"{where}, local"
                 found = of_local(panel, actual, arguments.local, kept.with_name(f"{kept.name}-local"))
             else:

@@ -58,12 +58,12 @@ def test_a_stateful_network_is_keras_own_run_window_by_window():
     trained = networks.train(panel, HORIZON)
     model = networks.model(3, HORIZON)
     glasses = trained.glasses[0].select(np.array([0]))
-    inputs, base = last_windows(glasses, panel.values[:1], 3, HORIZON, 38)
+    inputs, last = last_windows(glasses, panel.values[:1], 3, HORIZON, 38)
     for member in range(2):
         model.set_weights([weight[0, member] for weight in trained.weights[: len(model.weights)]])
         gw.reset_states(model)
         outputs = gw.predict(model, inputs.reshape(38, 3, 1), batch_size=1, verbose=0)[-1]
-        seen = outputs[None, None].astype(np.float64) + base
+        seen = outputs[None, None].astype(np.float64) + last.guess[:, 0]
         expected = glasses.back(panel.values[:1], seen)[0, 0]
         np.testing.assert_allclose(trained.forecast(panel)[member, 0], expected, rtol=1e-4)
 
@@ -126,6 +126,19 @@ def test_half_of_a_change_is_taken_to_come_again_and_half_of_that_in_the_season_
     # Each season was 1 above the one before.
     expected = panel.values[0, -4:] + np.array([[0.5], [0.75]])
     np.testing.assert_allclose(silent.forecast(panel)[0, 0], expected.ravel(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("season_length", [1, 4])
+def test_half_of_a_slope_is_taken_to_go_on(season_length):
+    line = 3.0 + 2.0 * np.arange(20.0)
+    panel = Panel(np.stack([line, np.where(np.arange(20) < 16, np.nan, line)]), season_length)
+    networks = LocalNetworks(members=1, views=(LocalView("plain", "kept"),), epochs=1)
+    trained = networks.train(panel, 3)
+    silent = replace(trained, weights=[np.zeros_like(array) for array in trained.weights])
+    forecast = silent.forecast(panel)[0]
+    np.testing.assert_allclose(np.diff(forecast[0]), 1.0, rtol=1e-6)
+    # Four values have no slope yet.
+    np.testing.assert_allclose(np.diff(forecast[1]), 0.0, atol=1e-9)
 
 
 def test_a_panel_at_several_cutoffs_is_one_of_more_series():

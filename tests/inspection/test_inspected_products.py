@@ -90,9 +90,9 @@ def test_a_forecaster_is_read_value_by_value():
     shown = glasses.see(forecaster.fitted.panel.values)
     from gatewise.forecasting.networks.local_samples import last_windows
 
-    _, base = last_windows(glasses, forecaster.fitted.panel.values, trained.look_back, trained.horizon)
+    _, last = last_windows(glasses, forecaster.fitted.panel.values, trained.look_back, trained.horizon)
     assert np.isfinite(shown).any()
-    ahead = found.running[-1][None, None].astype(np.float64) + base
+    ahead = found.running[-1][None, None].astype(np.float64) + last.guess[:, 0]
     expected = glasses.back(forecaster.fitted.panel.values, ahead)[0, 0]
     np.testing.assert_allclose(forecast, expected, rtol=1e-6)
     with pytest.raises(UsageError, match=r"^There is no series 'sales' in the forecaster: give one of "):

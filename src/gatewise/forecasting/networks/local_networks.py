@@ -43,7 +43,8 @@ class LocalNetworks:
         views: How they see it; members take them in turn. Counts are seen as they are.
         recursive: Whether a network forecasts one step and is fed its own forecasts; if not, it forecasts all steps at once
             from its last state.
-        epochs: Passes over the windows.
+        epochs: Passes over the windows. None: 20 for networks that begin with a guess of points and correct it; 60 for those that
+            have more to learn, other heads and a function of your own.
         batch_size: Windows in a step of training.
         learning_rate: Adam's.
         loss: ``"mae"`` or ``"mse"``, for a head of points.
@@ -67,7 +68,7 @@ class LocalNetworks:
     members: int = 8
     views: tuple[LocalView, ...] = _USUAL_VIEWS
     recursive: bool = False
-    epochs: int = 60
+    epochs: int | None = None
     batch_size: int = 16
     learning_rate: float = 0.002
     loss: Literal["mae", "mse"] = "mae"
@@ -178,7 +179,7 @@ class LocalNetworks:
                 sample_weight=weights.reshape(flat, rows),
                 members=flat,
                 member_data=True,
-                epochs=self.epochs,
+                epochs=self.passes,
                 batch_size=1 if self.stateful else min(self.batch_size, rows),
                 shuffle=not self.stateful,
                 seed=seed,
@@ -211,6 +212,13 @@ class LocalNetworks:
             for place in range(3)
         )
         return x, y, weights
+
+    @property
+    def passes(self) -> int:
+        """How often each window is learned from."""
+        if self.epochs is not None:
+            return self.epochs
+        return 20 if self.head == "point" and self.build is None else 60
 
     @property
     def member_view(self) -> Int64[np.ndarray, " members"]:
@@ -348,17 +356,17 @@ class TrainedLocalNetworks:
         )
         said = said.reshape(len(values), members, -1)
         if head == COUNTS:
-            recent = level_of_counts(windows[0][1][:, 0] * self.glasses[0].units, values)
+            recent = level_of_counts(windows[0][1].level[:, 0] * self.glasses[0].units, values)
             counts = np.moveaxis(quantiles_of_counts(said, recent[:, None]), 1, 0)
             counts[:, ~np.isfinite(values).any(axis=1)] = np.nan
             return counts
         each = quantiles_of(head, said)
         seen = np.moveaxis(each, (1, 3), (0, 1))
         forecast = np.empty(seen.shape)
-        for place, (glasses, (_, base)) in enumerate(zip(self.glasses, windows, strict=True)):
+        for place, (glasses, (_, last)) in enumerate(zip(self.glasses, windows, strict=True)):
             moves = np.where(glasses.scale > 0, 1.0, 0.0)[:, None]
             for level in range(seen.shape[1]):
-                own = seen[place::views, level] * moves + base
+                own = seen[place::views, level] * moves + last.guess[:, 0]
                 forecast[place::views, level] = glasses.back(values, own)
         empty = ~np.isfinite(values).any(axis=1)
         forecast[:, :, empty] = np.nan

@@ -18,9 +18,26 @@ _FEW = 4
 # A window is seen relative to the level that exponential smoothing finds in it, with these rates: of the level, and of changes
 # since the season before.
 _LEVEL, _CHANGES = 0.5, 0.4
-# So much of these changes is taken to come again in the next season, and so much of that in the one after it, before the
-# network says otherwise: all of it goes too far. Chosen on the training parts of M3 by benchmarks/choosing.py.
-LASTING = 0.5
+# A network corrects a guess, which goes on from there. So much of the changes comes again in the next season, and so much of
+# that in the one after it; and a level rises by so much of the slope of all that came before, as Theta's does (Hyndman and
+# Billah 2003). More of either goes too far: chosen on the training parts of M3 by benchmarks/choosing.py.
+LASTING, RISING = 0.5, 0.5
+# With fewer values there is no slope yet, nor with fewer than two seasons.
+_FEWEST_FOR_SLOPE = 6
+
+
+class Windows(NamedTuple):
+    """Windows of series, and what is guessed of the steps after each.
+
+    Attributes:
+        seen: Values relative to the level at the end of the window, ``(series, windows, look_back)``.
+        level: That level, ``(series, windows)``.
+        guess: What a network corrects, ``(series, windows, horizon)``.
+    """
+
+    seen: Float64[np.ndarray, "series windows look_back"]
+    level: Float64[np.ndarray, "series windows"]
+    guess: Float64[np.ndarray, "series windows horizon"]
 
 
 class Samples(NamedTuple):
@@ -79,8 +96,8 @@ def samples_of(
 ) -> Samples:
     """Cut series into windows and what followed them.
 
-    A window holds values as the glasses show them, relative to the level at its end, and so do its targets, or else these are
-    counts and the level. A target that is missing gives its row no weight.
+    A window holds values as the glasses show them, relative to the level at its end, and targets are relative to the guess, or
+    else are counts, and the level. A target that is missing gives its row no weight.
 
     Args:
         glasses: How the series are seen.
@@ -94,9 +111,9 @@ def samples_of(
     time = values.shape[1]
     rows = max(min(time - 1, MOST_ROWS + horizon), 1)
     origins = np.arange(time - 1 - rows, time - 1).clip(0)
-    inputs, base = _windows(glasses, seen, origins, look_back, horizon)
+    inputs, level, guess = _windows(glasses, seen, origins, look_back, horizon)
     ahead = np.pad(seen, ((0, 0), (0, horizon)), constant_values=np.nan)
-    targets = ahead[:, origins[:, None] + np.arange(1, horizon + 1)] - base
+    targets = ahead[:, origins[:, None] + np.arange(1, horizon + 1)] - guess
     known = np.isfinite(targets)
     # From half a window on there is enough to see; a series of differences has none in its first season.
     begun = np.isfinite(seen).cumsum(axis=1)[:, origins]
@@ -109,8 +126,8 @@ def samples_of(
     targets = np.where(known, np.clip(targets, -4 * _FAR, 4 * _FAR), 0.0)
     if counts:
         after = np.nan_to_num(ahead[:, origins[:, None] + np.arange(1, horizon + 1)] * glasses.units[:, None, None])
-        level = level_of_counts(base[..., 0] * glasses.units[:, None], values)
-        targets = np.concatenate([after, level[..., None]], axis=2)
+        counted = level_of_counts(level * glasses.units[:, None], values)
+        targets = np.concatenate([after, counted[..., None]], axis=2)
     if beside is not None:
         inputs = beside.around(inputs, origins, horizon)
     return Samples(*(array[:, keep].astype(np.float32) for array in (inputs, targets, weights)))
@@ -123,8 +140,8 @@ def last_windows(
     horizon: int,
     count: int = 1,
     beside: Beside | None = None,
-) -> tuple[Float32[np.ndarray, "series *seen"], Float64[np.ndarray, "series horizon"]]:
-    """Return the windows at the end of each series, and what a forecast from the last of them is relative to.
+) -> tuple[Float32[np.ndarray, "series *seen"], Windows]:
+    """Return the windows at the end of each series as a network reads them, and the last of them.
 
     Args:
         glasses: How the series are seen.
@@ -137,30 +154,42 @@ def last_windows(
     seen = glasses.see(values)
     end = values.shape[1] - 1
     origins = np.arange(end - count + 1, end + 1)
-    inputs, base = _windows(glasses, seen, origins, look_back, horizon)
+    windows = _windows(glasses, seen, origins, look_back, horizon)
+    read, last = windows.seen, Windows(*(array[:, -1:] for array in windows))
     if beside is not None:
-        around = beside.around(inputs, origins, horizon)
-        windows = around[:, :, :look_back].reshape(len(values), count * look_back, around.shape[3])
-        whole = np.concatenate([windows, around[:, -1, look_back:]], axis=1)
-        return whole.astype(np.float32), base[:, -1]
-    return inputs.reshape(len(values), -1).astype(np.float32), base[:, -1]
+        around = beside.around(read, origins, horizon)
+        before = around[:, :, :look_back].reshape(len(values), count * look_back, around.shape[3])
+        return np.concatenate([before, around[:, -1, look_back:]], axis=1).astype(np.float32), last
+    return read.reshape(len(values), -1).astype(np.float32), last
 
 
 def _windows(
     glasses: Glasses, seen: Float64[np.ndarray, "series time"], origins: np.ndarray, look_back: int, horizon: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the windows that end at some columns, and what the steps after each are relative to.
-
-    Returns:
-        ``(series, rows, look_back)``, relative to the base of the first step, and the bases ``(series, rows, horizon)``.
-    """
+) -> Windows:
+    """Return the windows that end at some columns."""
     whole = filled(seen)
     places = np.maximum(origins[:, None] + np.arange(1 - look_back, 1), 0)
     windows = whole[:, places]
     level, changes = windows @ _smoothing(_LEVEL, look_back), windows @ _smoothing(_CHANGES, look_back)
-    lasting = LASTING ** (1 + np.arange(horizon) // glasses.season.shape[1])
-    base = np.where(glasses.differences[:, None, None], changes[..., None] * lasting, level[..., None])
-    return np.clip(windows - base[..., :1], -_FAR, _FAR), base
+    season, steps = glasses.season.shape[1], np.arange(horizon)
+    rising = RISING * _slopes(seen, max(2 * season, _FEWEST_FOR_SLOPE))[:, np.maximum(origins, 0), None]
+    lasting = LASTING ** (1 + steps // season)
+    differences = glasses.differences[:, None, None]
+    guess = np.where(differences, changes[..., None] * lasting, level[..., None] + rising * (1 + steps))
+    level = np.where(differences[..., 0], LASTING * changes, level)
+    return Windows(np.clip(windows - level[..., None], -_FAR, _FAR), level, guess)
+
+
+def _slopes(seen: Float64[np.ndarray, "series time"], fewest: int) -> Float64[np.ndarray, "series time"]:
+    """Return the slope of the line of least squares through all values up to each column; 0 through too few of them."""
+    known = np.isfinite(seen)
+    time, values = np.arange(seen.shape[1], dtype=np.float64), np.where(known, seen, 0.0)
+    count, times, sums, squares, products = (
+        np.cumsum(array, axis=1) for array in (known, known * time, values, known * time**2, values * time)
+    )
+    spread = count * squares - times**2
+    enough = (count >= fewest) & (spread > 0)
+    return np.divide(count * products - times * sums, spread, out=np.zeros(seen.shape), where=enough)
 
 
 def _smoothing(rate: float, look_back: int) -> Float64[np.ndarray, " look_back"]:

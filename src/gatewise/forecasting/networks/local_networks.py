@@ -43,8 +43,8 @@ class LocalNetworks:
         views: How they see it; members take them in turn. Counts are seen as they are.
         recursive: Whether a network forecasts one step and is fed its own forecasts; if not, it forecasts all steps at once
             from its last state.
-        epochs: Passes over the windows. None: 20 for networks that begin with a guess of points and correct it; 60 for those that
-            have more to learn, other heads and a function of your own.
+        epochs: Passes over the windows. None: 20 for networks of points, which correct a guess; 60 for other heads and for a
+            function of your own, which have more to learn.
         batch_size: Windows in a step of training.
         learning_rate: Adam's.
         loss: ``"mae"`` or ``"mse"``, for a head of points.

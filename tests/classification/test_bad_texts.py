@@ -66,6 +66,20 @@ REFUSED = [
     ),
     (lambda: fit(class_weight={"posi": 2}), "class_weight names 'posi', and the classes are 'neg', 'pos'."),
     (lambda: fit(class_weight={"pos": -1}), "class_weight holds -1: give numbers above 0."),
+    (
+        lambda: fit(labels=[{label} for label in LABELS]),
+        "The label at position 0 is a set: give one label for each text; where texts may have several, a matrix of truth "
+        "values, or the corpus that gw.read_corpus(texts, labels) makes of them.",
+    ),
+    (
+        lambda: fit(network=gw.Network(vectors="neighbors")),
+        "There is no file 'neighbors': vectors are 'neighbours', 'random' or the path of a text file with a word and its vector "
+        "on each line.",
+    ),
+    (
+        lambda: gw.Network(vectors=7),
+        "Network.vectors is 7: give 'neighbours', 'random' or the path of a text file.",
+    ),
     (lambda: fit(minutes=0), "minutes is 0: give a number above 0."),
     (lambda: fit(seed=-1), "seed is -1: give a whole number of at least 0."),
     (
@@ -127,6 +141,20 @@ def test_texts_of_unknown_words_are_a_guess_and_a_warning():
     with pytest.warns(gw.errors.GatewiseWarning, match="Not one of 2 tokens in 2 texts is known to the vocabulary"):
         found = classifier.predict_proba(["xyzzy", "plugh"])
     np.testing.assert_allclose(found, 0.5, atol=0.05)
+
+
+@pytest.mark.parametrize("weight", [np.int64(10), np.float32(2)])
+def test_numbers_of_numpy_are_weights(weight):
+    assert (fit(class_weight={"pos": weight}).decide(np.array([[0.6, 0.4]])) == "pos").all()
+
+
+def test_validation_texts_are_not_learnt_from_and_told():
+    rows = [{"text": text, "label": label, "split": "train"} for text, label in zip(TEXTS, LABELS, strict=True)]
+    corpus = gw.read_corpus([*rows, {"text": "xyzzy good", "label": "pos", "split": "validation"}])
+    classifier = fit(corpus, None)
+    assert classifier.notes_[0] == "1 validation text was not learnt from: score(corpus.validation) judges by them."
+    assert len(classifier.validation_.rows) == 12
+    assert classifier.score(corpus.validation) == 1
 
 
 def test_no_texts_have_no_probabilities():

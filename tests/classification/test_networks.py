@@ -9,7 +9,7 @@ from gatewise.classification.chunk_network import ChunkNetwork
 from gatewise.classification.few_texts import FewTexts
 from gatewise.classification.packing import Chunking
 from gatewise.classification.targets import RightTexts
-from gatewise.classification.vector_files import read_vectors
+from gatewise.classification.vector_files import check_vectors, read_vectors
 from gatewise.classification.word_runs import WordRuns
 from gatewise.classification.word_vectors import neighbour_vectors
 from gatewise.datasets import Sequences
@@ -149,17 +149,26 @@ BAD_VECTORS = [
     ("good 1 2\n", "line 1 holds 2 numbers for a word, and the embedding has 3: give gw.Network(embedding=2, vectors=…), or"),
     ("9 5\ngood 1 2 3 4 5\n", "line 1 holds 5 numbers for a word, and the embedding has 3: give gw.Network(embedding=5"),
     ("odd 1 2 3\ngood 1 two 3\n", "line 2 holds '1 two 3' where 3 numbers are expected: give a text file with a word and"),
+    (b"1 3\ngood \x00\x00\x80?\xff\xfe\x80?\xc3\xf5H@\n", "is a binary file of word2vec's: save it as text, a word and its vector"),
+    (b"\x1f\x8b\x08\x00", "is compressed: unpack it, and give the text file."),
     ("great 1 2 3\n", "has no vector for any of 1 word of these texts: give vectors of their language, in lower case."),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "sentence"), BAD_VECTORS)
 def test_bad_vectors_are_a_sentence(text, sentence, tmp_path):
-    (tmp_path / "vectors.txt").write_text(text)
+    (tmp_path / "vectors.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(gw.errors.DataError, match=re.escape(sentence)):
         read_vectors(tmp_path / "vectors.txt", {"good": 2}, 3, 3)
-    with pytest.raises(gw.errors.EnvironmentFault, match=r"none\.txt cannot be read: No such file"):
+    with pytest.raises(gw.errors.EnvironmentFault, match=r"^There is no file .*none\.txt': vectors are 'neigh"):
         read_vectors(tmp_path / "none.txt", {"good": 2}, 3, 3)
+
+
+def test_the_length_of_vectors_is_in_their_file(tmp_path):
+    (tmp_path / "vectors.txt").write_text(GLOVE)
+    assert check_vectors(tmp_path / "vectors.txt") == 3
+    (tmp_path / "vectors.txt").write_text("2 5\n" + GLOVE)
+    assert check_vectors(tmp_path / "vectors.txt") == 5
 
 
 def test_all_options_of_a_network_together(tmp_path):

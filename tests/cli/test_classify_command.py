@@ -131,6 +131,7 @@ def test_bytes_are_replaced_where_asked(typed, tmp_path):
 @pytest.mark.parametrize(
     ("options", "status", "sentence"),
     [
+        (["--min-texts", "0"], 2, "--min-texts is 0: give a whole number of at least 1."),
         (["--minutes", "0"], 2, "--minutes is 0.0: give a number above 0."),
         (["--report", "train.csv"], 2, "--report 'train.csv' is the file that is read: give another name."),
         (["--out", "x.csv", "--report", "x.csv"], 2, "--out and --report are the same file 'x.csv': give two names."),

@@ -47,9 +47,9 @@ def test_each_line_is_answered_in_its_place(model, classifier, written, capsys):
     assert [line.split("\t")[0] for line in lines] == ["good", "", "bad", lines[3].split("\t")[0]]
     assert [line.split("\t")[1:] for line in lines if line] == [[f"{p:.6f}" for p in row] for row in chances]
     assert err.splitlines() == [
-        "A line for each text: its class, then the probabilities of bad, good.",
         "- 'new.txt' holds 4 lines, each of which is a text.",
         "- 1 text is empty.",
+        "A line for each text: its class, then the probabilities of bad, good.",
         "1 of the texts was empty and got no class.",
     ]
     predict_texts(model, "new.csv", TextsTyped(quiet=True))
@@ -91,6 +91,13 @@ def test_lines_of_standard_input_are_answered_as_they_come(model, monkeypatch, c
         monkeypatch.setattr(sys, "stdin", stdin)
         predict_texts(model, "-", TextsTyped(quiet=True))
     assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == ["good", "bad", ""]
+
+
+def test_an_empty_file_is_one_sentence_about_texts(model, written, capsys):
+    (written / "none.txt").write_text("\n")
+    with pytest.raises(DataError, match=r"^'none\.txt' is empty: give a file with texts\.$"):
+        predict_texts(model, "none.txt", TextsTyped())
+    assert capsys.readouterr().err == ""
 
 
 def test_texts_of_which_no_token_is_known_are_told_of(model, written):

@@ -88,7 +88,8 @@ class TextClassifier:
         """Learn from labelled texts.
 
         Args:
-            texts: A `Corpus`, of which the training part is taken; or texts.
+            texts: A `Corpus`, of which the training part is taken (`notes_` says how many texts a validation part has); or
+                texts.
             labels: Of texts that are no corpus: one label each, or a matrix of truth values ``(texts, classes)``.
             progress: Called with the share that is done, from 0 to 1, and what is being done.
 
@@ -99,7 +100,9 @@ class TextClassifier:
         plan = self._plan()
         given = as_given(texts, labels)
         importance, weights = importances(self.class_weight, given)
-        self._take(run(plan, given, importance, progress or (lambda share, what: None)), given.classes, weights)
+        fitted = run(plan, given, importance, progress or (lambda share, what: None))
+        fitted.notes = (*given.notes, *fitted.notes)
+        self._take(fitted, given.classes, weights)
         return self
 
     def predict_proba(self, texts: Any, *, quick: bool = False) -> Float64[np.ndarray, "samples classes"]:

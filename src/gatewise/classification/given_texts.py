@@ -1,6 +1,7 @@
 """What `TextClassifier` is given: a corpus, or texts and labels, checked and brought to one form."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from jaxtyping import Bool, Float64
 
 from gatewise.datasets import Corpus
 from gatewise.datasets.text import Texts
+from gatewise.datasets.text.corpus import PARTS
 from gatewise.datasets.text.frames import is_missing
 from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import DataError, ShapeError, UsageError
@@ -23,10 +25,12 @@ class Given(NamedTuple):
     Attributes:
         corpus: The texts; of labels that were given apart, the classes by their position.
         classes: The classes as their owner writes them.
+        notes: What is not learnt from, a sentence each.
     """
 
     corpus: Corpus
     classes: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 def as_given(texts: Any, labels: Any) -> Given:
@@ -40,7 +44,7 @@ def as_given(texts: Any, labels: Any) -> Given:
         if labels is not None:
             raise UsageError("labels are given, and a Corpus has its own: leave them out.")
         corpus = texts.train
-        given = Given(corpus, np.array(corpus.classes))
+        given = Given(corpus, np.array(corpus.classes), _left_out(texts))
     else:
         if labels is None:
             raise UsageError("labels are missing: give fit(texts, labels), or a Corpus such as gw.read_corpus returns.")
@@ -113,8 +117,10 @@ def importances(
         if strange:
             raise UsageError(f"class_weight names {listed(strange)}, and the classes are {listed(classes.tolist())}.")
         weights = np.array([known.get(_plain(name), 1.0) for name in classes], dtype=object)
-        if not all(isinstance(value, int | float) and 0 < value < float("inf") for value in weights):
-            raise UsageError(f"class_weight holds {listed(list(known.values()))}: give numbers above 0.")
+        if not all(isinstance(value, Real) and 0 < value < float("inf") for value in weights):
+            raise UsageError(
+                f"class_weight holds {listed([_plain(value) for value in known.values()])}: give numbers above 0."
+            )
         weights = weights.astype(np.float64)
     else:
         raise UsageError(
@@ -147,6 +153,12 @@ def _labelled(texts: Texts, labels: Any) -> Given:
     if missing:
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
         raise DataError(f"The text at position {missing[0]}{more} has no label: give it one, or leave it out.")
+    several = next((row for row, label in enumerate(array.tolist()) if isinstance(label, set | frozenset | dict)), None)
+    if several is not None:
+        raise DataError(
+            f"The label at position {several} is a {type(array[several]).__name__}: give one label for each text; where texts "
+            "may have several, a matrix of truth values, or the corpus that gw.read_corpus(texts, labels) makes of them."
+        )
     kinds = {type(_plain(label)) for label in array.tolist()}
     if len(kinds) > 1:
         raise DataError(f"labels are of several kinds ({listed(sorted(kind.__name__ for kind in kinds))}): give one.")
@@ -159,6 +171,15 @@ def _labelled(texts: Texts, labels: Any) -> Given:
             f"{short(_plain(classes[0]))}: labels that repeat are needed, so see whether texts and labels are swapped."
         )
     return Given(Corpus(texts, places.astype(np.int32).ravel(), tuple(map(str, classes))), classes)
+
+
+def _left_out(corpus: Corpus) -> tuple[str, ...]:
+    """Say how many texts are there for choosing between models; those of the test part are nobody's surprise."""
+    kept = 0 if corpus.split is None else int((corpus.split == PARTS.index("validation")).sum())
+    if not kept:
+        return ()
+    were = "was" if kept == 1 else "were"
+    return (f"{count(kept, 'validation text')} {were} not learnt from: score(corpus.validation) judges by them.",)
 
 
 def _as_array(labels: Any) -> np.ndarray:

@@ -4,9 +4,10 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
-from gatewise.classification.specification import Network, Rows
+from gatewise.classification.specification import Network, Rows, Start
+from gatewise.classification.vector_files import check_vectors
 from gatewise.datasets.text.wording import short
 from gatewise.errors import UsageError
 
@@ -25,6 +26,8 @@ def kinds_of(network: Any) -> tuple[Network | Rows, ...]:
 
     Raises:
         UsageError: It is none, or a name that no network has.
+        DataError: A file of vectors does not fit.
+        EnvironmentFault: It cannot be read.
     """
     return tuple(map(_kind, network if isinstance(network, list | tuple) else (network,)))
 
@@ -32,7 +35,11 @@ def kinds_of(network: Any) -> tuple[Network | Rows, ...]:
 def _kind(given: Any) -> Network | Rows:
     if isinstance(given, str):
         given = _named(given)
-    if isinstance(given, Network | Rows):
+    if isinstance(given, Network):
+        if given.vectors not in get_args(Start):
+            check_vectors(given.vectors, given.embedding)
+        return given
+    if isinstance(given, Rows):
         return given
     if hasattr(given, "for_texts"):
         # A recipe on reviews: its network, its words, and as it is trained.

@@ -22,7 +22,8 @@ class Linear:
     Attributes:
         longest: Words of the longest runs.
         apart: Whether pairs of words with one between them count as well.
-        min_texts: In how many training texts a run has to be.
+        min_texts: In how many training texts a run has to be. A word by itself is known that is there so often, be it in
+            one text.
         clusters: Into how many clusters words are put, whose runs count as well; a corpus of few words has fewer or none.
             0 for none.
         negations: Words that deny those behind them, which makes other clusters of these; one with an apostrophe stands for
@@ -116,6 +117,10 @@ class Network:
             _share(self, name)
         for name in ("embedding_rate", "learning_rate"):
             _positive(self, name)
+        if not isinstance(self.vectors, str | Path):
+            raise UsageError(
+                f"Network.vectors is {short(self.vectors)}: give 'neighbours', 'random' or the path of a text file."
+            )
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Word vectors from a text file in the format of GloVe or word2vec: a word and its numbers on each line."""
 
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,9 @@ from jaxtyping import Bool, Float32
 from gatewise.datasets.text.wording import short
 from gatewise.errors import DataError, EnvironmentFault
 from gatewise.tables.form import count
+
+# Enough for the first line of a file, of vectors of a thousand numbers.
+_HEAD = 2**15
 
 
 class WordVectors(NamedTuple):
@@ -37,20 +41,18 @@ def read_vectors(path: str | Path, numbers: Mapping[str, int], size: int, dimens
         EnvironmentFault: The file cannot be read.
         DataError: A line is no vector, the vectors have other dimensions, or no word is known.
     """
+    check_vectors(path, dimensions)
     values, found = np.zeros((size, dimensions), np.float32), np.zeros(size, bool)
     try:
         with open(path, encoding="utf-8", errors="replace", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
                 word, rest = _cut(line, dimensions)
                 if number == 1 and _is_heading(line):
-                    _check_dimensions(path, number, int(line.split()[1]), dimensions)
                     continue
                 row = numbers.get(word, size)
                 if row < size and not found[row]:
                     values[row] = _numbers(path, number, rest, dimensions)
                     found[row] = True
-                elif number == 1:
-                    _numbers(path, number, rest, dimensions)
     except OSError as error:
         raise EnvironmentFault(f"{path} cannot be read: {error.strerror or error}.") from error
     if not found.any():
@@ -59,6 +61,71 @@ def read_vectors(path: str | Path, numbers: Mapping[str, int], size: int, dimens
             "lower case."
         )
     return WordVectors(values, found)
+
+
+def check_vectors(path: str | Path, dimensions: int | None = None) -> int:
+    """Return how many numbers the vectors of a file have, by its first lines.
+
+    Args:
+        path: The file.
+        dimensions: How many there have to be; None for any number.
+
+    Raises:
+        EnvironmentFault: The file cannot be read.
+        DataError: It holds no vectors, or others.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD)
+    except FileNotFoundError:
+        raise EnvironmentFault(
+            f"There is no file {str(path)!r}: vectors are 'neighbours', 'random' or the path of a text file with a word "
+            "and its vector on each line."
+        ) from None
+    except OSError as error:
+        raise EnvironmentFault(f"{path} cannot be read: {error.strerror or error}.") from error
+    if head.startswith(b"\x1f\x8b"):
+        raise DataError(f"{path} is compressed: unpack it, and give the text file.")
+    first, _, rest = head.partition(b"\n")
+    line = first.decode("utf-8", "replace")
+    if _is_heading(line):
+        if _is_binary(rest):
+            raise DataError(
+                f"{path} is a binary file of word2vec's: save it as text, a word and its vector on each line "
+                "(gensim: save_word2vec_format(path, binary=False))."
+            )
+        found = int(line.split()[1])
+        if dimensions is not None:
+            _check_dimensions(path, 1, found, dimensions)
+        return found
+    if not _is_binary(head):
+        # A word may hold blanks; without a number to expect, as many as there are at the end.
+        wanted = _numbers_at_end(line) if dimensions is None else dimensions
+        if wanted:
+            _numbers(path, 1, _cut(line, wanted)[1], wanted)
+            return wanted
+    raise DataError(f"{path} holds no vectors: give a text file with a word and its vector on each line.")
+
+
+def _is_binary(head: bytes) -> bool:
+    """Say whether bytes are no text; a character that is cut off at their end is none of that."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return True
+    return b"\0" in head
+
+
+def _numbers_at_end(line: str) -> int:
+    parts = line.split()[1:]
+    found = 0
+    for part in reversed(parts):
+        try:
+            float(part)
+        except ValueError:
+            break
+        found += 1
+    return found
 
 
 def _cut(line: str, dimensions: int) -> tuple[str, str]:

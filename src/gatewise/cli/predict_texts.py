@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,15 @@ def predict_texts(model: Path, source: str, typed: TextsTyped) -> None:
         _write(classifier, _all_texts(source, typed), names, typed)
         say(f"predictions: {typed.out}", typed.quiet)
         return
-    if not typed.as_json and not typed.explain:
-        say(f"A line for each text: its class, then the probabilities of {', '.join(names)}.", typed.quiet)
-    empty = 0
-    for texts in _batches(source, typed):
+    plain = not typed.as_json and not typed.explain
+    heading = f"A line for each text: its class, then the probabilities of {', '.join(names)}." if plain else ""
+    empty, batches = 0, _batches(source, typed)
+    if source != "-":
+        # What cannot be read is told before there is anything to explain.
+        batches = chain([next(batches, [])], batches)
+    if heading:
+        say(heading, typed.quiet)
+    for texts in batches:
         empty += sum(not text.strip() for text in texts)
         for line in _lines(classifier, texts, names, typed):
             typer.echo(line)
@@ -54,15 +60,18 @@ def predict_texts(model: Path, source: str, typed: TextsTyped) -> None:
 
 def _batches(source: str, typed: TextsTyped) -> Iterator[list[str]]:
     """Go through the texts, some at a time; those of a pipe as they come."""
+    from gatewise.cli.outputs import say
+
     errors: Any = typed.errors
     if source == "-":
         if typed.text is not None:
             raise UsageError("--text names a column, and standard input has a text in each line: leave it out.")
         from gatewise.datasets.text.unlabelled import lines_of_pipe
 
-        yield from lines_of_pipe(sys.stdin.fileno(), "standard input", errors)
+        yield from lines_of_pipe(
+            sys.stdin.fileno(), "standard input", errors, lambda note: say(f"- {note}", typed.quiet)
+        )
         return
-    from gatewise.cli.outputs import say
     from gatewise.datasets import read_texts
 
     found = read_texts(source, typed.text, errors)

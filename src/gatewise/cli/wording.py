@@ -34,6 +34,8 @@ def flags_of(command: Any, arguments: Sequence[str]) -> dict[str, str]:
         flags["overwrite"] = "--force"
     if "min_texts" in flags:
         flags["gw.Linear(min_texts=1)"] = "--min-texts 1"
+    if "data" in flags:
+        flags["gw.datasets.imdb(path)"] = "--data FILE"
     # Several flags where Python has one dictionary.
     kinds = {f"covariates[{kind!r}]": f"--{kind}" for kind in _COVARIATES if kind in flags}
     if "future_rows" in flags:
@@ -50,6 +52,8 @@ def as_typed(sentence: str, flags: dict[str, str]) -> str:
     """
     if not flags:
         return sentence
+    # Parts of what a flag stands for: Linear.min_texts.
+    sentence = re.sub(rf"^[A-Z][a-z]+\.(?=({'|'.join(name for name in flags if not _is_key(name))})\b)", "", sentence)
     for name in filter(_is_key, flags):
         sentence = sentence.replace(name, flags[name])
     parts = _QUOTED.split(sentence)

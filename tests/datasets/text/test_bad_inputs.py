@@ -36,6 +36,19 @@ FILES = {
         {},
         "{}, line 3 (and 1 more) has no label in column 'label': fill it in, or delete the row.",
     ),
+    "label missing where others hold a separator": (
+        "a.csv",
+        "text,label\na,bad;new\nb,good;new\nc,\n",
+        {},
+        "{}, line 4 has no label in column 'label': fill it in, or delete the row; or, if a text may have several labels or "
+        "none, pass separator=';'.",
+    ),
+    "two columns of texts": (
+        "a.csv",
+        "text,text,label\na,b,1\nc,d,0\n",
+        {},
+        "{} has 2 columns named 'text', with the numbers 1 and 2: rename all but one, or name one by its number.",
+    ),
     "label is an id": (
         "a.csv",
         "text,label\n" + "".join(f"some text {n},u{n}\n" for n in range(12)),

@@ -303,6 +303,14 @@ class TestRemarks:
             "Classes 'Pos', 'pos' differ in nothing but upper and lower case, and are two classes.",
         )
 
+    def test_several_labels_taken_for_one(self):
+        notes = gw.read_corpus(["a", "b", "c"], label=["bad;new", "good;new", "new"]).notes
+        assert notes[-1] == (
+            "Class 'bad;new' and others hold ';' and are taken for one class each: if a text may have several, pass "
+            "separator=';'."
+        )
+        assert gw.read_corpus(["a", "b"], label=["York, New", "Paris"]).notes[-1].startswith("2 texts, 2 classes")
+
     def test_repeated_texts(self):
         assert gw.read_corpus(["a", "a", "b"], label=[0, 0, 1]).notes[-1] == "1 text repeats another, word for word."
 

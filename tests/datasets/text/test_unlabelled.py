@@ -48,7 +48,7 @@ def test_a_row_is_a_text(tmp_path, name, content, text, texts):
 @pytest.mark.parametrize(
     ("name", "content", "text", "sentence"),
     [
-        ("a.txt", "", None, "'a.txt' is empty: give a file with texts and labels."),
+        ("a.txt", "", None, "'a.txt' is empty: give a file with texts."),
         ("a.txt", b"fine\nbad \xff one\n", None,
          "'a.txt', line 2 is not UTF-8 text (0xff, byte 9 of the file): save it as UTF-8, or pass errors='replace'."),
         ("a.txt", b"fine\nbad \0 one\n", None,
@@ -58,6 +58,10 @@ def test_a_row_is_a_text(tmp_path, name, content, text, texts):
          "'a.csv' has no column whose name or length says that it holds the texts ('one', 'two'): name it, text=…."),
         ("a.jsonl", '{"text": 7}\n', None,
          "'a.jsonl', line 1 holds 7 in column 'text', which is no text: name the column of the texts, text=…."),
+        ("a.jsonl", '{"text": "superb\\u0000 w1"}\n{"text": "b"}', None,
+         "'a.jsonl', line 1 holds a NUL character in its text (character 6): remove it."),
+        ("a.csv", "text,Text\na b,c\n", None,
+         "'a.csv' has 2 columns named 'text', with the numbers 1 and 2: rename all but one, or name one by its number."),
     ],
 )  # fmt: skip
 def test_what_is_no_text_is_refused_with_its_place(tmp_path, monkeypatch, name, content, text, sentence):
@@ -87,6 +91,29 @@ def test_a_very_long_line_is_cut(tmp_path):
     found = read_texts(written(tmp_path / "a.txt", "word " * 2_000_000))
     assert [len(text) for text in found.texts] == [1_000_000]
     assert found.notes[1] == "1 text was cut after 1,000,000 characters."
+
+
+def test_a_very_long_line_of_a_pipe_is_cut_and_told_as_one_of_a_file():
+    reading, writing = os.pipe()
+    text = ("word " * 300_000 + "\nfine\n").encode()
+    writer = threading.Thread(target=lambda: (os.write(writing, text), os.close(writing)))
+    writer.start()
+    notes = []
+    found = [line for batch in lines_of_pipe(reading, "-", told=notes.append) for line in batch]
+    writer.join(10)
+    os.close(reading)
+    assert [len(line) for line in found] == [1_000_000, 4]
+    assert notes == ["1 text was cut after 1,000,000 characters."]
+
+
+def test_a_line_of_a_pipe_that_never_ends_is_refused(monkeypatch):
+    monkeypatch.setattr("gatewise.datasets.text.lines.LONGEST_LINE", 100)
+    reading, writing = os.pipe()
+    os.write(writing, b"fine\n" + b"a" * 200)
+    with pytest.raises(DataError, match=r"^'-', line 2 is longer than 64 MB: give texts line by line\.$"):
+        list(lines_of_pipe(reading, "-"))
+    os.close(writing)
+    os.close(reading)
 
 
 def test_lines_of_a_pipe_come_as_soon_as_they_are_there():

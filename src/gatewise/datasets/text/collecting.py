@@ -87,7 +87,7 @@ def _texts(table: Table, column: int) -> tuple[Texts, list[int], list[Any]]:
                     f"{table.where(place)} holds {short(text)} in column {table.columns[column]!r}, which is no text: name "
                     "the column of the texts, text=…, or put it in quotes."
                 )
-            _refuse_what_no_file_holds(table, place, text)
+            refuse_what_no_file_holds(table, place, text)
             if len(text) > LONGEST_TEXT:
                 long.append(place)
             kept.append(row)
@@ -104,7 +104,12 @@ def _texts(table: Table, column: int) -> tuple[Texts, list[int], list[Any]]:
     return texts, kept, empty
 
 
-def _refuse_what_no_file_holds(table: Table, place: Any, text: str) -> None:
+def refuse_what_no_file_holds(table: Table, place: Any, text: str) -> None:
+    """Refuse a text with characters that no text file has, however they came into the table.
+
+    Raises:
+        DataError: It holds NUL, or half a surrogate pair.
+    """
     if "\0" in text:
         raise DataError(
             f"{table.where(place)} holds a NUL character in its text (character {text.index(chr(0)):,}): remove it."

@@ -124,7 +124,7 @@ def _records(file: TextFile, separator: str, quotes: bool) -> tuple[list[_Record
 
 def _check_widths(file: TextFile, records: list[_Record]) -> None:
     if not records:
-        raise DataError(f"{file.name} is empty: give a file with texts and labels.")
+        raise DataError(f"{file.name} is empty: give a file with {file.wanted}.")
     width = len(records[0].cells)
     odd = [record for record in records if len(record.cells) != width]
     if odd:

@@ -1,7 +1,7 @@
 """Labels of any kind to classes: the same class however it is written, and what cannot be labels."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,15 +80,33 @@ def read_labels(table: Table, roles: Roles, separator: str | None) -> list[tuple
         result.append(tuple(dict.fromkeys(name for name in names if name is not None)))
     if missing:
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
+        sign = None if separator else sign_between({name for names in result for name in names})
+        or_none = f"; or, if a text may have several labels or none, pass separator={sign!r}" if sign else ""
         raise DataError(
             f"{table.where(missing[0])}{more} has no label in column {table.columns[column]!r}: fill it in, or delete the "
-            "row."
+            f"row{or_none}."
         )
     if rewritten:
         table.notes.append(
             "Blanks around labels were taken off, and whole numbers are one class however written (1, 1.0)."
         )
     return result
+
+
+def sign_between(names: Iterable[str]) -> str | None:
+    """Return what seems to stand between several labels in names that were taken for one; None where nothing does.
+
+    >>> sign_between({"red;round", "red;square"}), sign_between({"New York, NY", "Paris"})
+    (';', None)
+    """
+    known = set(names)
+    for sign in (";", "|", ","):
+        parts = [part.strip() for name in known for part in name.split(sign)]
+        joined = [part.strip() for name in known if sign in name for part in name.split(sign)]
+        # A part that is met again elsewhere is a label by itself.
+        if any(parts.count(part) > 1 for part in joined):
+            return sign
+    return None
 
 
 def classes_of(table: Table, labels: Sequence[tuple[str, ...]], roles: Roles, separator: str | None) -> Classes:

@@ -19,7 +19,7 @@ from gatewise.tables.form import count
 
 Errors = Literal["strict", "replace"]
 
-_LONGEST_LINE = 2**26
+LONGEST_LINE = 2**26
 _HEAD = 2**12
 
 # First bytes of more files that are no text -> what they are, and what to do.
@@ -40,11 +40,13 @@ class TextFile:
         path: Where it is.
         errors: ``"strict"`` refuses bytes that are not UTF-8; ``"replace"`` puts � in their place and counts them.
         replaced: The lines in which something was replaced, found while they are read.
+        wanted: What the file is to hold.
     """
 
     path: Path
     errors: Errors = "strict"
     replaced: list[int] = field(default_factory=list)
+    wanted: str = "texts and labels"
 
     @property
     def name(self) -> str:
@@ -63,7 +65,7 @@ class TextFile:
             if head.startswith(magic):
                 raise DataError(f"{self.name} {what}.")
         if not head.strip():
-            raise DataError(f"{self.name} is empty: give a file with texts and labels.")
+            raise DataError(f"{self.name} is empty: give a file with {self.wanted}.")
         if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
             raise DataError(f"{self.name} is HTML or XML, perhaps an error page: fetch the file itself.")
         return head.removeprefix(b"\xef\xbb\xbf")
@@ -83,9 +85,8 @@ class TextFile:
                 yield from self._utf16(self._told(file.read))
                 return
             file.seek(0)
-            while raw := self._told(lambda: file.readline(_LONGEST_LINE)):
-                if len(raw) == _LONGEST_LINE:
-                    raise DataError(f"{self.name}, line {number + 1} is longer than 64 MB: give texts line by line.")
+            while raw := self._told(lambda: file.readline(LONGEST_LINE)):
+                self.check_length(raw, number + 1)
                 # Old files end their lines with a carriage return alone.
                 lone = b"\r" in raw.removesuffix(b"\n").removesuffix(b"\r")
                 for piece in _LONE_RETURN.split(raw) if lone else (raw,):
@@ -94,6 +95,15 @@ class TextFile:
                         text = self.decoded(piece, number, offset)
                         offset += len(piece)
                         yield number, text.removeprefix("\ufeff") if number == 1 else text
+
+    def check_length(self, raw: bytes, number: int) -> None:
+        """Refuse a line that is too long to be one.
+
+        Raises:
+            DataError: It has 64 MB.
+        """
+        if len(raw) >= LONGEST_LINE:
+            raise DataError(f"{self.name}, line {number} is longer than 64 MB: give texts line by line.")
 
     def note(self) -> list[str]:
         """Return what was replaced, as a note."""

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from gatewise.datasets.text.corpus import Corpus
+from gatewise.datasets.text.labels import sign_between
 from gatewise.datasets.text.near_copies import near_copies
 from gatewise.datasets.text.splits import shared_between
 from gatewise.datasets.text.wording import listed, short
@@ -23,6 +24,13 @@ def remarks(corpus: Corpus) -> list[str]:
     alike = [pair for pair in pairwise(lower) if pair[0].casefold() == pair[1].casefold()]
     if alike:
         found.append(f"Classes {listed(alike[0])} differ in nothing but upper and lower case, and are two classes.")
+    sign = sign_between(corpus.classes)
+    if sign is not None:
+        both = next(name for name in corpus.classes if sign in name)
+        found.append(
+            f"Class {short(both)} and others hold {sign!r} and are taken for one class each: if a text may have several, pass "
+            f"separator={sign!r}."
+        )
     repeated = len(corpus) - len(set(corpus.texts.fingerprints()))
     if repeated:
         found.append(f"{count(repeated, 'text')} {'repeats' if repeated == 1 else 'repeat'} another, word for word.")

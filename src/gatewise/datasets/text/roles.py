@@ -55,8 +55,8 @@ def find_roles(
             place = columns.named(names)
             if place is not None and (role == "group" or columns.holds_parts(place)):
                 places[role] = columns.take(place)
-    by_name = columns.named(_LABEL_NAMES)
-    if not labels and by_name is not None:
+    by_name = None if labels else columns.named(_LABEL_NAMES)
+    if by_name is not None:
         labels = [columns.take(by_name)]
     found_text = places["text"]
     if found_text is None:
@@ -102,11 +102,25 @@ class _Columns:
         return place
 
     def named(self, names: Sequence[str]) -> int | None:
-        """Return the free column with the first of these names, in any case."""
+        """Return the free column with the first of these names, in any case.
+
+        Raises:
+            DataError: Several have it, so that one has to be named by its number.
+        """
         if not self.table.has_header:
             return None
-        lower = {self.table.columns[place].strip().lower(): place for place in reversed(self.free)}
-        return next((lower[name] for name in names if name in lower), None)
+        lower = [(self.table.columns[place].strip().lower(), place) for place in self.free]
+        for name in names:
+            places = [place for found, place in lower if found == name]
+            if len(places) > 1:
+                numbers = " and ".join(str(place + 1) for place in places)
+                raise DataError(
+                    f"{self.table.name} has {len(places)} columns named {name!r}, with the numbers {numbers}: rename all but "
+                    "one, or name one by its number."
+                )
+            if places:
+                return places[0]
+        return None
 
     def cells(self, place: int) -> list[Any]:
         return [row[place] for row in self.table.rows if not is_missing(row[place])]

@@ -4,13 +4,13 @@ Every line and every row is answered for: one without a text stays in its place 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gatewise.datasets.text import label_lines
-from gatewise.datasets.text.collecting import LONGEST_TEXT
+from gatewise.datasets.text.collecting import LONGEST_TEXT, refuse_what_no_file_holds
 from gatewise.datasets.text.delimited import read_delimited
 from gatewise.datasets.text.frames import is_missing, read_parquet
 from gatewise.datasets.text.json_rows import read_json
@@ -61,7 +61,7 @@ def read_texts(source: str | os.PathLike[str], text: Name | None = None, errors:
     path = as_path(source)
     if path.is_dir():
         raise DataError(f"{str(path)!r} is a folder: give a file with a text in each line, or a table.")
-    file = TextFile(path, errors)
+    file = TextFile(path, errors, wanted="texts")
     head = file.head().lstrip()
     if head.startswith(b"PAR1"):
         return _from_table(read_parquet(path), text)
@@ -74,35 +74,43 @@ def read_texts(source: str | os.PathLike[str], text: Name | None = None, errors:
     return _from_table(_with_first_row(read_delimited(file, {str(text)}), text), text)
 
 
-def lines_of_pipe(descriptor: int, name: str, errors: Errors = "strict") -> Iterator[list[str]]:
+def lines_of_pipe(
+    descriptor: int, name: str, errors: Errors = "strict", told: Callable[[str], None] = lambda note: None
+) -> Iterator[list[str]]:
     """Go through the lines of a pipe as they come: all that are there, as soon as there is one.
 
     Args:
         descriptor: Of the pipe.
         name: What sentences call it.
         errors: As in `read_texts`.
+        told: Called at the end with what was found out, a sentence each: such as how many lines were too long and cut.
 
     Yields:
         Lines without their ends, at least one.
 
     Raises:
-        DataError: A line is not text.
+        DataError: A line is not text, or longer than 64 MB.
     """
     file = TextFile(Path(name), errors)
-    waiting, number, offset = b"", 0, 0
+    waiting, number, offset, long = b"", 0, 0, 0
     while True:
         got = os.read(descriptor, _READ_AT_ONCE)
         *whole, waiting = (waiting + got).split(b"\n")
         if not got and waiting:
             whole, waiting = [waiting], b""
+        file.check_length(waiting, number + len(whole) + 1)
         texts = []
         for raw in whole:
             number += 1
-            texts.append(_line(file.decoded(raw, number, offset), number))
+            text = _line(file.decoded(raw, number, offset), number)
+            texts.append(text[:LONGEST_TEXT])
+            long += len(text) > LONGEST_TEXT
             offset += len(raw) + 1
         if texts:
             yield texts
         if not got:
+            for note in (*_cut(long), *file.note()):
+                told(note)
             return
 
 
@@ -133,6 +141,7 @@ def _from_table(table: Table, text: Name | None) -> Unlabelled:
                     f"{table.where(where)} holds {short(cell)} in column {table.columns[place]!r}, which is no text: name "
                     "the column of the texts, text=…."
                 )
+            refuse_what_no_file_holds(table, where, cell)
             yield found.text(cell)
 
     texts = Texts.of(cells())
@@ -154,10 +163,13 @@ class _Found:
         notes = []
         if self.empty:
             notes.append(f"{count(self.empty, 'text')} {'is' if self.empty == 1 else 'are'} empty.")
-        if self.long:
-            were = "was" if self.long == 1 else "were"
-            notes.append(f"{count(self.long, 'text')} {were} cut after {LONGEST_TEXT:,} characters.")
-        return notes
+        return [*notes, *_cut(self.long)]
+
+
+def _cut(long: int) -> list[str]:
+    """Return how many texts were too long, as a note."""
+    were = "was" if long == 1 else "were"
+    return [f"{count(long, 'text')} {were} cut after {LONGEST_TEXT:,} characters."] if long else []
 
 
 def _with_first_row(table: Table, text: Name | None) -> Table:

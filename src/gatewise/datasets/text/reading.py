@@ -45,7 +45,7 @@ def read_corpus(
 
     Args:
         source: A file: CSV or TSV, JSON lines or a JSON list of objects, Parquet, lines with fastText's ``__label__``;
-            text files in UTF-8, as they are or compressed by gzip. A folder: with a folder for each class, or folders
+            text files in UTF-8 or UTF-16, as they are or compressed by gzip. A folder: with a folder for each class, or folders
             ``train`` and ``test`` with these. Or what is in memory: a list of texts, of pairs or of dicts, a dict of
             columns, a frame or Series of pandas, polars or Arrow.
         label: The column of the labels, by name or by number from 1; a list of columns that hold 0 and 1, one for each

@@ -73,8 +73,8 @@ REFUSED = [
     ),
     (
         lambda: fit(network=gw.Network(vectors="neighbors")),
-        "There is no file 'neighbors': vectors are 'neighbours', 'random' or the path of a text file with a word and its vector "
-        "on each line.",
+        "There is no file 'neighbors': vectors are 'neighbours', 'random' or the path of a text file with a word and its "
+        "vector on each line.",
     ),
     (
         lambda: gw.Network(vectors=7),

@@ -149,7 +149,7 @@ BAD_VECTORS = [
     ("good 1 2\n", "line 1 holds 2 numbers for a word, and the embedding has 3: give gw.Network(embedding=2, vectors=…), or"),
     ("9 5\ngood 1 2 3 4 5\n", "line 1 holds 5 numbers for a word, and the embedding has 3: give gw.Network(embedding=5"),
     ("odd 1 2 3\ngood 1 two 3\n", "line 2 holds '1 two 3' where 3 numbers are expected: give a text file with a word and"),
-    (b"1 3\ngood \x00\x00\x80?\xff\xfe\x80?\xc3\xf5H@\n", "is a binary file of word2vec's: save it as text, a word and its vector"),
+    (b"1 3\ngood \x00\x00\x80?\xff\xfe\x80?\xc3\xf5H@\n", "is a binary file of word2vec's: save it as text, a word and"),
     (b"\x1f\x8b\x08\x00", "is compressed: unpack it, and give the text file."),
     ("great 1 2 3\n", "has no vector for any of 1 word of these texts: give vectors of their language, in lower case."),
 ]  # fmt: skip

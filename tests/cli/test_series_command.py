@@ -4,9 +4,10 @@ import json
 import re
 
 import pytest
+import typer
 
-from gatewise.cli.app import run
-from gatewise.cli.wording import as_typed
+from gatewise.cli.app import app, run
+from gatewise.cli.wording import as_typed, flags_of
 
 SALES = """shop;day;sold
 north;1/2/2024;3,5
@@ -139,6 +140,11 @@ class TestFlagsInSentences:
         assert as_typed(sentence, flags) == (
             "'a.csv' has 'fix=(\"footer\",)' and the table's 'time_col': choose one with --time-col 'the time'."
         )
+
+    def test_parts_of_what_a_flag_stands_for_are_the_flag(self):
+        flags = flags_of(typer.main.get_command(app), ["recipes", "imdb"])
+        assert as_typed("give its place, gw.datasets.imdb(path).", flags) == "give its place, --data FILE."
+        assert as_typed("Linear.min_texts is 0.", {"min_texts": "--min-texts"}) == "--min-texts is 0."
 
     def test_truths_have_flags_of_their_own(self):
         flags = {"force": "--force", "leak": "--leak", "overwrite": "--force"}

@@ -117,7 +117,7 @@ def importances(
         if strange:
             raise UsageError(f"class_weight names {listed(strange)}, and the classes are {listed(classes.tolist())}.")
         weights = np.array([known.get(_plain(name), 1.0) for name in classes], dtype=object)
-        if not all(isinstance(value, Real) and 0 < value < float("inf") for value in weights):
+        if not all(isinstance(value, Real) and 0 < float(value) < float("inf") for value in weights):
             raise UsageError(
                 f"class_weight holds {listed([_plain(value) for value in known.values()])}: give numbers above 0."
             )

@@ -173,6 +173,11 @@ def test_diebold_mariano_in_words():
             "3 errors of forecasts 3 steps ahead are too few to compare: give more than 3.",
         ),
         (
+            lambda: diebold_mariano([1], [1], 1),
+            DataError,
+            "1 error of forecasts 1 step ahead is too few to compare: give more than 1.",
+        ),
+        (
             lambda: diebold_mariano([0.1, 0.1, 0.1], [0.3, 0.3, 0.3]),
             DataError,
             "The losses of both differ by the same in every window: there is nothing to test.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.errors import UsageError
+from gatewise.errors import DataError, UsageError
 from gatewise.serving.terms.contract import Kind, Tensor
 
 
@@ -86,6 +86,8 @@ class Memory:
         raise UsageError(f"{self.name} keeps no observations.")
 
     def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if inputs["x"].shape[1] == 0:
+            raise DataError("The sequences have no time step: give at least one.")
         last = [self.step(self.begin(), sequence)[1][-1] for sequence in inputs["x"]]
         return {"y": np.array(last, "<f4").reshape(-1, 1)}
 

@@ -1,14 +1,18 @@
 """The contract of a served model is what the made models fulfil, and what an error looks like."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gatewise.errors import DataError, EnvironmentFault, UsageError
+from gatewise.serving.routes.shapes import schemas
+from gatewise.serving.sessions.bodies import levels_of, read_create, read_step
 from gatewise.serving.terms import problems
 from gatewise.serving.terms.contract import Asked, Stepped
+from gatewise.serving.terms.limits import Limits
 from gatewise.serving.terms.problems import CODES, Problem, as_problem, shown
 from serving.made_models import Lengths, Memory
 
@@ -73,3 +77,25 @@ def test_every_code_is_given_somewhere():
 def test_values_of_a_request_are_shown_without_control_characters():
     assert shown("a\r\n\x1b[31mé") == r"'a\r\n\x1b[31m\xe9'"
     assert len(shown("x" * 1000)) == 80
+
+
+def test_the_document_has_the_limits_that_bodies_are_held_to():
+    limits = replace(Limits(), rows=7, horizon=9, ttl_seconds=50.0, ttl_most=100.0)
+    forms = schemas(limits)
+    assert forms["AskForecast"]["properties"]["horizon"]["maximum"] == 9
+    assert forms["Step"]["properties"]["xs"]["maxItems"] == 7
+    assert read_step({"seq": 1, "xs": [[1, 2]] * 7}, Memory(), limits).rows.shape == (7, 2)
+    with pytest.raises(Problem, match="and may have 7"):
+        read_step({"seq": 1, "xs": [[1, 2]] * 8}, Memory(), limits)
+    create = forms["Create"]["properties"]
+    bounds = {"ttl_s": create["ttl_s"], "time_step_s": create["time_step_s"]["anyOf"][0]}
+    assert bounds["ttl_s"]["maximum"] == 100.0
+    for field, form in bounds.items():
+        for right, wrong in ((form["minimum"], form["minimum"] / 2), (form["maximum"], 2 * form["maximum"])):
+            assert read_create({field: right}, Memory(), limits).name is None
+            with pytest.raises(Problem, match=f"^{field} is"):
+                read_create({field: wrong}, Memory(), limits)
+    level = forms["AskForecast"]["properties"]["level"]["anyOf"]
+    assert levels_of([level[0]["minimum"], level[0]["maximum"]] * (level[1]["maxItems"] // 2))
+    with pytest.raises(Problem):
+        levels_of([50] * (level[1]["maxItems"] + 1))

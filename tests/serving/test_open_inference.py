@@ -253,3 +253,20 @@ def test_a_restart_that_is_refused_leaves_the_sequence_as_it_is(running):
         "session_exists"
     )
     assert running.asked("GET", "/v1/sessions/kept/history?last=9")[1]["y"] == [10.0, 1.0]
+
+
+def test_a_forecaster_answers_a_horizon_with_a_table(running):
+    status, headers, body = running.ask("POST", "/predict/yesterday", b"horizon\n2\n", {"Content-Type": "text/csv"})
+    assert (status, headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert body == b"ds,gatewise\r\nday 0,10.0\r\nday 1,10.0\r\n"
+
+
+def test_an_input_without_values_has_the_sentence_of_the_model(running):
+    for shape in ([1, 0, 2], [0, 0, 2]):
+        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": shape, "data": []}]}
+        status, said = running.asked("POST", "/v2/models/memory/infer", body)
+        assert (status, said["code"], said["error"]) == (
+            422,
+            "data_refused",
+            "The sequences have no time step: give at least one.",
+        )

@@ -263,7 +263,8 @@ def test_a_forecast_of_a_table_that_is_refused_fails_with_its_sentence(client):
 
 def test_only_classifiers_explain_texts(client):
     answer = client.post("/v1/models/net/explain", json={"text": "a"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_asked")
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_of_model")
+    assert answer.json()["error"] == "The model net is a network: only classifiers explain texts."
     assert client.post("/v1/models/none/explain", json={"text": "a"}).json()["code"] == "model_unknown"
     assert client.post("/v1/models/moods/explain", json={"text": "a b"}).json()["tokens"][1]["token"] == "b"
     page = client.post("/v1/models/moods/inspect", json={"text": "a"})

@@ -14,7 +14,8 @@ import pytest
 import gatewise as gw
 from gatewise.artifact import read_identity
 from gatewise.backend import import_keras
-from gatewise.errors import DataError, ModelFileError, UsageError
+from gatewise.errors import DataError, GatewiseError, ModelFileError, UsageError
+from gatewise.report.inspection_page import inspection_page
 from gatewise.serving.models.served import open_models
 from gatewise.serving.models.stepped import SteppedNetwork
 from gatewise.serving.models.worked import WorkedForecaster, WorkedModel
@@ -289,8 +290,25 @@ def test_what_the_page_asks_of_models(folders: dict[str, Any]) -> None:
     for asked, reason in (({"model": "moods"}, "give one"), ({"model": "one-series", "series": None}, "network")):
         with pytest.raises(UsageError, match=reason):
             work.wait("model.inspect", asked)
-    with pytest.raises(Problem, match="cannot be looked into by a worker"):
+    with pytest.raises(Problem, match="is in no folder that a worker could load"):
         work.wait("model.explain", {"model": "feeding", "text": "x"})
+
+
+def test_a_network_is_looked_into_while_it_reads_rows(served: dict[str, Any], folders: dict[str, Any]) -> None:
+    work = served["one-series"]._work
+    page = work.wait("model.inspect", {"model": "feeding", "rows": [[0.1, 0.2], [0.3, 0.4], [0, 1]]})["page"]
+    right = gw.inspect(folders["feeding"], np.array([[0.1, 0.2], [0.3, 0.4], [0, 1]]))
+    assert page == inspection_page([right])
+    words = work.wait("model.inspect", {"model": "words", "rows": [1, 2.0, 6]})["page"]
+    assert words == inspection_page([gw.inspect(folders["words"], np.array([1, 2, 6]))])
+    for rows, sentence in (
+        (None, "A network is looked into while it reads a sequence: give its observations as rows."),
+        ([[1, 2], [3]], "The rows have 1 and 2 numbers: give as many in each."),
+    ):
+        with pytest.raises(UsageError, match=f"^{sentence}$"):
+            work.wait("model.inspect", {"model": "feeding", "rows": rows})
+    with pytest.raises(GatewiseError, match="3"):
+        work.wait("model.inspect", {"model": "feeding", "rows": [[1, 2, 3]]})
 
 
 def test_a_folder_that_was_replaced_is_not_taken_for_what_it_was(folders: dict[str, Any], tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ from gatewise.errors import DataError, ShapeError, UsageError
 from gatewise.evaluation.averages import read_array, refuse, whole_number
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """Methods ranked on many series.
@@ -195,7 +199,8 @@ def diebold_mariano(
     count = len(first)
     if count <= horizon:
         raise DataError(
-            f"{count} errors of forecasts {horizon} steps ahead are too few to compare: give more than {horizon}."
+            f"{_counted(count, 'error')} of forecasts {_counted(horizon, 'step')} ahead {'is' if count == 1 else 'are'} too "
+            f"few to compare: give more than {horizon}."
         )
     losses = np.stack([first, second]) ** 2 if loss == "squared" else np.abs([first, second])
     differences = losses[0] - losses[1]

@@ -12,7 +12,7 @@ from gatewise.serving.sessions.bodies import NAME
 from gatewise.serving.sessions.schema import Durability
 from gatewise.serving.sessions.sessions import Sessions
 from gatewise.serving.sessions.store import Store
-from gatewise.serving.terms.contract import Asked, ServedModel, Stepped
+from gatewise.serving.terms.contract import KIND_WORDS, Asked, ServedModel, Stepped
 from gatewise.serving.terms.limits import Limits
 from gatewise.serving.terms.problems import Problem, shown
 from gatewise.serving.watch.metrics import Metrics
@@ -112,14 +112,16 @@ class Service:
                 "not_stateful", f"The forecaster {name} goes by covariates, and a step would tell it of a value alone."
             )
         if found is None:
-            raise Problem("not_stateful", f"The model {name} is a {self.model(name).kind} and has no state to step.")
+            raise Problem(
+                "not_stateful", f"The model {name} is {KIND_WORDS[self.model(name).kind]} that has no state to step."
+            )
         return found
 
     def asked(self, name: str) -> Asked:
         """Return the model of a name, which answers batches."""
         found = self._asked.get(name)
         if found is None:
-            raise Problem("not_asked", f"The model {name} is a {self.model(name).kind} that is only stepped.")
+            raise Problem("not_asked", f"The model {name} is {KIND_WORDS[self.model(name).kind]} that is only stepped.")
         return found
 
     async def not_ready(self) -> list[str]:

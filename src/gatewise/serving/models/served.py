@@ -82,6 +82,8 @@ def _opened(name: str, path: Path, work: Work) -> ServedModel:
     if kind == "model":
         manifest, arrays = read_folder(path, kind)
         sha256 = fingerprint(manifest)
+        # To be looked into: a worker loads it when somebody wants to.
+        work.models[name] = Folder(str(path.resolve()), sha256)
         try:
             return SteppedNetwork(name, sha256, network_of(manifest, arrays, path))
         except NoChain:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from gatewise.serving.routes.shapes import SCHEMAS
+from gatewise.serving.routes.shapes import schemas
 from gatewise.serving.service import Service
 
 _NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -15,7 +15,7 @@ _BEGINS = ("begin", "fork", "restore")
 def document(app: FastAPI, service: Service) -> dict[str, Any]:
     """Return the document of an application that serves some models."""
     found = app.openapi()
-    found.setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
+    found.setdefault("components", {}).setdefault("schemas", {}).update(schemas(service.limits))
     operations = [(path, one) for path, methods in found["paths"].items() for one in methods.values()]
     links = _links(operations)
     for _, operation in operations:

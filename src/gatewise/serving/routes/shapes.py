@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from gatewise.serving.sessions.bodies import LEVEL, LEVELS_MOST, TIME_STEP, TTL_LEAST
+from gatewise.serving.terms.limits import Limits
+
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
 _SEQ = {"type": "integer", "minimum": 1}
@@ -25,7 +28,7 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-SCHEMAS: dict[str, Any] = {
+_SCHEMAS: dict[str, Any] = {
     "Problem": {
         "type": "object",
         "required": ["error", "code", "remedy", "request_id"],
@@ -37,24 +40,6 @@ SCHEMAS: dict[str, Any] = {
             "field": {"type": "string", "description": "Where in the body."},
             "detail": {"type": "object", "description": "What a program needs in order to go on."},
         },
-    },
-    "Create": _object(
-        id=_or_null(_NAME),
-        ttl_s={"type": "number", "minimum": 1, "description": "Seconds that it lives after its last step."},
-        warmup=_or_null({"type": "array", "minItems": 1, "items": _OBSERVATION, "description": "Observations beforehand."}),
-        series=_or_null({"type": "string", "description": "Of a forecaster of several series, which one."}),
-        time_step_s=_or_null({"type": "number", "exclusiveMinimum": 0, "description": "Seconds between observations."}),
-        gaps={"enum": ["flag", "refuse"], "description": "What is done when observations are missing."},
-    ),
-    "Step": {
-        **_object(
-            ("seq",),
-            seq={**_SEQ, "description": "One more than the last step's; of several observations, the first one's."},
-            x={**_OBSERVATION, "description": "One observation."},
-            xs={"type": "array", "minItems": 1, "maxItems": 1000, "items": _OBSERVATION, "description": "Several."},
-            t=_TIME,
-        ),
-        "oneOf": [{"required": ["x"]}, {"required": ["xs"]}],
     },
     "Stepped": {
         "type": "object",
@@ -78,11 +63,6 @@ SCHEMAS: dict[str, Any] = {
         ttl_s={"type": "number"},
         idle_s={"type": "number"},
         expires_at={"type": "string", "format": "date-time"},
-    ),
-    "AskForecast": _object(
-        ("horizon",),
-        horizon={"type": "integer", "minimum": 1, "maximum": 10_000},
-        level={"description": "Intervals, in percent.", "anyOf": [{"type": "number"}, _NUMBERS, {"type": "null"}]},
     ),
     "Forecast": _answer(session=_NAME, seq={"type": "integer"}, horizon={"type": "integer"}),
     "History": _answer(
@@ -145,8 +125,49 @@ SCHEMAS: dict[str, Any] = {
 }  # fmt: skip
 
 
+def schemas(limits: Limits) -> dict[str, Any]:
+    """Return all forms by name, those of bodies with the limits that `sessions.bodies` keeps to."""
+    observations = {"type": "array", "minItems": 1, "items": _OBSERVATION}
+    level = _between(LEVEL)
+    some_levels = {"type": "array", "items": level, "maxItems": LEVELS_MOST}
+    return {
+        **_SCHEMAS,
+        "Create": _object(
+            id=_or_null(_NAME),
+            ttl_s={
+                **_between((TTL_LEAST, limits.ttl_most)),
+                "description": "Seconds that it lives after its last step.",
+            },
+            warmup=_or_null({**observations, "description": "Observations beforehand."}),
+            series=_or_null({"type": "string", "description": "Of a forecaster of several series, which one."}),
+            time_step_s=_or_null({**_between(TIME_STEP), "description": "Seconds between observations."}),
+            gaps={"enum": ["flag", "refuse"], "description": "What is done when observations are missing."},
+        ),
+        "Step": {
+            **_object(
+                ("seq",),
+                seq={**_SEQ, "description": "One more than the last step's; of several observations, the first one's."},
+                x={**_OBSERVATION, "description": "One observation."},
+                xs={**observations, "maxItems": limits.rows, "description": "Several."},
+                t=_TIME,
+            ),
+            "oneOf": [{"required": ["x"]}, {"required": ["xs"]}],
+        },
+        "AskForecast": _object(
+            ("horizon",),
+            horizon={"type": "integer", "minimum": 1, "maximum": limits.horizon},
+            level={"description": "Intervals, in percent.", "anyOf": [level, some_levels, {"type": "null"}]},
+        ),
+    }
+
+
+def _between(bounds: tuple[float, float]) -> dict[str, Any]:
+    """Return the form of a number between two others, both allowed."""
+    return {"type": "number", "minimum": bounds[0], "maximum": bounds[1]}
+
+
 def ref(name: str) -> dict[str, Any]:
-    """Return a reference to one of `SCHEMAS`."""
+    """Return a reference to one of `schemas`."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 

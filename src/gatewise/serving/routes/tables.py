@@ -9,6 +9,7 @@ from gatewise.serving.http.answers import Answer, as_json
 from gatewise.serving.routes.page import FRAMED
 from gatewise.serving.routes.sessions import json_of, response, service_of
 from gatewise.serving.routes.shapes import responses
+from gatewise.serving.terms.contract import KIND_WORDS
 from gatewise.serving.terms.problems import CODES, Problem, shown
 from gatewise.serving.workers.work import Work
 from gatewise.tables.form import Fix
@@ -54,10 +55,11 @@ class TextAsked(_Asked):
 
 
 class InspectAsked(_Asked):
-    """What a network is to be looked at with: a text, or the name of a series of a forecaster."""
+    """What a network is to be looked at with: a text, the name of a series of a forecaster, or a network's own observations."""
 
     text: Annotated[str, Field(max_length=20_000)] | None = None
     series: _Name | None = None
+    rows: Annotated[list[float | list[float]], Field(min_length=1, max_length=1000)] | None = None
 
 
 router = APIRouter(tags=["tables"])
@@ -122,7 +124,7 @@ async def explain_text(request: Request, name: str) -> Response:
     asked = await _asked(request, TextAsked)
     model = service_of(request).model(name)
     if model.kind != "classifier":
-        raise Problem("not_asked", f"The model {name} is a {model.kind}: only classifiers explain texts.")
+        raise Problem("not_of_model", f"The model {name} is {KIND_WORDS[model.kind]}: only classifiers explain texts.")
     return _answer(await _work(request).ask("model.explain", {**asked, "model": name}))
 
 
@@ -130,7 +132,7 @@ async def explain_text(request: Request, name: str) -> Response:
     "/v1/models/{name}/inspect", responses=_AS_HTML, response_class=Response, openapi_extra=_takes(InspectAsked)
 )
 async def inspect_model(request: Request, name: str) -> Response:
-    """Return a page on what a model's network does while it reads a text or a series."""
+    """Return a page on what a model's network does while it reads a text, a series or rows of numbers."""
     asked = await _asked(request, InspectAsked)
     service_of(request).model(name)
     answer = await _work(request).ask("model.inspect", {**asked, "model": name})

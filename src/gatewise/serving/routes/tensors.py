@@ -110,18 +110,47 @@ def _shape(given: Any, wanted: Tensor, field: str) -> tuple[int, ...]:
     where = f"{field}.shape"
     if type(given) is not list or not all(type(length) is int and 0 <= length < 2**31 for length in given):
         raise Problem("field_wrong", f"{where} is {shown(given)}, and should be a list of whole numbers.", field=where)
+    check_shape(given, wanted, f"{where} is", where)
+    return tuple(given)
+
+
+def check_shape(given: list[int], wanted: Tensor, said: str, field: str) -> None:
+    """Raise a `Problem` where a shape is none that the model takes; `said` is how its sentence begins."""
     fits = len(given) == len(wanted.shape) and all(
         axis in (length, -1) for length, axis in zip(given, wanted.shape, strict=True)
     )
     if not fits:
+        any_length = " (-1: any length)" if -1 in wanted.shape else ""
         raise Problem(
-            "shape_wrong",
-            f"{where} is {given}, and the model takes {list(wanted.shape)} (-1: any length).",
-            field=where,
+            "shape_wrong", f"{said} {given}, and the model takes {list(wanted.shape)}{any_length}.", field=field
         )
     if math.prod(given) > _MOST_ELEMENTS:
-        raise Problem("shape_wrong", f"{where} is {given}, and may be of {_MOST_ELEMENTS} elements.", field=where)
-    return tuple(given)
+        raise Problem("shape_wrong", f"{said} {given}, and may be of {_MOST_ELEMENTS} elements.", field=field)
+
+
+def read_nested(value: list[Any], wanted: Tensor, field: str) -> np.ndarray:
+    """Return nested lists as an array of a model's input.
+
+    Args:
+        value: The lists; their shape is that of their first entries.
+        wanted: The input.
+        field: Where they stand in the body.
+
+    Raises:
+        Problem: They are not of one shape, or not as the model takes them; it names the first wrong entry.
+    """
+    shape: list[int] = []
+    level: Any = value
+    while type(level) is list:
+        shape.append(len(level))
+        level = level[0] if level else None
+    check_shape(shape, wanted, f"{field} has the shape", field)
+    flat = _flat(value, tuple(shape))
+    if flat is None:
+        raise Problem(
+            "shape_wrong", f"{field} has not everywhere the shape of its first entries, {shape}.", field=field
+        )
+    return _typed(flat, wanted, tuple(shape), field)
 
 
 def _values(entry: dict[str, Any], field: str, wanted: Tensor, shape: tuple[int, ...], binary: bytes) -> np.ndarray:
@@ -129,12 +158,19 @@ def _values(entry: dict[str, Any], field: str, wanted: Tensor, shape: tuple[int,
         return _from_binary(binary, field, wanted, shape)
     if type(entry.get("data")) is not list:
         raise Problem("field_missing", f"{field} has no list called data.", field=f"{field}.data")
-    flat = _flat(entry["data"], f"{field}.data", shape)
+    flat = _flat(entry["data"], shape)
+    if flat is None:
+        raise _counts(f"{field}.data", shape)
+    return _typed(flat, wanted, shape, f"{field}.data", nested=False)
+
+
+def _typed(flat: list[Any], wanted: Tensor, shape: tuple[int, ...], field: str, nested: bool = True) -> np.ndarray:
+    """Return row-major values as an array; of a wrong one it is said where it stands, by all its places where `nested`."""
     kind = TYPES[wanted.datatype].kind
     allowed = {"O": (str,), "b": (bool,), "f": (int, float)}.get(kind, (int,))
     for place, value in enumerate(flat):
         if type(value) not in allowed:
-            where = f"{field}.data[{place}]"
+            where = _where(field, place, shape, nested)
             code = "number_not_finite" if value is None and kind == "f" else "field_wrong"
             raise Problem(code, f"{where} is {shown(value)}, and should be {wanted.datatype}.", field=where)
     try:
@@ -142,28 +178,32 @@ def _values(entry: dict[str, Any], field: str, wanted: Tensor, shape: tuple[int,
         with np.errstate(over="ignore"):
             found = np.array(flat, TYPES[wanted.datatype])
     except OverflowError:
-        raise Problem(
-            "field_wrong", f"{field}.data holds a number beyond {wanted.datatype}.", field=f"{field}.data"
-        ) from None
-    return _checked(found.reshape(shape), field)
+        raise Problem("field_wrong", f"{field} holds a number beyond {wanted.datatype}.", field=field) from None
+    return _checked(found.reshape(shape), wanted, field, nested)
 
 
-def _flat(data: list[Any], field: str, shape: tuple[int, ...]) -> list[Any]:
-    """Return row-major values, which may come nested as the shape says or flat."""
+def _where(field: str, place: int, shape: tuple[int, ...], nested: bool) -> str:
+    """Return where a value stands, from its row-major place."""
+    places = np.unravel_index(place, shape) if nested else (place,)
+    return field + "".join(f"[{int(one)}]" for one in places)
+
+
+def _flat(data: list[Any], shape: tuple[int, ...]) -> list[Any] | None:
+    """Return row-major values, which may come nested as the shape says or flat; None where they are not as many."""
     size = math.prod(shape)
     level = data
+    if not data and size == 0:
+        return data
     if len(shape) > 1 and (not data or type(data[0]) is list):
         for axis, length in enumerate(shape):
             if axis == 0:
                 if len(level) != length:
-                    raise _counts(field, shape)
+                    return None
                 continue
             if not all(type(part) is list and len(part) == length for part in level):
-                raise _counts(field, shape)
+                return None
             level = [value for part in level for value in part]
-    if len(level) != size:
-        raise _counts(field, shape)
-    return level
+    return level if len(level) == size else None
 
 
 def _counts(field: str, shape: tuple[int, ...]) -> Problem:
@@ -189,12 +229,13 @@ def _from_binary(data: bytes, field: str, wanted: Tensor, shape: tuple[int, ...]
     kind = TYPES[wanted.datatype]
     if len(data) != math.prod(shape) * kind.itemsize:
         raise _counts(field, shape)
-    return _checked(np.frombuffer(data, kind).reshape(shape), field)
+    return _checked(np.frombuffer(data, kind).reshape(shape), wanted, f"{field}.data", nested=False)
 
 
-def _checked(values: np.ndarray, field: str) -> np.ndarray:
+def _checked(values: np.ndarray, wanted: Tensor, field: str, nested: bool) -> np.ndarray:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise Problem("number_not_finite", f"{field} holds a number that its type cannot hold.", field=f"{field}.data")
+        where = _where(field, int(np.argmin(np.isfinite(values))), values.shape, nested)
+        raise Problem("number_not_finite", f"{where} is no finite number that {wanted.datatype} holds.", field=where)
     return values
 
 

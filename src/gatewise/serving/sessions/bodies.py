@@ -15,6 +15,11 @@ from gatewise.serving.terms.limits import Limits
 from gatewise.serving.terms.problems import Problem, shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+# What the numbers in bodies may be, from the least to the most.
+TTL_LEAST = 1.0
+TIME_STEP = (1e-6, 1e9)
+LEVEL = (1.0, 99.9)
+LEVELS_MOST = 10
 _MOST_SEQ = 2**63 - 1
 # What rounds to an infinite float32, and to an infinite double.
 _FLOAT32 = 2.0**128 - 2.0**103
@@ -73,10 +78,10 @@ def read_create(body: Any, model: Stepped, limits: Limits) -> Create:
     """Return what a session is to be, or raise the first `Problem` with it."""
     given = fields_of(body, _CREATE)
     name = None if given.get("id") is None else session_name(given["id"])
-    ttl = number(given.get("ttl_s", limits.ttl_seconds), "ttl_s", 1.0, limits.ttl_most)
+    ttl = number(given.get("ttl_s", limits.ttl_seconds), "ttl_s", TTL_LEAST, limits.ttl_most)
     time_step = given.get("time_step_s")
     if time_step is not None:
-        time_step = number(time_step, "time_step_s", 1e-6, 1e9)
+        time_step = number(time_step, "time_step_s", *TIME_STEP)
     gaps = given.get("gaps", "flag")
     if gaps not in ("flag", "refuse"):
         raise Problem("field_wrong", f'gaps is {shown(gaps)}, and is "flag" or "refuse".', field="gaps")
@@ -179,9 +184,9 @@ def whole(value: Any, field: str, least: int, most: int) -> int:
 def levels_of(value: Any) -> tuple[float, ...]:
     """Return the levels of intervals, in percent: one number or a list of at most ten."""
     given = value if type(value) is list else [value]
-    if len(given) > 10:
-        raise Problem("field_wrong", f"level has {len(given)} entries, and may have 10.", field="level")
-    return tuple(number(level, f"level[{place}]", 1.0, 99.9) for place, level in enumerate(given))
+    if len(given) > LEVELS_MOST:
+        raise Problem("field_wrong", f"level has {len(given)} entries, and may have {LEVELS_MOST}.", field="level")
+    return tuple(number(level, f"level[{place}]", *LEVEL) for place, level in enumerate(given))
 
 
 def _time(value: Any) -> float:

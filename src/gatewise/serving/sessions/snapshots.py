@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from gatewise.serving.sessions.bodies import fields_of, number, whole
+from gatewise.serving.sessions.bodies import TIME_STEP, TTL_LEAST, fields_of, number, whole
 from gatewise.serving.sessions.live import Session
 from gatewise.serving.terms.problems import Problem
 
@@ -82,7 +82,7 @@ def read(body: Any) -> Snapshot:
         given["model_sha256"],
         whole(given["seq"], "seq", 0, 2**63 - 1),
         None if given["last_t"] is None else number(given["last_t"], "last_t", -1e12, 1e12),
-        number(given["ttl_s"], "ttl_s", 1.0, 1e9),
+        number(given["ttl_s"], "ttl_s", TTL_LEAST, 1e9),
         _options(given["options"]),
         state,
     )
@@ -99,7 +99,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     if not well:
         raise Problem("field_wrong", "The options are not those of a session.", field="options")
     if given["time_step_s"] is not None:
-        number(given["time_step_s"], "options.time_step_s", 1e-6, 1e9)
+        number(given["time_step_s"], "options.time_step_s", *TIME_STEP)
     return given
 
 

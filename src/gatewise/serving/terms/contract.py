@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 Kind = Literal["recurrent", "forecaster", "classifier"]
+KIND_WORDS: dict[Kind, str] = {"recurrent": "a network", "forecaster": "a forecaster", "classifier": "a classifier"}
 
 
 class Tensor(NamedTuple):

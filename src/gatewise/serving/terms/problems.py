@@ -43,6 +43,7 @@ CODES = {
     "data_refused": Code(422, "Send what the sentence asks for."),
     "not_stateful": Code(422, "Ask this model by /v1/models/NAME/predict; it has no state for a session."),
     "not_asked": Code(422, "Ask this model by a session; it answers no batches."),
+    "not_of_model": Code(422, "Ask a model of the kind that the sentence names; /v1/models says what each one is."),
     "headers_large": Code(431, "Send fewer and shorter headers."),
     "client_busy": Code(429, "Wait as long as Retry-After says, and ask for fewer things at once."),
     # Tables that the page forecasts.

@@ -39,7 +39,7 @@ def predict(asked: Asked) -> dict[str, Any]:
 
 
 def inspect(asked: Asked) -> dict[str, Any]:
-    """Return the page on what a classifier's network does with a ``text``, or a forecaster's with a ``series``."""
+    """Return the page on a network: a classifier's at a ``text``, a forecaster's at a ``series``, or one at ``rows``."""
     from gatewise.classification import TextClassifier
     from gatewise.forecasting.forecaster import Forecaster
     from gatewise.inspection import inspect as look
@@ -52,4 +52,6 @@ def inspect(asked: Asked) -> dict[str, Any]:
         return {"page": inspection_page([look(model, asked["text"])])}
     if isinstance(model, Forecaster):
         return {"page": inspection_page([look(model, forecaster_work.series_name(model, asked.get("series")))])}
-    raise UsageError("Of a network alone it is not known what its numbers mean: use gatewise inspect.")
+    if asked.get("rows") is None:
+        raise UsageError("A network is looked into while it reads a sequence: give its observations as rows.")
+    return {"page": inspection_page([look(network_work.network_of(model), network_work.sequence(asked["rows"]))])}

@@ -58,6 +58,15 @@ def _output_names(network: Any) -> list[str]:
     return ["y"] if len(network.outputs) == 1 else [str(one) for one in network.output_names]
 
 
+def sequence(rows: list[Any]) -> np.ndarray:
+    """Return observations as an array, ``(time, features)`` or ``(time,)``."""
+    sizes = {len(row) if isinstance(row, list) else 0 for row in rows}
+    if len(sizes) > 1:
+        raise UsageError(f"The rows have {min(sizes) or 1} and {max(sizes)} numbers: give as many in each.")
+    found = np.array(rows, np.float64)
+    return found.astype(np.int64) if found.ndim == 1 and (found == np.floor(found)).all() else found
+
+
 def predicted(model: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Return what a network says; an ensemble the mean of its members. Each call begins at a state of zero."""
     from gatewise.backend import import_keras

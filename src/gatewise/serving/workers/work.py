@@ -136,7 +136,7 @@ class Work:
             return asked
         folder = self.models.get(asked["model"])
         if folder is None:
-            raise Problem("not_asked", f"The model {asked['model']} cannot be looked into by a worker.")
+            raise Problem("not_of_model", f"The model {asked['model']} is in no folder that a worker could load.")
         return {**asked, "folder": folder.path, "sha256": folder.sha256}
 
     def forget_old(self) -> None:

@@ -298,13 +298,31 @@ class TestSavedModels:
         assert typed("predict", model) == before
         status, out, err = typed("update", model, "june.csv", "--out", "m2")
         assert (status, out) == (0, "")
-        assert err == "model: m2, 3 series of 60 to 61 values, freq 'MS', 2020-01-01 to 2025-01-01, 0 missing\n"
+        said, _, last = err.partition("\n\n")
+        assert said.startswith(
+            "'june.csv': 2 series of 1 value, freq 'MS', 2025-01-01 to 2025-01-01, 0 missing\n- A row is"
+        )
+        assert last == "model: m2, 3 series of 60 to 61 values, freq 'MS', 2020-01-01 to 2025-01-01, 0 missing\n"
         assert typed("predict", model) == before
-        assert typed("predict", "m2") == seen
+        assert typed("predict", "m2")[:2] == seen[:2]
         assert typed("update", model, "june.csv", "--quiet") == (0, "", "")
-        assert typed("predict", model) == seen
+        assert typed("predict", model)[:2] == seen[:2]
         frame = frame_of(seen[1])
         np.testing.assert_array_equal(frame.groupby("unique_id")["ds"].min().loc["north"], "2025-02-01")
+
+    def test_months_that_are_not_there_are_said_and_too_many_refused(self, typed, model, tmp_path):
+        (tmp_path / "later.csv").write_text("unique_id,ds,y\nnorth,2025-03-01,7\n")
+        note = "- 2 times are missing between the last value of series 'north' and its first new one: masked, not filled in."
+        for command in (["predict", model, "later.csv"], ["update", model, "later.csv", "--out", "m2"]):
+            assert note in typed(*command)[2].splitlines()
+        (tmp_path / "far.csv").write_text("unique_id,ds,y\nnorth,2030-01-01,7\n")
+        assert typed("predict", model, "far.csv") == (
+            3,
+            "",
+            "error: The new rows of series 'north' begin at 2030-01-01, and 60 times are missing between the last value and "
+            "that, more than are forecast (4) or given (1): correct it, give the rows between, or allow it with --fix gaps.\n",
+        )
+        assert typed("predict", model, "far.csv", "--fix", "gaps", "--quiet")[::2] == (0, "")
 
     def test_a_terminal_sees_what_takes_a_second(self, typed, model, tmp_path, sales, monkeypatch):
         self.later(tmp_path, sales)

@@ -131,9 +131,23 @@ TIMES = [
         "step with freq.",
     ),
     (
+        "a step that is named and shorter than those of the table",
+        "ds,y\n2024-01-01,1\n2024-01-31,2\n2024-03-01,3\n",
+        {"freq": "D"},
+        "'a.csv', row 3, column 'ds' is 2024-01-31, 30 days after the time before it, where 1 day is the step: its series "
+        'would have 58 missing times beside 3 that are there; correct it, or allow it with fix=("gaps",).',
+    ),
+    (
+        "a step that is named for days, and is that of hours",
+        DAYS + "2024-01-04,4\n2024-01-05,5\n2024-01-06,6\n",
+        {"freq": "h"},
+        "'a.csv', row 3, column 'ds' is 2024-01-02, in a series with steps of 1 day, while freq='h' names 1 hour: give the "
+        'step that it has, or allow it with fix=("gaps",).',
+    ),
+    (
         "a step far shorter than those of the table",
         "ds,y\n2024-01-01,1\n2024-01-31,2\n2024-03-01,3\n",
-        {"freq": "250ms"},
+        {"freq": "250ms", "fix": ("gaps",)},
         "Series 'y' would have 20,736,001 steps from 2024-01-01 to 2024-03-01: correct its times, or name a longer step with "
         "freq.",
     ),

@@ -174,6 +174,8 @@ def test_time_zones(frame, start, zone, freq):
         ((1.5, float("nan"), 3), [1.5, np.nan, 3]),
         (np.arange(3, dtype=np.int8), [0, 1, 2]),
         (np.ma.array([1.0, 2.0, 3.0], mask=[0, 0, 0]), [1, 2, 3]),
+        (np.ma.array([1.0, 999.0, 3.0], mask=[0, 1, 0]), [1, np.nan, 3]),
+        (np.ma.array([1, 999, 3], mask=[0, 1, 0]), [1, np.nan, 3]),
         (np.arange(6.0, dtype=">f4")[::2], [0, 2, 4]),
         (pd.Series([1, None, 3], dtype="Int64"), [1, np.nan, 3]),
         (polars.Series([1, None, 3]), [1, np.nan, 3]),

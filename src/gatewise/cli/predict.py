@@ -1,6 +1,7 @@
 """``gatewise predict`` and ``gatewise update``: what a saved model says, and what it is told of later values."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -8,13 +9,24 @@ import typer
 
 from gatewise.cli.forecast_options import FutureRows, Level, ModelTyped, Out, Paths, PathsOut, told, write_paths
 from gatewise.cli.options import Debug, Force, Json, Quiet
-from gatewise.cli.table_options import Fixes, Formats, Freq, IdCol, TableTyped, TargetCol, TimeCol, read_typed
+from gatewise.cli.table_options import (
+    Fixes,
+    Formats,
+    Freq,
+    IdCol,
+    TableTyped,
+    TargetCol,
+    TimeCol,
+    read_typed,
+    say_understood,
+)
 from gatewise.cli.text_options import BadBytes, Bytes, TextColumn, TextsTyped
 from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
     from gatewise.forecasting.forecaster import Forecaster
     from gatewise.forecasting.rolling import Progress
+    from gatewise.tables import SeriesTable
 
 
 class Request(NamedTuple):
@@ -116,7 +128,7 @@ def update(
     """Tell a saved forecaster what came after the values that it knows, without any new training.
 
     Scales and recurrent state go on exactly as if the series had been so long from the start. The model is replaced as a
-    whole or not at all.
+    whole or not at all. More times missing before the new ones than are forecast, or are new, are refused without --fix gaps.
 
     \b
     Examples:
@@ -133,10 +145,11 @@ def update(
     check_target(target, overwrite=out is None or force)
     typed = TableTyped(id_col, time_col, target_col, freq, fix=fix, form=form)
     with told(quiet) as progress:
-        forecaster = _updated(model, rows, typed, progress)
+        forecaster, told_of = _updated(model, rows, typed, progress)
         progress(0.7, f"saving {target}")
         forecaster.save(target, overwrite=out is None or force)
     table = forecaster.fitted.table
+    say_understood(rows, told_of, quiet)
     say(f"model: {target}, {table.summary()}", quiet)
 
 
@@ -167,8 +180,10 @@ def _forecaster(request: Request) -> None:
         if request.source is None:
             forecaster = Forecaster.load(request.model)
         else:
-            forecaster = _updated(request.model, request.source, request.table, progress)
+            forecaster, told_of = _updated(request.model, request.source, request.table, progress)
         frame = forecaster.predict(request.horizon, levels, future=request.future_rows, progress=progress)
+    if request.source is not None:
+        say_understood(request.source, told_of, request.quiet or request.as_json)
     if request.out is not None or not request.as_json:
         write_csv(frame, request.out, request.force)
     if request.out is not None:
@@ -197,21 +212,28 @@ def _classifier(request: Request) -> None:
     predict_texts(request.model, request.source, request.texts)
 
 
-def _updated(model: Path, rows: str, typed: TableTyped, progress: "Progress") -> "Forecaster":
-    """Return a saved forecaster that has taken in later values; a few rows do not show their step, so the model's is taken."""
+def _updated(model: Path, rows: str, typed: TableTyped, progress: "Progress") -> "tuple[Forecaster, SeriesTable]":
+    """Return a saved forecaster that has taken in later values, and these, with notes on how they follow.
+
+    A few rows do not show their step, so the model's is taken.
+    """
+    from gatewise.forecasting.clocks import utc_of
     from gatewise.forecasting.forecaster import Forecaster
 
     progress(0.0, f"reading {model}")
     forecaster = Forecaster.load(model)
     known = forecaster.fitted.table
     freq = typed.freq if typed.freq is not None or known.freq is None else str(known.freq)
-    typed = typed._replace(freq=freq)
+    typed = typed._replace(freq=freq, fix=[*(typed.fix or []), *utc_of(known)])
     if known.past.names or known.future.names:
         # What explains the series is in the later rows, too, and beside it the values have to be named.
         target = typed.target_col or known.columns[2]
         typed = typed._replace(target_col=target, past=list(known.past.names), future=list(known.future.names))
     progress(0.4, f"reading {rows}")
-    return forecaster.update(read_typed(rows, typed))
+    table = read_typed(rows, typed)
+    forecaster.update(table, fix=typed.fix or ())  # type: ignore[arg-type]
+    later = forecaster.fitted.table.notes[len(known.notes) :]
+    return forecaster, replace(table, notes=(*table.notes, *later))
 
 
 # What predicts with a model, by the kind in its manifest: one line a kind.

@@ -1,6 +1,6 @@
 """Rows that came after a table was read, put behind its series."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +8,13 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from gatewise.errors import DataError
+from gatewise.forecasting.clocks import in_utc, on_the_clock_of, stay_on_clock, utc_of
 from gatewise.tables import SeriesTable, read_series
-from gatewise.tables.form import quoted
+from gatewise.tables.form import Fix, checked_fixes, count, quoted
 from gatewise.tables.series_table import Explanation
 
 
-def extended(table: SeriesTable, rows: Any) -> SeriesTable:
+def extended(table: SeriesTable, rows: Any, fix: Fix | Iterable[Fix] = (), horizon: int = 1) -> SeriesTable:
     """Return a table with more values behind those of its series.
 
     Args:
@@ -21,15 +22,22 @@ def extended(table: SeriesTable, rows: Any) -> SeriesTable:
         rows: Later values of some of them, with the covariates that the table has: a `SeriesTable`, or anything that
             `gatewise.read_series` takes. A list or an array follows the last value of a single series. Times that are
             left out are missing values. What the table knew in advance of these times is replaced by what the rows say.
+        fix: What may be mended in rows that are read here, as in `gatewise.read_series`; ``"gaps"`` also allows any number of
+            times between the last value of a series and its first new one.
+        horizon: So many times may be missing there without that, or as many as there are new ones.
 
     Raises:
-        DataError: A series that is not in the table, other covariates, or times that do not follow its last one.
+        DataError: A series that is not in the table, other covariates, times of another clock, or times that do not follow its
+            last one.
     """
-    more = rows if isinstance(rows, SeriesTable) else _read(table, rows)
+    fixes = checked_fixes(fix)
+    more = rows if isinstance(rows, SeriesTable) else _read(table, rows, fixes)
+    table, more = _on_one_clock(table, more)
     order = order_of(more.past.names, table.past.names)
     past = more.past.values[:, order] if order else np.zeros((len(more.values), 0))
     places = places_of(table, more)
     gaps = _gaps(table, more, places)
+    table = replace(table, notes=(*table.notes, *_said(table, more, gaps, None if "gaps" in fixes else horizon)))
     lengths, begin = table.lengths, np.zeros(len(table), np.int64)
     begin[places] = gaps + more.lengths
     offsets = offsets_of(lengths + begin)
@@ -84,17 +92,47 @@ def shortened(table: SeriesTable, lengths: Int64[np.ndarray, " series"]) -> Seri
     return replace(table, **kept_values, offsets=offsets)
 
 
-def _read(table: SeriesTable, rows: Any) -> SeriesTable:
+def _on_one_clock(table: SeriesTable, more: SeriesTable) -> tuple[SeriesTable, SeriesTable]:
+    """Return both with times of one zone, in UTC where the clock was put forward or back between them."""
+    shifted = on_the_clock_of(table, more)
+    if {table.starts.dtype.kind, more.starts.dtype.kind} != {"M"} or stay_on_clock(table, shifted):
+        return table, shifted
+    note = f"Times were moved from {table.zone} to UTC, where no hour is missing or double."
+    moved = replace(in_utc(table), notes=(*table.notes, note))
+    return moved, on_the_clock_of(moved, more)
+
+
+def _said(table: SeriesTable, more: SeriesTable, gaps: np.ndarray, most: int | None) -> list[str]:
+    """Return notes about times between the last values and the new ones, of which there may not be too many."""
+    wide = np.flatnonzero(gaps > 0)
+    if not len(wide):
+        return []
+    place = int(wide[np.argmax(gaps[wide])])
+    far = f"{gaps[place]:,} {'time is' if gaps[place] == 1 else 'times are'} missing between the last value"
+    if most is not None and gaps[place] > max(most, more.lengths[place]):
+        first = shown(more.starts[place], more.zone)
+        raise DataError(
+            f"The new rows of series {more.ids[place]!r} begin at {first}, and {far} and that, more than "
+            f"are forecast ({most:,}) or given ({more.lengths[place]:,}): correct it, give the rows between, or allow it with "
+            'fix=("gaps",).'
+        )
+    others = f", the most of {count(len(wide), 'series', 'series')}" if len(wide) > 1 else ""
+    return [f"{far} of series {more.ids[place]!r} and its first new one{others}: masked, not filled in."]
+
+
+def _read(table: SeriesTable, rows: Any, fixes: frozenset[str]) -> SeriesTable:
     """Read rows with the roles that the columns of a table have."""
+    fixes = fixes | utc_of(table)
     if not (table.past.names or table.future.names):
-        return read_series(rows, freq=_frequency_for(table, rows))
+        return read_series(rows, freq=_frequency_for(table, rows), fix=fixes)  # type: ignore[arg-type]
     if listed(rows):
         raise DataError(
             f"The forecaster was fitted with the covariates {quoted([*table.future.names, *table.past.names])}, and a list "
             "has none: give a table with them."
         )
     covariates = {kind: names for kind in ("past", "future") if (names := getattr(table, kind).names)}
-    return read_series(rows, target_col=table.columns[2], freq=_frequency_for(table, rows), covariates=covariates)  # type: ignore[arg-type]
+    reading: dict[str, Any] = {"freq": _frequency_for(table, rows), "covariates": covariates, "fix": fixes}
+    return read_series(rows, target_col=table.columns[2], **reading)
 
 
 def listed(rows: Any) -> bool:
@@ -130,9 +168,14 @@ def _frequency_for(table: SeriesTable, rows: Any) -> Any:
     return None if listed(rows) and table.starts.dtype.kind == "M" else table.freq
 
 
+def nameless(table: SeriesTable) -> bool:
+    """Return whether a single series has no name of its own, and is called as its column of values is."""
+    return bool(table.ids[0] == table.columns[2])
+
+
 def places_of(table: SeriesTable, more: SeriesTable) -> Int64[np.ndarray, " more"]:
     """Return where the series of new rows are in a table."""
-    if len(table) == len(more) == 1:
+    if len(table) == len(more) == 1 and (nameless(more) or nameless(table)):
         return np.zeros(1, np.int64)
     known = {name: place for place, name in enumerate(table.ids.tolist())}
     unknown = [name for name in more.ids.tolist() if name not in known]
@@ -150,7 +193,8 @@ def _gaps(table: SeriesTable, more: SeriesTable, places: Int64[np.ndarray, " mor
     off = np.flatnonzero((gaps < 0) | ~fits)
     if len(off):
         place = off[0]
-        name, first, last = more.ids[place], shown(more.starts[place]), shown(table.ends[places[place]])
+        name = more.ids[place]
+        first, last = shown(more.starts[place], more.zone), shown(table.ends[places[place]], table.zone)
         raise DataError(
             f"The new rows of series {name!r} begin at {first}, and its last value is of {last}: give rows from the step "
             "after that on, and each time once."
@@ -186,9 +230,11 @@ def steps_after(
             "give rows with the same one."
         )
     steps = frequency.ordinals(more.starts.view(np.int64)) - frequency.ordinals(ends.view(np.int64))
-    return steps // frequency.step - 1, steps % frequency.step == 0
+    on_it = frequency.holds(more.starts.view(np.int64))
+    return steps // frequency.step - 1, on_it & (steps % frequency.step == 0)
 
 
-def shown(time: Any) -> str:
+def shown(time: Any, zone: str | None = None) -> str:
     """Return a time as it stands in a sentence."""
-    return str(time).removesuffix("T00:00:00.000000000").removesuffix(".000000000")
+    text = str(time).removesuffix("T00:00:00.000000000").removesuffix(".000000000")
+    return text if zone is None else f"{text} ({zone})"

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +25,7 @@ from gatewise.forecasting.rolling import Progress
 from gatewise.forecasting.time_budget import Budget
 from gatewise.forecasting.validation import validated
 from gatewise.tables import SeriesTable, read_series
+from gatewise.tables.form import Fix
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,7 +218,7 @@ class Forecaster:
         drawn = fitted.paths(ahead, whole_number(paths, "paths"), read_seed(seed))
         return paths_frame(fitted.table, drawn[:, :, :steps])
 
-    def update(self, rows: Any) -> Self:
+    def update(self, rows: Any, *, fix: Fix | Iterable[Fix] = ()) -> Self:
         """Take in values that came after those known so far, without new training.
 
         Afterwards the networks, with the weights and scales that they have, have read all of it, as if the series had been
@@ -228,14 +229,17 @@ class Forecaster:
             rows: Later values of some or all series: a `SeriesTable`, or anything that `gatewise.read_series` takes; a list
                 or an array follows the last value of a single series. With covariates, the rows hold those, too; what was
                 known of them in advance goes on being known.
+            fix: What may be mended in the rows, as in `gatewise.read_series`. Without ``"gaps"`` no more times may be missing
+                between the last value of a series and its first new one than are forecast, or are new.
 
         Returns:
             The forecaster itself.
 
         Raises:
-            DataError: A series that is not known, other covariates, or times that do not follow its last one.
+            DataError: A series that is not known, other covariates, times of another clock, or times that do not follow its
+                last one.
         """
-        table = extended(self.fitted.table, rows)
+        table = extended(self.fitted.table, rows, fix, self.plan.horizon)
         panel = Panel.of(table, self.fitted.panel.season_length, self.plan.horizon)
         self._fitted = replace(self.fitted, table=table, panel=panel)
         self._ahead = None

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from gatewise.errors import DataError, UsageError
+from gatewise.forecasting.clocks import on_the_clock_of, utc_of
 from gatewise.forecasting.extension import laid, listed, offsets_of, order_of, places_of, shown, steps_after
 from gatewise.tables import SeriesTable, read_series
 from gatewise.tables.form import quoted
@@ -34,13 +35,15 @@ def with_future(table: SeriesTable, rows: Any) -> SeriesTable:
             "the columns."
         )
     more, known = _read(table, rows)
+    more = on_the_clock_of(table, more)
     places = places_of(table, more)
     begin, fits = steps_after(table, more, places)
     if not fits.all():
         place = int(np.flatnonzero(~fits)[0])
+        first = shown(more.starts[place], more.zone)
         raise DataError(
-            f"The rows in advance of series {more.ids[place]!r} begin at {shown(more.starts[place])}, which is no step after "
-            f"{shown(table.ends[places[place]])}, its last value: give its own times."
+            f"The rows in advance of series {more.ids[place]!r} begin at {first}, which is no step after "
+            f"{shown(table.ends[places[place]], table.zone)}, its last value: give its own times."
         )
     count = np.diff(table.ahead_offsets)
     lengths = more.lengths + np.diff(more.ahead_offsets)
@@ -67,7 +70,9 @@ def _read(table: SeriesTable, rows: Any) -> tuple[SeriesTable, Float64[np.ndarra
         more = read_series(rows)
         return more, more.values[:, None]
     columns = _columns_of(rows)
-    given = {role: name for role, name in zip(("id_col", "time_col"), table.columns, strict=False) if name in columns}
+    given: dict[str, Any] = {
+        role: name for role, name in zip(("id_col", "time_col"), table.columns, strict=False) if name in columns
+    }
     missing = [name for name in names if name not in columns]
     if missing:
         raise DataError(
@@ -76,6 +81,7 @@ def _read(table: SeriesTable, rows: Any) -> tuple[SeriesTable, Float64[np.ndarra
         )
     freq = table.freq if "time_col" in given or table.starts.dtype.kind == "i" else None
     others = {"covariates": {"past": names[1:]}} if len(names) > 1 else {}
+    given["fix"] = utc_of(table)
     more = read_series(rows, target_col=names[0], freq=freq, **given, **others)  # type: ignore[arg-type]
     beside = more.past.values if others else np.zeros((len(more.values), 0))
     return more, np.concatenate([more.values[:, None], beside], axis=1)

@@ -97,7 +97,11 @@ def frame_of(source: Any) -> tuple["pd.DataFrame", str]:
             f"source is a {type(source).__name__}: give a path, a frame, or one series as a list or an array."
         )
     try:
+        # A masked cell is a missing value, whatever stands below the mask.
         array = np.asarray(source)
+        if isinstance(source, np.ma.MaskedArray) and np.ma.is_masked(source):
+            array = array.astype(object)
+            array[np.ma.getmaskarray(source)] = None
         array = array if array.dtype.kind in "iufb" else array.astype(object)
     except TypeError:
         raise UsageError(f"source is a {type(source).__name__}: give a path, a frame, or one series.") from None

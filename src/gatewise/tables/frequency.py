@@ -45,6 +45,11 @@ class Frequency:
     anchor: Anchor = "S"
     alias: str | int = 1
 
+    @property
+    def whole_days(self) -> bool:
+        """Whether each step goes to the same time of a later day, whatever the clock does in between."""
+        return self.kind != "fixed" or self.step % _DAY == 0
+
     def ordinals(self, times: Int64[np.ndarray, " rows"]) -> Int64[np.ndarray, " rows"]:
         """Return times as a number of units (of which `step` make a step): numbers, nanoseconds, months, days."""
         if self.kind in ("integer", "fixed"):
@@ -104,7 +109,7 @@ class Frequency:
         else:
             number = units
             noun = {"integer": "", "month": "month", "business-day": "business day"}[self.kind]
-        return str(number) if not noun else f"{number} {noun}{'' if number == 1 else 's'}"
+        return str(number) if not noun else f"{number} {noun}{'' if number == 1 or noun in NANOSECONDS else 's'}"
 
 
 def _day_of_month(months: Int64[np.ndarray, " rows"], anchor: Anchor) -> np.ndarray:

@@ -297,7 +297,10 @@ class SeriesTable:
         import pandas as pd
 
         column = pd.Series(times)
-        return column if self.zone is None else _zoned(column, self.zone)
+        if self.zone is None or self.frequency is None or self.frequency.whole_days:
+            return column if self.zone is None else _zoned(column, self.zone)
+        # All values were read at one offset, by which steps are counted on; the clock may be put forward or back after them.
+        return (column - offset_at(self.starts[0], self.zone)).dt.tz_localize("UTC").dt.tz_convert(self.zone)
 
     def refuse_short(self, look_back: int, horizon: int) -> None:
         """Refuse series that are too short to learn from `look_back` values what the `horizon` after them are.
@@ -377,8 +380,16 @@ def _span(times: np.ndarray, steps: Int[np.ndarray, " steps"]) -> str:
     return ", ".join(shown[:3]) + (f" and {len(shown) - 3:,} more" if len(shown) > 3 else "")
 
 
+def offset_at(time: Any, zone: str) -> Any:
+    """Return how far a clock is ahead of UTC when it shows a time."""
+    import pandas as pd
+
+    shown = pd.Series([time])
+    return (shown - _zoned(shown, zone).dt.tz_convert("UTC").dt.tz_localize(None)).to_numpy()[0]
+
+
 def _zoned(times: "pd.Series", zone: str) -> "pd.Series":
-    """Return days in their zone, in which midnight may be missing or double, or times in UTC."""
+    """Return days in their zone, in which midnight may be missing or double."""
     return times.dt.tz_localize(zone, ambiguous=np.ones(len(times), bool), nonexistent="shift_forward")
 
 

@@ -43,9 +43,14 @@ def find_frequency(times: SortedTimes, freq: Any, gaps: bool, where: WhereTime) 
     Raises:
         DataError: The times are irregular, or not those of the frequency that was named.
     """
-    if freq is not None:
-        return _checked(parse(freq, times.kind), times, where)
     inside = np.flatnonzero(~times.first)
+    if freq is not None:
+        named = _checked(parse(freq, times.kind), times, where)
+        if not gaps and len(inside):
+            apart = _distances(named, times, inside) // named.step
+            if apart.max() > 1:
+                _refuse_sparse(named, apart, times, inside, where, freq)
+        return named
     if not len(inside):
         return None
     units = [Frequency("integer", 1)] if times.kind == "integer" else candidates(times.values)
@@ -112,7 +117,7 @@ def _refuse_irregular(times: SortedTimes, inside: np.ndarray, unit: Frequency, w
 
 
 def _refuse_sparse(
-    found: Frequency, steps: np.ndarray, times: SortedTimes, inside: np.ndarray, where: WhereTime
+    found: Frequency, steps: np.ndarray, times: SortedTimes, inside: np.ndarray, where: WhereTime, named: Any = None
 ) -> None:
     """Refuse a series that would be mostly gaps: it has another frequency, a wrong date, or rows only now and then."""
     series = np.cumsum(times.first)[inside] - 1
@@ -125,19 +130,25 @@ def _refuse_sparse(
     even[series[begins]] = usual[series[begins]] == np.maximum.reduceat(steps, begins)
     for number in np.flatnonzero((usual > 1) & even & (rows >= _ENOUGH))[:1]:
         place = int(inside[begins[series[begins] == number][0]])
+        rest = (
+            f"while others have {found.words(found.step)}: read series of different frequencies as tables of their own."
+            if named is None
+            else f"while freq={named!r} names {found.words(found.step)}: give the step that it has, or allow it with "
+            'fix=("gaps",).'
+        )
         raise DataError(
             f"{where(place)} is {shown_time(times, place)}, in a series with steps of "
-            f"{found.words(int(usual[number]) * found.step)}, while others have {found.words(found.step)}: read series of "
-            "different frequencies as tables of their own."
+            f"{found.words(int(usual[number]) * found.step)}, {rest}"
         )
     for number in np.flatnonzero(missing > rows)[:1]:
         own = np.flatnonzero(series == number)
         widest = own[np.argmax(steps[own])]
         place = int(inside[widest])
+        shortest = f"{found.words(found.step)} is {'the shortest step' if named is None else 'the step'}"
         raise DataError(
             f"{where(place)} is {shown_time(times, place)}, {found.words(int(steps[widest]) * found.step)} after the time "
-            f"before it, where {found.words(found.step)} is the shortest step: its series would have {missing[number]:,} "
-            f'missing times beside {rows[number]:,} that are there; correct it, or allow it with fix=("gaps",).'
+            f"before it, where {shortest}: its series would have {missing[number]:,} missing times beside {rows[number]:,} "
+            'that are there; correct it, or allow it with fix=("gaps",).'
         )
 
 

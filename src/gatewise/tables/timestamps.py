@@ -133,11 +133,11 @@ class TimeReader:
         zone = getattr(column.dtype, "tz", None)
         if zone is not None:
             local = column.dt.tz_localize(None)
-            offsets = (local - column.dt.tz_convert("UTC").dt.tz_localize(None)).nunique()
+            utc = column.dt.tz_convert("UTC").dt.tz_localize(None)
             self.zone = str(zone)
-            if offsets > 1 and not (local == local.dt.normalize()).all():
-                local = column.dt.tz_convert("UTC").dt.tz_localize(None)
-                self.zone, self.moved = "UTC", True
+            changes = (local - utc).nunique() > 1 or local.dt.tz_localize(zone, ambiguous="NaT").isna().any()
+            if changes and not (local == local.dt.normalize()).all():
+                local, self.zone, self.moved = utc, "UTC", True
                 self.notes.append(
                     f"Times in {self.name!r} were moved from {zone} to UTC, where no hour is missing or double."
                 )

@@ -114,6 +114,10 @@ def _told(asked: Asked, forecaster: Any, place: int, values: Any) -> Any:
 
 def _rows(table: Any, place: int, values: np.ndarray) -> Any:
     """Return values as the table of the rows that follow a series."""
+    from gatewise.forecasting.clocks import in_utc
+
+    # The clock of their zone may have been put forward or back by then.
+    table = in_utc(table)
     return replace(
         table.select([place]),
         values=values,

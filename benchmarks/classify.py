@@ -131,16 +131,19 @@ def peer(python, name, files, autotune, seed=0):
 
 def scored(cell, truth, linear):
     """Replace the probabilities in a cell by what they are worth."""
-    from gatewise.classification.scores import hits, mcnemar, scores
+    from gatewise.classification.decision import Decision
+    from gatewise.classification.scores import mcnemar, scores
 
     if "chances" not in cell:
         return cell
     chances = np.array(cell.pop("chances"))
     chances = np.stack([1 - chances, chances], axis=1)
-    found = scores(truth, chances, several=False)
+    likeliest = Decision.plain(2)
+    found = scores(truth, chances, likeliest)
     cell |= found._asdict()
     if linear is not None:
-        cell["p_against_linear"] = mcnemar(hits(truth, chances, False), hits(truth, linear, False))
+        given, beside = likeliest.given(chances), likeliest.given(linear)
+        cell["p_against_linear"] = mcnemar((given == truth).all(axis=1), (beside == truth).all(axis=1))
     return cell
 
 

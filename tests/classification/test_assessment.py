@@ -8,7 +8,8 @@ import pytest
 
 import gatewise as gw
 from gatewise.classification import HeldOut, assess
-from gatewise.errors import DataError
+from gatewise.classification.decision import Decision
+from gatewise.errors import DataError, UsageError
 from made_texts import made
 
 
@@ -93,19 +94,88 @@ def test_json_is_strict(found):
     assert content["conclusion"][1] == "Only the linear model was trained."
 
 
-@pytest.mark.parametrize(("worse", "as_good"), [(40, False), (2, True)])
-def test_where_the_linear_model_is_as_good_that_comes_first(found, worse, as_good):
+def mirrored(chances, number):
+    """Turn some probabilities round, so that what was right is wrong."""
+    result = chances.copy()
+    result[:number] = result[:number, ::-1]
+    return result
+
+
+@pytest.mark.parametrize(
+    ("wrong", "wrong_of_linear", "outcome", "first"),
+    [
+        (0, 40, "better", "100.00% of 80 test texts are right (95 % interval 95.42% to 100.00%)."),
+        (0, 2, "no difference",
+         "The linear model alone is as good, as far as these texts show: no difference is beyond chance (McNemar's test, "
+         "p = 0.5)."),
+        (40, 0, "worse",
+         "The linear model alone is better, beyond chance: the networks cost accuracy (McNemar's test, p = 1.8e-12)."),
+    ],
+)  # fmt: skip
+def test_whether_the_networks_add_or_cost_something_is_said(found, wrong, wrong_of_linear, outcome, first):
     truth = found.found.truth
     best = np.where(truth, 0.9, 0.1)
-    linear = best.copy()
-    linear[:worse] = linear[:worse, ::-1]
-    parts = {"combined": best, "linear": linear, "network": linear}
-    other = replace(found, found=HeldOut(found.found.rows, found.found.folds, truth, parts))
+    linear = mirrored(best, wrong_of_linear)
+    parts = {"combined": mirrored(best, wrong), "linear": linear, "network": mirrored(best, 30)}
+    other = replace(found, found=HeldOut(found.found.rows, found.found.folds, truth, parts, Decision.plain(2)))
     sentences = other.conclusion()
-    assert sentences[0].startswith("The linear model alone is as good") is as_good
-    whole = "100.00% of 80 test texts are right (95 % interval 95.42% to 100.00%)."
-    assert whole in sentences
-    assert any("The linear model alone has" in one for one in sentences)
+    assert (other.found.against_linear(), sentences[0]) == (outcome, first)
+    assert f"{(80 - wrong) / 80:.2%} of 80 test texts are right" in " ".join(sentences)
+    beside = f"The linear model alone has {(80 - wrong_of_linear) / 80:.2%}, the networks alone 62.50%."
+    assert beside in sentences
+    assert other.to_json()["against_linear"] == outcome
+
+
+def test_networks_that_are_asked_alone_are_no_second_line(found):
+    truth = found.found.truth
+    best = np.where(truth, 0.9, 0.1)
+    parts = {"combined": mirrored(best, 12), "linear": best, "network": mirrored(best, 12)}
+    alone = replace(found, found=HeldOut(found.found.rows, found.found.folds, truth, parts, Decision.plain(2)))
+    assert list(alone.scores) == ["combined", "linear"]
+    assert alone.conclusion()[0].startswith("The linear model alone is better")
+    assert alone.conclusion()[2] == "The linear model alone has 100.00%; the networks were asked without it."
+    assert alone.to_json()["mcnemar_p"] == pytest.approx(2**-11)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_headline_table_score_and_intervals_are_of_the_same_decisions(several):
+    texts, labels = made(400, longest=12)
+    # One class is rare, so that its weight changes what is given; three texts in ten say nothing.
+    kept = [place for place, label in enumerate(labels) if label == "good" or place % 8 == 0]
+    texts = [texts[place].replace("dull", "w1").replace("lovely", "w2") for place in kept]
+    labels = [labels[place] for place in kept]
+    options = {"calibration": gw.Calibration(thresholds="f1")} if several else {"class_weight": "balanced"}
+    # What depends on chance is given at another probability than a half.
+    chance = np.random.default_rng(4).random(len(texts))
+    truth = np.array([[label == "bad", place < 0.4] for place, label in zip(chance, labels, strict=True)])
+    columns = {"text": texts, "a": truth[:, 0].astype(int).tolist(), "b": truth[:, 1].astype(int).tolist()}
+    corpus = gw.read_corpus(columns, ["a", "b"]) if several else gw.read_corpus(texts, labels)
+    classifier = gw.TextClassifier(network=(), **options).fit(corpus)
+    new = corpus.select(np.arange(0, len(corpus), 2))
+    found = assess(classifier, new)
+    accuracy = found.scores["combined"].accuracy
+    assert accuracy == found.right.mean() == classifier.score(new)
+    assert f"{accuracy:.2%} of {len(new)} test texts" in found.conclusion()[0]
+    plain = Decision.plain(2, several).given(found.found.probabilities["combined"])
+    assert not (plain == found.given).all()
+    if not several:
+        assert accuracy == np.trace(found.confusion) / found.confusion.sum()
+        assert (classifier.predict(new.texts) == classifier.classes_[found.given.argmax(axis=1)]).all()
+    held = assess(classifier, corpus, held_out=True)
+    assert held.scores["combined"] == classifier.validation_.scores()
+    assert held.right.mean() == classifier.validation_.scores().accuracy
+
+
+def test_a_corpus_of_several_parts_is_not_judged_as_one(classifier, corpus):
+    for judged in (classifier.score, lambda whole: assess(classifier, whole)):
+        with pytest.raises(UsageError) as caught:
+            judged(corpus)
+        assert (
+            str(caught.value)
+            == "This corpus has several parts (train and test): give one of them, such as corpus.test."
+        )
+    assert classifier.score(corpus.test) == assess(classifier, corpus.test).right.mean()
+    assert assess(classifier, corpus, held_out=True).texts == assess(classifier, corpus.train, held_out=True).texts
 
 
 def test_texts_with_several_classes():

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from gatewise.classification.combination import combine, cross_combined, for_steadier, link
+from gatewise.classification.combination import combine, cross_combined, for_steadier, link, usable
+from gatewise.classification.decision import Decision
 from gatewise.classification.folds import fold_of
 from gatewise.classification.scores import mcnemar, scores, wilson
 from gatewise.datasets import Corpus
@@ -29,7 +30,7 @@ def test_a_combination_finds_the_weights_that_made_the_truth(outputs, several):
     if several or outputs == 1:
         np.testing.assert_allclose(learnt.shifts, 0.5, atol=0.15)
     probabilities = learnt.probabilities(found)
-    assert scores(truth, probabilities, several).calibration_error < 0.03
+    assert scores(truth, probabilities, Decision.plain(truth.shape[1], several)).calibration_error < 0.03
     if not several:
         np.testing.assert_allclose(probabilities.sum(axis=1), 1)
 
@@ -38,7 +39,7 @@ def test_isotonic_mends_what_no_temperature_can():
     found, truth = two_parts()
     bent = np.sign(found) * np.abs(found) ** 3
     plain, curved = (
-        scores(truth, combine(bent, truth, False, method).probabilities(bent), False)
+        scores(truth, combine(bent, truth, False, method).probabilities(bent), Decision.plain(2))
         for method in ("temperature", "isotonic")
     )
     assert curved.log_loss < plain.log_loss - 0.01
@@ -76,11 +77,57 @@ def test_scores_with_less_chance_get_the_weights_that_would_be_learnt_from_them(
     np.testing.assert_allclose(found.weights, wanted.weights, rtol=0.08)
     np.testing.assert_allclose(found.shifts, wanted.shifts, atol=0.06)
     before, after, best = (
-        scores(truth, made.probabilities(mean), several).log_loss for made in (learnt, found, wanted)
+        scores(truth, made.probabilities(mean), Decision.plain(truth.shape[1], several)).log_loss
+        for made in (learnt, found, wanted)
     )
     assert before > best + 0.005
     assert after < best + 0.0005
     assert for_steadier(learnt, single, np.zeros(2)) is learnt
+
+
+@pytest.mark.parametrize(("outputs", "several"), [(1, False), (3, False), (4, True)])
+def test_few_texts_that_are_all_on_the_right_side_do_not_make_certainty(outputs, several):
+    random = np.random.default_rng(3)
+    truth = (
+        random.random((60, outputs)) < 0.5
+        if several
+        else np.eye(max(outputs, 2), dtype=bool)[np.arange(60) % max(outputs, 2)]
+    )
+    sides = np.where(truth[:, -outputs:], 1.0, -1.0)
+    given = (sides * random.uniform(1, 3, sides.shape))[None]
+    learnt = combine(given, truth, several, "temperature")
+    assert 1 < learnt.weights.sum() < 1.6
+    # Of many texts the same scale is believed, as it would be without that.
+    many = combine(np.tile(given, (1, 400, 1)), np.tile(truth, (400, 1)), several, "temperature")
+    assert many.weights.sum() > 3
+
+
+def test_for_many_texts_holding_the_scale_changes_nothing(monkeypatch):
+    found, truth = two_parts(20_000)
+    held = combine(found, truth, False, "temperature").probabilities(found)
+    for name in ("_FEW_FOR_SCALE", "_FEW_FOR_SHIFTS"):
+        monkeypatch.setattr(f"gatewise.classification.combination.{name}", 0.0)
+    free = combine(found, truth, False, "temperature").probabilities(found)
+    assert np.abs(held - free).max() < 1e-4
+
+
+def test_a_curve_needs_a_thousand_texts():
+    assert [usable("isotonic", texts) for texts in (999, 1000)] == ["temperature", "isotonic"]
+    assert usable(None, 10) is None
+
+
+def test_what_is_right_is_what_is_given():
+    chances = np.array([[0.7, 0.3], [0.6, 0.4], [0.9, 0.1]])
+    truth = np.eye(2, dtype=bool)[[1, 1, 0]]
+    weighed = Decision(np.array([1.0, 3.0]), np.full(2, 0.5), False)
+    assert weighed.given(chances)[:, 1].tolist() == [True, True, False]
+    found = scores(truth, chances, weighed)
+    assert (found.accuracy, scores(truth, chances, Decision.plain(2)).accuracy) == (1.0, 1 / 3)
+    assert found.log_loss == scores(truth, chances, Decision.plain(2)).log_loss
+    # The probability of what was given: .3, .4 and .9, and all of them are right.
+    assert found.calibration_error == pytest.approx((0.7 + 0.6 + 0.1) / 3)
+    several = Decision(np.ones(2), np.array([0.65, 0.4]), True)
+    assert several.given(chances).tolist() == [[True, False], [False, True], [True, False]]
 
 
 def test_probabilities_of_a_fold_do_not_depend_on_its_truth():
@@ -96,7 +143,7 @@ def test_probabilities_of_a_fold_do_not_depend_on_its_truth():
 def test_scores_by_hand():
     truth = np.eye(2, dtype=bool)[[0, 1, 1, 0]]
     chances = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.6, 0.4]])
-    found = scores(truth, chances, False)
+    found = scores(truth, chances, Decision.plain(2))
     assert found.accuracy == 0.75
     assert found.log_loss == pytest.approx(-np.log([0.9, 0.8, 0.4, 0.6]).mean())
     # Two texts at .6, of which one is right; the others are right.

@@ -10,6 +10,7 @@ import pytest
 
 import gatewise as gw
 from gatewise.classification import assess
+from gatewise.classification.decision import Decision
 from gatewise.classification.lessons import Curves
 from gatewise.report import classification_figures as figures
 from gatewise.report.classification_page import classification_page, write_classification
@@ -108,8 +109,12 @@ def test_without_mistakes_and_with_many_classes(assessment):
     many = replace(
         assessment,
         classes=tuple(f"class {place}" for place in range(40)),
-        found=replace(assessment.found, truth=np.eye(40, dtype=bool), probabilities={"combined": np.eye(40)}),
-        given=np.eye(40, dtype=bool),
+        found=replace(
+            assessment.found,
+            truth=np.eye(40, dtype=bool),
+            probabilities={"combined": np.eye(40)},
+            decision=Decision.plain(40),
+        ),
     )
     assert figures.confusion(many) is None
     assert len(figures.curves(many)[0]["data"]) == figures.MOST_CURVES + 1

@@ -15,7 +15,8 @@
     chunk_network, few_texts   gatewise's own network        word_vectors, vector_files   where its embedding begins
     word_runs       runs of words that have vectors as well
     targets         what it is trained towards
-    combination, thresholds   scores to decisions            held_out, scores   what these are worth
+    combination, decision, thresholds   scores to decisions  held_out, scores   what these are worth
+    notes           what a run has found out
     assessment      a classifier beside the truth            class_scores   scores of classes, curves
     explanation     what each token adds
 

@@ -19,7 +19,7 @@ from gatewise.classification.class_scores import (
     roc_curve,
 )
 from gatewise.classification.explanation import Explanation, explain
-from gatewise.classification.given_texts import having
+from gatewise.classification.given_texts import check_one_part, having
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
 from gatewise.classification.lessons import Curves
 from gatewise.classification.scores import Scores, wilson
@@ -80,7 +80,6 @@ class Assessment:
             know it.
         classes: The classes.
         found: Truth and probabilities, of the classifier and of its parts.
-        given: Which classes the classifier gave each text, ``(samples, classes)``.
         texts: The texts.
         tokens: How many tokens each has, ``(samples,)``.
         unknown: The share of them that is unknown, ``(samples,)``.
@@ -93,7 +92,6 @@ class Assessment:
     part: str
     classes: tuple[str, ...]
     found: HeldOut
-    given: Bool[np.ndarray, "samples classes"]
     texts: Texts
     tokens: Int64[np.ndarray, " samples"]
     unknown: Float64[np.ndarray, " samples"]
@@ -103,17 +101,29 @@ class Assessment:
     notes: tuple[str, ...]
 
     @cached_property
+    def given(self) -> Bool[np.ndarray, "samples classes"]:
+        """Which classes the classifier gave each text, ``(samples, classes)``."""
+        return self.found.given()
+
+    @cached_property
     def right(self) -> Bool[np.ndarray, " samples"]:
         """Of which texts all classes are right, ``(samples,)``."""
-        result: np.ndarray = (self.given == self.found.truth).all(axis=1)
-        return result
+        return self.found.right()
 
     @cached_property
     def scores(self) -> dict[str, Scores]:
-        """What the classifier, the linear model and the networks are worth, as far as there are such."""
-        return {
-            name: self.found.scores(name) for name in (COMBINED, LINEAR, NETWORK) if name in self.found.probabilities
-        }
+        """What the classifier, the linear model and the networks are worth, as far as there are such.
+
+        Networks that are asked alone are the classifier, and have no line of their own.
+        """
+        names = (COMBINED, LINEAR) if self._only_networks else (COMBINED, LINEAR, NETWORK)
+        return {name: self.found.scores(name) for name in names if name in self.found.probabilities}
+
+    @property
+    def _only_networks(self) -> bool:
+        """Whether networks are all that is asked."""
+        chances = self.found.probabilities
+        return NETWORK in chances and np.array_equal(chances[NETWORK], chances[COMBINED])
 
     @cached_property
     def of_classes(self) -> ClassScores:
@@ -151,22 +161,29 @@ class Assessment:
         return _groups(self.unknown, self.right)
 
     def conclusion(self) -> list[str]:
-        """Return what it all means, in sentences; first, where it is so, that the linear model alone is as good."""
+        """Return what it all means, in sentences; first, where it is so, that the linear model alone is as good, or better."""
         best = self.scores[COMBINED]
         low, high = best.interval
         whole = (
             f"{best.accuracy:.2%} of {count(best.texts, self.part.removesuffix('s'), self.part)} are right (95 % interval "
             f"{low:.2%} to {high:.2%})."
         )
-        if NETWORK not in self.scores:
+        outcome = self.found.against_linear()
+        if outcome is None:
             return [whole, "Only the linear model was trained."]
-        linear, network = self.scores[LINEAR], self.scores[NETWORK]
-        beside = f"The linear model alone has {linear.accuracy:.2%}, the networks alone {network.accuracy:.2%}."
-        p = self.found.difference()
-        if self.found.linear_is_as_good:
-            first = "The linear model alone is as good: nothing shows that the networks add anything to it"
-            return [f"{first} (McNemar's test, p = {p:.2g}).", whole, beside]
-        return [whole, beside, f"That is more than chance (McNemar's test against the linear model, p = {p:.2g})."]
+        beside = f"The linear model alone has {self.scores[LINEAR].accuracy:.2%}"
+        if self._only_networks:
+            beside += "; the networks were asked without it."
+        else:
+            beside += f", the networks alone {self.scores[NETWORK].accuracy:.2%}."
+        p = f"p = {self.found.difference():.2g}"
+        if outcome == "better":
+            return [whole, beside, f"That is more than chance (McNemar's test against the linear model, {p})."]
+        first = {
+            "no difference": "The linear model alone is as good, as far as these texts show: no difference is beyond chance",
+            "worse": "The linear model alone is better, beyond chance: the networks cost accuracy",
+        }[outcome]
+        return [f"{first} (McNemar's test, {p}).", whole, beside]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain numbers, strings and lists, without the texts."""
@@ -176,7 +193,8 @@ class Assessment:
             "conclusion": self.conclusion(),
             "texts": len(self.texts),
             "scores": {name: {**one._asdict(), "interval": list(one.interval)} for name, one in self.scores.items()},
-            "mcnemar_p": self.found.difference() if NETWORK in self.scores else None,
+            "against_linear": self.found.against_linear(),
+            "mcnemar_p": self.found.difference() if NETWORK in self.found.probabilities else None,
             "classes": {
                 name: {"precision": _plain(p), "recall": _plain(r), "f1": _plain(f1), "support": int(support)}
                 for name, p, r, f1, support in per_class
@@ -198,6 +216,7 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
         mistakes: How many of the most confident mistakes are explained.
 
     Raises:
+        UsageError: The corpus has several parts, and they are not held out.
         DataError: The corpus has other classes than the classifier.
     """
     classes = tuple(map(str, classifier.classes_.tolist()))
@@ -208,10 +227,10 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
         )
     if held_out:
         found: HeldOut = classifier.validation_
-        texts = corpus.texts.select(found.rows)
+        texts = corpus.train.texts.select(found.rows)
     else:
+        check_one_part(corpus)
         found, texts = _asked(classifier, corpus), corpus.texts
-    given = _decided(classifier, found)
     words = classifier.vocabulary_.encode(texts).words
     starts = words.offsets[:-1]
     unknown = np.add.reduceat(np.append(words.ids == UNKNOWN, 0).astype(np.float64), starts) * (words.lengths > 0)
@@ -219,11 +238,10 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
         part="training texts held out" if held_out else "test texts",
         classes=classes,
         found=found,
-        given=given,
         texts=texts,
         tokens=words.lengths,
         unknown=unknown / np.maximum(words.lengths, 1),
-        mistakes=_mistakes(classifier, found, given, texts, mistakes),
+        mistakes=_mistakes(classifier, found, texts, mistakes),
         curves_of_networks=_curves(classifier),
         seconds=dict(classifier.seconds_),
         notes=tuple(classifier.notes_),
@@ -233,23 +251,12 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
 def _asked(classifier: Any, corpus: Corpus) -> HeldOut:
     probabilities = classifier.probabilities_of_parts(corpus.texts)
     rows = np.arange(len(corpus))
-    return HeldOut(rows, np.zeros(len(rows), np.int32), having(corpus), probabilities, classifier.multi_label_)
+    return HeldOut(rows, np.zeros(len(rows), np.int32), having(corpus), probabilities, classifier.validation_.decision)
 
 
-def _decided(classifier: Any, found: HeldOut) -> Bool[np.ndarray, "samples classes"]:
-    """Return which classes the classifier gives by its probabilities."""
-    decided = classifier.decide(found.probabilities[COMBINED])
-    if found.several:
-        result: np.ndarray = decided
-        return result
-    return decided[:, None] == classifier.classes_[None, :]
-
-
-def _mistakes(
-    classifier: Any, found: HeldOut, given: Bool[np.ndarray, "samples classes"], texts: Texts, most: int
-) -> tuple[Mistake, ...]:
+def _mistakes(classifier: Any, found: HeldOut, texts: Texts, most: int) -> tuple[Mistake, ...]:
     """Return the mistakes that the classifier was most sure of."""
-    chances = found.probabilities[COMBINED]
+    chances, given = found.probabilities[COMBINED], found.given()
     wrong = given != found.truth
     # How sure it was of what is wrong: that a class is there, or that it is not.
     sure = np.where(wrong, np.where(given, chances, 1 - chances), -1.0)

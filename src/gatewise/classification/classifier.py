@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from gatewise.classification import saved
 from gatewise.classification.asking import PartOfClassifier, ask, ask_quickly, scores_of
 from gatewise.classification.fitting import Fitted, Plan, Progress, run
-from gatewise.classification.given_texts import as_given, as_texts, importances, truth_of
+from gatewise.classification.given_texts import as_given, as_texts, check_one_part, importances, truth_of
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
 from gatewise.classification.kinds import NETWORKS, kinds_of
 from gatewise.classification.specification import Calibration, Linear, Validation, as_spec
@@ -100,9 +100,9 @@ class TextClassifier:
         plan = self._plan()
         given = as_given(texts, labels)
         importance, weights = importances(self.class_weight, given)
-        fitted = run(plan, given, importance, progress or (lambda share, what: None))
+        fitted = run(plan, given, importance, weights, progress or (lambda share, what: None))
         fitted.notes = (*given.notes, *fitted.notes)
-        self._take(fitted, given.classes, weights)
+        self._take(fitted, given.classes)
         return self
 
     def predict_proba(self, texts: Any, *, quick: bool = False) -> Float64[np.ndarray, "samples classes"]:
@@ -142,10 +142,8 @@ class TextClassifier:
     def decide(self, probabilities: Float64[np.ndarray, "samples classes"]) -> np.ndarray:
         """Return what `predict` makes of probabilities."""
         self._check_fitted()
-        if self.multi_label_:
-            result: np.ndarray = probabilities >= self.thresholds_
-            return result
-        return self.classes_[(probabilities * self._weights).argmax(axis=1)]
+        given = self.validation_.decision.given(probabilities)
+        return given if self.multi_label_ else self.classes_[given.argmax(axis=1)]
 
     def explain(self, text: str, label: Any = None) -> "Explanation":
         """Say what each token of a text adds to the log-odds of a class.
@@ -166,22 +164,24 @@ class TextClassifier:
         """Return the share of texts whose classes are all right.
 
         Args:
-            texts: A `Corpus` of one part, or texts.
+            texts: A `Corpus` of one part, such as ``corpus.test``, or texts.
             labels: Of texts that are no corpus.
+
+        Raises:
+            UsageError: A corpus of several parts, or labels are missing.
         """
         self._check_fitted()
         if isinstance(texts, Corpus):
             if labels is not None:
                 raise UsageError("labels are given, and a Corpus has its own: leave them out.")
+            check_one_part(texts)
             labels = texts.labels if texts.multi_label else np.array(texts.classes)[texts.labels]
         elif labels is None:
             raise UsageError("labels are missing: give score(texts, labels), or a Corpus.")
         given = as_texts(texts)
         truth = truth_of(labels, self.classes_, self.multi_label_, len(given))
-        found = self.predict(given)
-        if self.multi_label_:
-            return float((found == truth).all(axis=1).mean())
-        return float((found == self.classes_[truth.argmax(axis=1)]).mean())
+        found = self.validation_.decision.given(self.predict_proba(given))
+        return float((found == truth).all(axis=1).mean())
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the arguments, as scikit-learn asks for them."""
@@ -227,7 +227,7 @@ class TextClassifier:
             EnvironmentFault: The folder cannot be written.
         """
         self._check_fitted()
-        saved.write(path, self._fitted, self.classes_, self._weights, overwrite)
+        saved.write(path, self._fitted, self.classes_, overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None) -> "TextClassifier":
@@ -263,16 +263,15 @@ class TextClassifier:
             seed=int(self.seed),
         )
 
-    def _take(self, fitted: Fitted, classes: np.ndarray, weights: Float64[np.ndarray, " classes"]) -> None:
+    def _take(self, fitted: Fitted, classes: np.ndarray) -> None:
         self._fitted = fitted
-        self._weights = weights
         self.classes_ = classes
         self.multi_label_ = fitted.held_out.several
         self.vocabulary_ = fitted.vocabulary
         self.linear_ = PartOfClassifier(fitted.linear, fitted.vocabulary)
         self.network_ = None if fitted.network is None else PartOfClassifier(fitted.network, fitted.vocabulary)
         self.validation_: HeldOut = fitted.held_out
-        self.thresholds_ = fitted.thresholds
+        self.thresholds_ = fitted.held_out.decision.thresholds
         self.seconds_ = fitted.seconds
         self.notes_ = fitted.notes
 

@@ -10,6 +10,9 @@ from gatewise.classification.specification import Method
 
 # Holds the shifts of classes with few texts near zero.
 _RIDGE = 1e-3
+# Few texts hold the scale near 1 as well, and the shifts once more: a few that are all on the right side would make the scale
+# as large as can be. It falls with the square of their number, (25 / texts)² and (5 / texts)², and is nothing for thousands.
+_FEW_FOR_SCALE, _FEW_FOR_SHIFTS = 25.0, 5.0
 # Of the variance of scores that others do not explain, so much may be chance at most: what is left has to have a sense.
 _MOST_CHANCE = 0.8
 # A logistic curve blurred by a variance q is one that is flatter by √(1 + q π/8) (D. J. C. MacKay, The Evidence Framework
@@ -69,17 +72,23 @@ def combine(
         scores: Of each model for each text.
         truth: Which classes each text has.
         several: Whether a text may have several classes, or none.
-        method: How to calibrate; None takes the mean of the models and leaves it as it is.
+        method: How to calibrate; None takes the mean of the models and leaves it as it is. What can be done with so many
+            texts, `usable` says.
     """
     parts, _, outputs = scores.shape
     if method is None:
         return Combination(np.full(parts, 1 / parts), np.zeros(outputs), several)
     plain = _fitted(scores, truth, several)
-    if method == "temperature" or len(truth) < LEAST_FOR_ISOTONIC:
+    if method == "temperature":
         return plain
     found = plain.probabilities(scores)
     curves = tuple(_rising(found[:, k], truth[:, k]) for k in range(truth.shape[1]))
     return Combination(plain.weights, plain.shifts, several, curves)
+
+
+def usable(method: Method | None, texts: int) -> Method | None:
+    """Return how to calibrate with so many texts: where a curve was asked for and they are too few, by temperature."""
+    return "temperature" if method == "isotonic" and texts < LEAST_FOR_ISOTONIC else method
 
 
 def cross_combined(
@@ -141,6 +150,9 @@ def _fitted(scores: np.ndarray, truth: np.ndarray, several: bool) -> Combination
     parts, samples, outputs = scores.shape
     one = outputs == 1 and not several
     wanted = truth[:, 1:] if one else truth
+    # Each output of a text is a decision of its own, where it may have several classes.
+    hold = (outputs if several else 1) * (_FEW_FOR_SCALE / samples) ** 2
+    ridge = _RIDGE + (_FEW_FOR_SHIFTS / samples) ** 2
 
     def loss(values: np.ndarray) -> tuple[float, Any]:
         weights, shifts = values[:parts], values[parts:]
@@ -154,8 +166,9 @@ def _fitted(scores: np.ndarray, truth: np.ndarray, several: bool) -> Combination
             found = np.exp(sums - norm)
             total = (norm[:, 0] - sums[wanted]).sum()
         off = (found - wanted) / samples
-        slope = np.concatenate([np.tensordot(scores, off, axes=2), off.sum(axis=0) + _RIDGE * shifts])
-        return float(total / samples + 0.5 * _RIDGE * shifts @ shifts), slope
+        scale = weights.sum() - 1
+        slope = np.concatenate([np.tensordot(scores, off, axes=2) + hold * scale, off.sum(axis=0) + ridge * shifts])
+        return float(total / samples + 0.5 * (ridge * shifts @ shifts + hold * scale**2)), slope
 
     start = np.concatenate([np.full(parts, 1 / parts), np.zeros(outputs)])
     # A model that is worse than nothing gets no say, rather than a negative one.

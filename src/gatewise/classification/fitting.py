@@ -2,19 +2,27 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
-from gatewise.classification.combination import Combination, combine, cross_combined, for_steadier
+from gatewise.classification.combination import (
+    Combination,
+    combine,
+    cross_combined,
+    for_steadier,
+    usable,
+)
+from gatewise.classification.decision import Decision
 from gatewise.classification.folds import fold_of
 from gatewise.classification.given_texts import Given, having
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, QUICK, HeldOut
 from gatewise.classification.lessons import Lesson
 from gatewise.classification.linear_views import fit_views
 from gatewise.classification.members import Members, runs_of
+from gatewise.classification.notes import notes_on
 from gatewise.classification.quickness import Quickness
 from gatewise.classification.rounds import train_in_rounds
 from gatewise.classification.runs import clusters_for, views_of
@@ -78,8 +86,7 @@ class Fitted:
         network: The networks, or None.
         combination: How what the asked parts say becomes probabilities.
         asked: Which parts these are.
-        held_out: Probabilities of the training texts by models that did not know them.
-        thresholds: From which probability on each class is given, where a text may have several.
+        held_out: Probabilities of the training texts by models that did not know them, and how they are decided.
         quick: How it is asked quickly; None where that is no quicker, without a linear model or without networks.
         seconds: How long each part of the run took.
         notes: What was found out, a sentence each.
@@ -91,7 +98,6 @@ class Fitted:
     combination: Combination
     asked: tuple[str, ...]
     held_out: HeldOut
-    thresholds: Float64[np.ndarray, " classes"]
     quick: Quickness | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -115,13 +121,20 @@ class _Clock:
         self.last = now
 
 
-def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], progress: Progress) -> Fitted:
+def run(
+    plan: Plan,
+    given: Given,
+    importance: Float64[np.ndarray, " samples"],
+    weights: Float64[np.ndarray, " classes"],
+    progress: Progress,
+) -> Fitted:
     """Train everything.
 
     Args:
         plan: What to do.
         given: The texts.
         importance: How much each counts.
+        weights: How much each class weighs in decisions.
         progress: Told the share that is done, and what is being done.
     """
     corpus, clock = given.corpus, _Clock()
@@ -142,7 +155,7 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
     linear, linear_scores = fit_views(views, words, outputs, importance, folds, plan.linear, one_of_many)
     clock.ends(LINEAR)
     scores = {LINEAR: linear_scores}
-    covered, excess = np.arange(int(folds.max()) + 1), {LINEAR: 0.0}
+    held, excess = None, {LINEAR: 0.0}
     if members is not None:
         members.runs = runs = runs_of(plan.kinds, words, vocabulary.size)
         none = np.zeros(0, np.int64)
@@ -150,25 +163,26 @@ def run(plan: Plan, given: Given, importance: Float64[np.ndarray, " samples"], p
         lesson = Lesson(words, outputs, importance, one_of_many, none, none, plan.seed, vectors, numbers)
         told = _telling(progress)
         held = train_in_rounds(members, lesson, folds, clock.started + plan.seconds, told)
-        scores[NETWORK], covered, excess[NETWORK] = held.scores, np.array(held.covered), held.excess
+        scores[NETWORK], excess[NETWORK] = held.scores, held.excess
         clock.ends(NETWORK)
     progress(0.98, "calibration")
-    rows = np.flatnonzero(np.isin(folds, covered))
-    fitted = _combined(plan, scores, excess, truth, folds, rows, several)
+    rows = np.arange(len(folds)) if held is None else np.flatnonzero(np.isin(folds, held.covered))
+    plain = Decision(weights, np.full(len(weights), 0.5), several)
+    fitted = _combined(plan, scores, excess, truth, folds, rows, plain)
     parts = {name: Part(model, fitted.alone[name]) for name, model in ((LINEAR, linear), (NETWORK, members)) if model}
     clock.ends("calibration")
     clock.seconds["all"] = clock.last - clock.started
     progress(1.0, "done")
-    notes = _notes(fitted.held_out, members, int(folds.max()) + 1)
-    thresholds = _thresholds(fitted.held_out, plan.calibration, several)
+    held_out = replace(fitted.held_out, decision=_decision(fitted.held_out, plan.calibration))
+    number = (0, 0) if members is None or held is None else (len(members.trained), held.wanted)
+    notes = notes_on(held_out, plan.calibration, len(corpus), number)
     return Fitted(
         vocabulary,
         parts[LINEAR],
         parts.get(NETWORK),
         fitted.combination,
         fitted.asked,
-        fitted.held_out,
-        thresholds,
+        held_out,
         fitted.quick,
         clock.seconds,
         notes,
@@ -226,52 +240,61 @@ def _combined(
     excess: dict[str, float],
     truth: Bool[np.ndarray, "samples classes"],
     folds: Int32[np.ndarray, " samples"],
-    rows: np.ndarray,
-    several: bool,
+    rows: Int64[np.ndarray, " rows"],
+    decision: Decision,
 ) -> _Combined:
-    """Learn the combination of all parts and of each alone, and the probabilities of texts held out by both."""
-    method = plan.calibration.method
+    """Learn the combination of all parts and of each alone, and the probabilities of texts held out by both.
+
+    Args:
+        plan: What to do.
+        scores: What each part says of texts that it does not know.
+        excess: How much chance these scores have beyond what the part will say.
+        truth: Which classes each text has.
+        folds: The fold of each text.
+        rows: The texts of which every part says something. The linear model does of all.
+        decision: What makes classes of probabilities.
+    """
+    several = decision.several
     asked = (NETWORK,) if plan.network_only and NETWORK in scores else tuple(scores)
-    truth, folds = truth[rows], folds[rows]
+
+    def some_of(names: tuple[str, ...]) -> np.ndarray:
+        return np.arange(len(folds)) if names == (LINEAR,) else rows
 
     def stacked(names: tuple[str, ...]) -> Float32[np.ndarray, "parts samples outputs"]:
-        return np.stack([scores[name][rows] for name in names]).astype(np.float64)
+        return np.stack([scores[name][some_of(names)] for name in names]).astype(np.float64)
 
     def learnt(names: tuple[str, ...]) -> Combination:
-        given = stacked(names)
-        found = combine(given, truth, several, method)
+        given, some = stacked(names), some_of(names)
+        method = usable(plan.calibration.method, len(some))
+        found = combine(given, truth[some], several, method)
         # All networks together classify, and each was judged by itself.
         return found if method is None else for_steadier(found, given, np.array([excess[name] for name in names]))
 
+    def judged(names: tuple[str, ...]) -> Float64[np.ndarray, "samples classes"]:
+        some = some_of(names)
+        method = usable(plan.calibration.method, len(some))
+        found = cross_combined(stacked(names), truth[some], folds[some], several, method)
+        return found[np.searchsorted(some, rows)]
+
     alone = {name: learnt((name,)) for name in scores}
-    probabilities = {name: cross_combined(stacked((name,)), truth, folds, several, method) for name in scores}
-    probabilities[COMBINED] = cross_combined(stacked(asked), truth, folds, several, method)
+    probabilities = {name: judged((name,)) for name in scores}
+    probabilities[COMBINED] = judged(asked)
     quick = None
     if len(asked) > 1:
         # One network of each kind is what the weights were learnt from.
         sure = probabilities[LINEAR]
-        quick = Quickness.learnt(sure, combine(stacked(asked), truth, several, method))
+        method = usable(plan.calibration.method, len(rows))
+        quick = Quickness.learnt(sure, combine(stacked(asked), truth[rows], several, method))
         probabilities[QUICK] = np.where(quick.unsure(sure)[:, None], probabilities[COMBINED], sure)
-    return _Combined(learnt(asked), asked, alone, HeldOut(rows, folds, truth, probabilities, several), quick)
+    held_out = HeldOut(rows, folds[rows], truth[rows], probabilities, decision)
+    return _Combined(learnt(asked), asked, alone, held_out, quick)
 
 
-def _thresholds(held_out: HeldOut, calibration: Calibration, several: bool) -> Float64[np.ndarray, " classes"]:
-    """Return from which probability on each class is given."""
-    classes = held_out.truth.shape[1]
-    if not several or calibration.thresholds == "half":
-        return np.full(classes, 0.5)
-    return np.array([best_f1(held_out.truth[:, k], held_out.probabilities[COMBINED][:, k]) for k in range(classes)])
-
-
-def _notes(held_out: HeldOut, members: Members | None, folds: int) -> tuple[str, ...]:
-    notes = []
-    if members is not None:
-        trained = len(members.trained)
-        if held_out.linear_is_as_good:
-            notes.append("The linear model alone is as good: nothing shows that the networks add to it.")
-        if trained < folds:
-            notes.append(
-                f"{count(trained, 'network')} of {folds} could be trained in the time given, so that "
-                f"{len(held_out.rows):,} texts were held out; more minutes give more."
-            )
-    return tuple(notes)
+def _decision(held_out: HeldOut, calibration: Calibration) -> Decision:
+    """Return what makes classes of probabilities: by the thresholds that are best for F1, where these were asked for."""
+    plain = held_out.decision
+    if not plain.several or calibration.thresholds == "half":
+        return plain
+    chances = held_out.probabilities[COMBINED]
+    best = [best_f1(held_out.truth[:, place], chances[:, place]) for place in range(len(plain.thresholds))]
+    return replace(plain, thresholds=np.array(best))

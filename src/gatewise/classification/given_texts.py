@@ -67,6 +67,19 @@ def as_texts(texts: Any) -> Texts:
     return Texts.of(texts)
 
 
+def check_one_part(corpus: Corpus) -> None:
+    """Refuse a corpus of several parts where texts are to be judged: those that were learnt from would be among them.
+
+    Raises:
+        UsageError: It has several parts.
+    """
+    if corpus.split is not None:
+        there = [name for place, name in enumerate(PARTS) if (corpus.split == place).any()]
+        if len(there) > 1:
+            parts = f"{', '.join(there[:-1])} and {there[-1]}"
+            raise UsageError(f"This corpus has several parts ({parts}): give one of them, such as corpus.{there[-1]}.")
+
+
 def truth_of(labels: Any, classes: np.ndarray, several: bool, texts: int) -> Bool[np.ndarray, "samples classes"]:
     """Return which classes texts have, by labels that their owner wrote.
 

@@ -1,13 +1,18 @@
 """What a classifier said of texts that its models did not know: what its scores, calibration and report come from."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int32, Int64
 
-from gatewise.classification.scores import Scores, hits, mcnemar, scores
+from gatewise.classification.decision import Decision
+from gatewise.classification.scores import Scores, mcnemar, scores
 
 COMBINED, LINEAR, NETWORK, QUICK = "combined", "linear", "network", "quick"
+Outcome = Literal["better", "no difference", "worse"]
+# A difference is shown where chance alone would make one as large in fewer of so many cases.
+_MOST_BY_CHANCE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,31 +25,45 @@ class HeldOut:
         truth: Which classes each has, ``(samples, classes)``.
         probabilities: For ``"combined"``, ``"linear"`` and ``"network"``, as far as there are such models, and for the
             ``"quick"`` way to ask them: the probability of each class, ``(samples, classes)``. Each is calibrated without
-            the text's own fold.
-        several: Whether a text may have several classes, or none.
+            the text's own fold, where more folds than one were held out.
+        decision: What makes classes of the probabilities, of each part in the same way.
     """
 
     rows: Int64[np.ndarray, " samples"]
     folds: Int32[np.ndarray, " samples"]
     truth: Bool[np.ndarray, "samples classes"]
     probabilities: dict[str, Float64[np.ndarray, "samples classes"]]
-    several: bool = False
+    decision: Decision
+
+    @property
+    def several(self) -> bool:
+        """Whether a text may have several classes, or none."""
+        return self.decision.several
+
+    def given(self, part: str = COMBINED) -> Bool[np.ndarray, "samples classes"]:
+        """Say of each text which classes one part gives it."""
+        return self.decision.given(self.probabilities[part])
+
+    def right(self, part: str = COMBINED) -> Bool[np.ndarray, " samples"]:
+        """Say of each text whether all of its classes are those that one part gives it."""
+        result: np.ndarray = (self.given(part) == self.truth).all(axis=1)
+        return result
 
     def scores(self, part: str = COMBINED) -> Scores:
         """Return what the probabilities of one part are worth."""
-        return scores(self.truth, self.probabilities[part], self.several)
+        return scores(self.truth, self.probabilities[part], self.decision)
 
     def difference(self, one: str = COMBINED, other: str = LINEAR) -> float:
         """Return the p value of the difference between two parts: McNemar's exact test."""
-        return mcnemar(*(hits(self.truth, self.probabilities[part], self.several) for part in (one, other)))
+        return mcnemar(self.right(one), self.right(other))
 
-    @property
-    def linear_is_as_good(self) -> bool:
-        """Whether nothing shows that the networks add anything to the linear model.
+    def against_linear(self) -> Outcome | None:
+        """Return whether the classifier has more texts right than the linear model alone, or fewer, beyond chance.
 
-        So it is where the combination has not more texts right, or the difference may be chance (p of at least .05).
+        None where there are no networks. A difference is shown from a p value below .05 on (McNemar's exact test).
         """
         if LINEAR not in self.probabilities or NETWORK not in self.probabilities:
-            return LINEAR in self.probabilities
-        more = self.scores(COMBINED).accuracy > self.scores(LINEAR).accuracy
-        return not more or self.difference() >= 0.05
+            return None
+        if self.difference() >= _MOST_BY_CHANCE:
+            return "no difference"
+        return "better" if self.right(COMBINED).sum() > self.right(LINEAR).sum() else "worse"

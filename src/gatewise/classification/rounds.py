@@ -33,11 +33,13 @@ class Held(NamedTuple):
             zeros where every network of a kind did.
         covered: Which texts have some, as folds: every text of these.
         excess: By how much the variance of these scores is greater than that of the mean of all networks would be.
+        wanted: How many networks there would be with more time.
     """
 
     scores: Float32[np.ndarray, "samples outputs"]
     covered: tuple[int, ...]
     excess: float
+    wanted: int
 
 
 class _Kind:
@@ -89,7 +91,7 @@ def train_in_rounds(
         )
         members.trained.append(_train(members, kind, fold, task))
         _hold(members, kinds[kind], task, folds, left_out)
-    return _held(members, kinds, lesson, folds)
+    return _held(members, kinds, lesson, folds, len(order))
 
 
 def centered(scores: Any, one_of_many: bool) -> Any:
@@ -133,7 +135,9 @@ def _hold(
     kind.seconds = member.seconds + time.monotonic() - started
 
 
-def _held(members: Members, kinds: list[_Kind], lesson: Lesson, folds: Int32[np.ndarray, " samples"]) -> Held:
+def _held(
+    members: Members, kinds: list[_Kind], lesson: Lesson, folds: Int32[np.ndarray, " samples"], wanted: int
+) -> Held:
     """Weigh the kinds, and return what they say together."""
     numbers = [sum(member.kind == place for member in members.trained) for place in range(len(kinds))]
     there = [place for place, number in enumerate(numbers) if number]
@@ -146,7 +150,7 @@ def _held(members: Members, kinds: list[_Kind], lesson: Lesson, folds: Int32[np.
         float(weights[there.index(place)]) if place in there else 0.0 for place in range(len(kinds))
     )
     together = np.tensordot(weights, scores, axes=1).astype(np.float32)
-    return Held(together, tuple(covered), float(weights**2 @ excess))
+    return Held(together, tuple(covered), float(weights**2 @ excess), wanted)
 
 
 def _weights(

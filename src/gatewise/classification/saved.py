@@ -11,6 +11,7 @@ import numpy as np
 from gatewise.artifact import read_folder, rebuild, write_folder
 from gatewise.artifact.manifest import NAME, refusal, short
 from gatewise.classification.combination import Combination
+from gatewise.classification.decision import Decision
 from gatewise.classification.fitting import Fitted, Part
 from gatewise.classification.held_out import LINEAR, NETWORK, HeldOut
 from gatewise.classification.lessons import Curves
@@ -35,16 +36,15 @@ _KINDS_OF_CLASSES = {"U": str, "i": int, "u": int, "f": float, "b": bool}
 Arrays = dict[str, np.ndarray]
 
 
-def write(
-    path: str | os.PathLike[str], fitted: Fitted, classes: np.ndarray, weights: np.ndarray, overwrite: bool
-) -> None:
+def write(path: str | os.PathLike[str], fitted: Fitted, classes: np.ndarray, overwrite: bool) -> None:
     """Write a classifier.
 
     Raises:
         UsageError: Something is in the way, or a network cannot be described by data alone.
         EnvironmentFault: The folder cannot be written.
     """
-    arrays: Arrays = {"decision/weights": weights, "decision/thresholds": fitted.thresholds}
+    decision = fitted.held_out.decision
+    arrays: Arrays = {"decision/weights": decision.weights, "decision/thresholds": decision.thresholds}
     linear: LinearViews = fitted.linear.model
     known = [id(view.runs.ngrams) for view, _ in linear]
     for number, (view, _) in enumerate(linear):
@@ -93,10 +93,8 @@ def write(
     write_folder(path, entries, arrays, overwrite)
 
 
-def read(
-    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None
-) -> tuple[Fitted, np.ndarray, np.ndarray]:
-    """Read a classifier: what was fitted, the classes, and how much each weighs in decisions.
+def read(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None) -> tuple[Fitted, np.ndarray]:
+    """Read a classifier: what was fitted, and the classes.
 
     Raises:
         ModelFileError: The folder is missing, damaged, foreign or newer.
@@ -111,9 +109,7 @@ def read(
         raise refusal(where, f"it does not describe a whole classifier ({short(error)})") from error
 
 
-def _read(
-    entries: dict[str, Any], arrays: Arrays, where: Path, custom: Mapping[str, Any]
-) -> tuple[Fitted, np.ndarray, np.ndarray]:
+def _read(entries: dict[str, Any], arrays: Arrays, where: Path, custom: Mapping[str, Any]) -> tuple[Fitted, np.ndarray]:
     vocabulary = Vocabulary.from_json(entries["vocabulary"])
     classes, several = np.array(entries["classes"]), bool(entries["several"])
     if classes.ndim != 1 or classes.dtype.kind not in _KINDS_OF_CLASSES:
@@ -123,7 +119,10 @@ def _read(
     found = {
         name.rpartition("/")[2]: array for name, array in arrays.items() if name.startswith("held_out/probabilities/")
     }
-    held = HeldOut(arrays["held_out/rows"], arrays["held_out/folds"], arrays["held_out/truth"], found, several)
+    decision = Decision(arrays["decision/weights"], arrays["decision/thresholds"], several)
+    if not decision.weights.shape == decision.thresholds.shape == classes.shape:
+        raise refusal(where, "its decisions do not fit its classes")
+    held = HeldOut(arrays["held_out/rows"], arrays["held_out/folds"], arrays["held_out/truth"], found, decision)
     network = None
     if entries["networks"] is not None:
         members = _read_members(entries["networks"], arrays, vocabulary, outputs, where, custom)
@@ -135,7 +134,6 @@ def _read(
         _read_combination("combination", arrays, several),
         tuple(entries["asked"]),
         held,
-        arrays["decision/thresholds"],
         _read_quickness(entries["quick_below"], arrays, several),
         dict(entries["seconds"]),
         tuple(entries["notes"]),
@@ -143,7 +141,7 @@ def _read(
     known = {LINEAR} | ({NETWORK} if network is not None else set())
     if not fitted.asked or not set(fitted.asked) <= known or len(fitted.combination.weights) != len(fitted.asked):
         raise refusal(where, "its combination does not fit its parts")
-    return fitted, classes, arrays["decision/weights"]
+    return fitted, classes
 
 
 def _view_arrays(name: str, view: LinearModel, with_runs: bool) -> Arrays:

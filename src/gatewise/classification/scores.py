@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from gatewise.classification.decision import Decision
+
 # Bins of equal width of the probability of the class that was chosen; C. Guo and others, On Calibration of Modern Neural
 # Networks, ICML 2017.
 _BINS = 15
@@ -20,8 +22,8 @@ class Scores(NamedTuple):
         interval: Within which the accuracy is with 95 % confidence (Wilson).
         log_loss: Mean of minus the logarithm of the probability of what is true; over the classes too, where a text may
             have several.
-        calibration_error: Expected calibration error: how far confidence and share of right answers are apart, in the
-            mean over 15 bins.
+        calibration_error: Expected calibration error: how far the probability of what was given and the share of right
+            answers are apart, in the mean over 15 bins.
     """
 
     texts: int
@@ -32,36 +34,29 @@ class Scores(NamedTuple):
 
 
 def scores(
-    truth: Bool[np.ndarray, "samples classes"], probabilities: Float64[np.ndarray, "samples classes"], several: bool
+    truth: Bool[np.ndarray, "samples classes"],
+    probabilities: Float64[np.ndarray, "samples classes"],
+    decision: Decision,
 ) -> Scores:
     """Return what probabilities are worth.
 
     Args:
         truth: Which classes each text has.
         probabilities: Of each class.
-        several: Whether a text may have several classes, or none.
+        decision: What makes classes of them.
     """
-    right = hits(truth, probabilities, several)
+    given = decision.given(probabilities)
+    right = (given == truth).all(axis=1)
     kept = np.clip(probabilities, _LEAST, 1 - _LEAST)
-    if several:
+    if decision.several:
         loss = -np.where(truth, np.log(kept), np.log1p(-kept)).mean()
-        confidence, correct = np.maximum(kept, 1 - kept).ravel(), ((kept > 0.5) == truth).ravel()
+        confidence, correct = np.where(given, kept, 1 - kept).ravel(), (given == truth).ravel()
     else:
         loss = -np.log(kept[truth]).mean()
-        confidence, correct = kept.max(axis=1), right
+        confidence, correct = kept[given], right
     return Scores(
         len(truth), float(right.mean()), wilson(int(right.sum()), len(right)), float(loss), _ece(confidence, correct)
     )
-
-
-def hits(
-    truth: Bool[np.ndarray, "samples classes"], probabilities: Float64[np.ndarray, "samples classes"], several: bool
-) -> Bool[np.ndarray, " samples"]:
-    """Say of each text whether all of its classes are as the probabilities say."""
-    if several:
-        result: np.ndarray = ((probabilities > 0.5) == truth).all(axis=1)
-        return result
-    return truth[np.arange(len(truth)), probabilities.argmax(axis=1)]
 
 
 def wilson(right: int, texts: int, z: float = 1.959964) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from gatewise.classification.decision import Decision
 from gatewise.classification.linear import Problem, fit_linear
 from gatewise.classification.ngrams import NGrams
 from gatewise.classification.runs import Runs
@@ -50,7 +51,7 @@ def linear_scores(train: Corpus, test: Corpus) -> tuple[LinearScore, ...]:
         odds = model(vocabulary.size, words, train.labels.astype(bool), tested)
         seconds = reading + time.perf_counter() - started
         second = 0.5 * (1 + np.tanh(0.5 * odds))
-        found = scores(truth, np.stack([1 - second, second], axis=1), several=False)
+        found = scores(truth, np.stack([1 - second, second], axis=1), Decision.plain(2))
         result.append(LinearScore(name, found.accuracy, found.log_loss, seconds))
     return tuple(result)
 

@@ -1,9 +1,11 @@
 """Works for a worker in tests: quick ones, slow ones, greedy ones, deadly ones."""
 
+import logging
 import os
 import subprocess
 import sys
 import time
+import warnings
 from typing import Any
 
 from gatewise.errors import DataError, NonFiniteLossError
@@ -26,7 +28,15 @@ def greedy(asked: Any, progress: Any) -> Any:
 
 
 def dead(asked: Any, progress: Any) -> Any:
+    with open(asked["count"], "a") as file:
+        file.write("1")
     os._exit(7)
+
+
+def talk(asked: Any, progress: Any) -> Any:
+    warnings.warn(f"of a {asked['word']}", RuntimeWarning, stacklevel=1)
+    logging.getLogger("some.library").warning("of a %s", asked["word"])
+    return {"process": os.getpid()}
 
 
 def wrong(asked: Any, progress: Any) -> Any:
@@ -34,7 +44,7 @@ def wrong(asked: Any, progress: Any) -> Any:
         raise DataError("Row 3 holds no number: correct it.")
     if asked["how"] == "loss":
         raise NonFiniteLossError("The loss became NaN.", None, 0, 0)
-    raise KeyError("a fault of the worker's own")
+    raise KeyError(f"a fault of the worker's own: {asked['how']}")
 
 
 def parent(asked: Any, progress: Any) -> Any:
@@ -43,4 +53,4 @@ def parent(asked: Any, progress: Any) -> Any:
     time.sleep(60)
 
 
-WORKS = {"parent": parent, "echo": echo, "slow": slow, "greedy": greedy, "dead": dead, "wrong": wrong}
+WORKS = {"parent": parent, "echo": echo, "talk": talk, "slow": slow, "greedy": greedy, "dead": dead, "wrong": wrong}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import numpy as np
 import pytest
@@ -345,6 +346,56 @@ def test_a_slow_model_is_called_in_a_thread_and_given_up(tmp_path):
                 "replayed": False,
             }
             assert threading.get_ident() not in slow.threads
+
+    in_loop(run())
+
+
+def test_a_warmup_has_a_limit_and_a_wrong_row_of_it_is_named(tmp_path):
+    async def run():
+        async with opened(tmp_path, models=[Memory(features=1)]) as o:
+            most = o.limits.warmup
+            begun = await o.sessions.create(o.model, {"id": "a", "warmup": [0.5] * most})
+            assert begun.session.state == o.model.step(o.model.begin(), np.full((most, 1), 0.5))[0]
+            assert not (await o.sessions.create(o.model, {"id": "a", "warmup": [[0.5]] * most})).new
+            for warmup, field in (
+                ([0] * (most + 1), "warmup"),
+                ([0] * 9 + [True], "warmup[9]"),
+                ([[0], 0, [0, 0]], "warmup[2]"),
+                ([[0]] * 9 + [[None]], "warmup[9][0]"),
+                ([0] * 9 + [1e39], "warmup[9]"),
+                ([0] * 9 + [10**300], "warmup[9]"),
+                ([0] * 9 + [10**400], "warmup[9]"),
+            ):
+                assert (await refused(o.begin(id="b", warmup=warmup))).field == field
+
+    in_loop(run())
+
+
+def test_calls_of_many_rows_go_on_in_turns_and_have_a_limit(tmp_path):
+    parts = []
+
+    async def run():
+        model = Memory(features=1, before_step=lambda: parts.append(1))
+        async with opened(tmp_path, models=[model], limits=Limits(answer_seconds=0.5)) as o:
+            calls = [asyncio.create_task(o.begin(id=f"s{number}", warmup=[1.0] * 640)) for number in range(5)]
+            while not parts:
+                await asyncio.sleep(0)
+            # What else waits for the loop gets a turn after each part.
+            turns = 0
+            while len(parts) < 50:
+                await asyncio.sleep(0)
+                turns += 1
+            assert turns >= 49
+            assert await asyncio.gather(*calls) == [f"s{number}" for number in range(5)]
+            model.before_step = lambda: time.sleep(0.06)
+            problem = await refused(o.sessions.step("s0", {"seq": 1, "xs": [1.0] * 1000}))
+            assert problem.code == "too_slow"
+            model.before_step = None
+            assert json.loads(await o.sessions.step("s0", {"seq": 1, "x": 0})) == {
+                "seq": 1,
+                "y": [1.0],
+                "replayed": False,
+            }
 
     in_loop(run())
 

@@ -1,10 +1,12 @@
 """A worker answers one work after the other, within limits, and whatever happens to it the next work finds another."""
 
 import asyncio
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -54,19 +56,58 @@ def test_what_is_wrong_comes_back_as_what_it_was(worker: Worker) -> None:
     assert worker.submit("echo", {}, 20.0).answer(20.0)["process"] == first
 
 
-def test_a_worker_that_dies_is_followed_by_another(worker: Worker) -> None:
+def test_a_worker_that_dies_is_followed_by_another(worker: Worker, tmp_path: Path) -> None:
     first = worker.submit("echo", {}, 20.0).answer(20.0)["process"]
     with pytest.raises(EnvironmentFault, match=r"ended before its answer \(status 7\)"):
-        worker.submit("dead", {}, 20.0).answer(20.0)
+        worker.submit("dead", {"count": str(tmp_path / "count")}, 20.0).answer(20.0)
+    # What has begun is not begun again: it may be what the worker died of.
+    assert (tmp_path / "count").read_text() == "1"
     second = worker.submit("echo", {}, 20.0).answer(20.0)["process"]
-    os.kill(second, signal.SIGKILL)
+    assert second != first
+    # It dies with a work before it that it has not begun, and nobody notices.
+    os.kill(second, signal.SIGSTOP)
     job = worker.submit("slow", {"seconds": 0.05}, 20.0)
-    # Between two works nobody notices, or the one that was about to begin says so.
-    try:
-        assert job.answer(20.0) == {"done": True}
-    except EnvironmentFault as error:
-        assert "status -9" in str(error)  # noqa: PT017
+    until(lambda: job.state == "running")
+    os.kill(second, signal.SIGKILL)
+    assert job.answer(20.0) == {"done": True}
     assert worker.submit("echo", {}, 20.0).answer(20.0)["process"] not in (first, second)
+
+
+def test_a_work_whose_process_dies_twice_before_it_begins_is_refused(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = worker._started
+
+    def killed() -> object:
+        process = started()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        return process
+
+    monkeypatch.setattr(worker, "_started", killed)
+    with pytest.raises(EnvironmentFault, match=r"ended before its answer \(status -9\)"):
+        worker.submit("echo", {}, 20.0).answer(20.0)
+    monkeypatch.undo()
+    assert worker.submit("echo", {}, 20.0).answer(20.0)["asked"] == {}
+
+
+def test_what_a_worker_has_to_say_is_logged_a_json_object_a_line_without_a_user_s_words(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    worker = Worker(LIMITS, "serving.made_works")
+    answer = worker.submit("talk", {"word": "secret"}, 20.0).answer(20.0)
+    with pytest.raises(RuntimeError):
+        worker.submit("wrong", {"how": "secret"}, 20.0).answer(20.0)
+    worker.close()
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [(line["event"], line["level"], line["worker"]) for line in lines] == [
+        ("warning", "warning", answer["process"]),
+        ("some.library", "warning", answer["process"]),
+        ("a work failed", "error", answer["process"]),
+    ]
+    assert (lines[0]["warning"], lines[2]["exception"]) == ("RuntimeWarning", "KeyError")
+    assert all("made_works.py" in line["at"][-1] for line in lines)
+    assert "secret" not in str(lines)
 
 
 def test_memory_is_limited(worker: Worker) -> None:
@@ -167,7 +208,7 @@ def test_a_worker_does_not_outlive_what_started_it() -> None:
     worker = Worker(LIMITS, "serving.made_works")
     process = worker.submit("echo", {}, 20.0).answer(20.0)["process"]
     job = worker.submit("slow", {"seconds": 60}, 100.0)
-    until(lambda: job.state == "running")
+    until(lambda: job.doing)
     assert worker._process is not None
     # As if the server were gone: its end of the pipe is closed.
     assert worker._process.stdin is not None

@@ -1,12 +1,12 @@
 """Bodies in and answers out: what every route reads and writes, whether FastAPI has it or the quick way does."""
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
 from gatewise.serving.http import json_text
 from gatewise.serving.http.guards import Headers
+from gatewise.serving.terms import long_json
 from gatewise.serving.terms.limits import Limits
 from gatewise.serving.terms.problems import Problem, as_problem, shown
 
@@ -56,7 +56,7 @@ class Incoming(NamedTuple):
             raise Problem(
                 "type_unsupported", f"The body is {_type_shown(self.header(b'content-type'))}, and should be JSON."
             )
-        return json_text.parse(self.body, limits.nesting)
+        return json_text.parse(self.body, limits.nesting, limits.values)
 
 
 def is_type(content_type: bytes | None, wanted: bytes) -> bool:
@@ -69,13 +69,13 @@ def _type_shown(content_type: bytes | None) -> str:
 
 
 def as_json(value: Any, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
-    """Return an answer of plain JSON values.
+    """Return an answer of plain JSON values; in a thread, where there are many.
 
     Raises:
         Problem: A number in it is not finite.
     """
     try:
-        return Answer(json.dumps(value, allow_nan=False).encode(), status, JSON, headers)
+        return Answer(long_json.written(value, allow_nan=False).encode(), status, JSON, headers)
     except ValueError:
         raise Problem("state_not_finite", "The model's output is not finite; nothing was changed.") from None
 

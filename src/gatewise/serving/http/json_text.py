@@ -3,36 +3,43 @@
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
 import numpy as np
 
 from gatewise.serving.terms.problems import Problem, shown
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 # A number with an exponent or with hundreds of digits may be more than a double holds; others cannot.
 _LARGE = re.compile(rb"\d[eE]|\d{300}")
 _MOST_DIGITS = 310
+# A longer body is read so that other threads get their turns: each number is a call of a Python function.
+_LONG = 256 * 1024
+_AT_ONCE = 2**20
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def parse(body: bytes, nesting: int) -> Any:
+def parse(body: bytes, nesting: int, values: int | None = None) -> Any:
     """Return the value that a body holds.
 
     Args:
         body: UTF-8.
         nesting: How many levels of lists and objects may stand inside each other.
+        values: How many numbers, texts, lists and objects there may be; None for any number.
 
     Raises:
-        Problem: It is not JSON, nests too deeply, has a key twice, NaN, a number beyond a double, or half a character.
+        Problem: It holds too many values, or is not JSON, nests too deeply, has a key twice, NaN, a number beyond a double, or
+            half a character.
     """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _bad(f"it is not UTF-8 at byte {error.start}") from None
-    if body.count(b"[") + body.count(b"{") > nesting:
-        _check_nesting(body, nesting)
-    decoder = _LARGE_DECODER if _LARGE.search(body) else _DECODER
+    lists = body.count(b"[") + body.count(b"{")
+    many = values is not None and len(body) > values and body.count(b",") + lists >= values
+    if lists > nesting or many:
+        _check_size(body, nesting, values if many else None)
+    decoder = _LARGE_DECODER if len(body) > _LONG or _LARGE.search(body) else _DECODER
     try:
         value = decoder.decode(text)
     except json.JSONDecodeError as error:
@@ -40,7 +47,7 @@ def parse(body: bytes, nesting: int) -> Any:
         raise _bad(f"{error.msg} at byte {place}") from None
     except (ValueError, RecursionError) as error:
         raise _bad(str(error)) from None
-    if _SURROGATE.search(body):
+    if b"\\u" in body and _SURROGATE.search(body):
         _check_surrogates(value)
     return value
 
@@ -49,14 +56,27 @@ def _bad(reason: str) -> Problem:
     return Problem("bad_json", f"The body is not JSON that can be taken: {reason}.")
 
 
-def _check_nesting(body: bytes, nesting: int) -> None:
-    """Count levels outside of strings, all at once: a body may have millions of brackets."""
-    codes = np.frombuffer(_STRING.sub(b"", body), np.uint8)
-    opened = (codes == ord("[")) | (codes == ord("{"))
-    closed = (codes == ord("]")) | (codes == ord("}"))
-    levels = np.cumsum(opened.astype(np.int32) - closed)
-    if levels.size and levels.max() > nesting:
-        raise _bad(f"it nests deeper than {nesting} levels")
+def _check_size(body: bytes, nesting: int, values: int | None) -> None:
+    """Count levels, and values where there is a limit, outside of strings; some of a body's bytes at a time, all at once."""
+    # What is left of a quote in a string are pairs that begin with a backslash; without them quotes come in pairs.
+    text = body.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in body else body
+    inside, level, found = np.uint8(0), 0, 1
+    for start in range(0, len(text), _AT_ONCE):
+        codes = np.frombuffer(text, np.uint8, min(_AT_ONCE, len(text) - start), start)
+        quotes = np.cumsum(codes == ord('"'), dtype=np.uint8) + inside
+        outside = (quotes & 1) == 0
+        inside = quotes[-1] & 1
+        opened = ((codes == ord("[")) | (codes == ord("{"))) & outside
+        closed = ((codes == ord("]")) | (codes == ord("}"))) & outside
+        levels = np.cumsum(opened.view(np.int8) - closed.view(np.int8), dtype=np.int32)
+        if level + int(levels.max()) > nesting:
+            raise _bad(f"it nests deeper than {nesting} levels")
+        level += int(levels[-1])
+        found += int(np.count_nonzero(opened)) + int(np.count_nonzero((codes == ord(",")) & outside))
+    if values is not None and found > values:
+        raise Problem(
+            "body_large", f"The body holds {found:,} numbers, texts and lists, and JSON may hold {values:,} here."
+        )
 
 
 def _check_surrogates(value: Any) -> None:
@@ -78,8 +98,7 @@ def _check_surrogates(value: Any) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise ValueError(f"the key {shown(twice)} stands twice in one object")
     return found
 

@@ -10,6 +10,8 @@ import numpy as np
 from gatewise.serving.terms.contract import ServedModel, Stepped
 from gatewise.serving.terms.problems import Problem
 
+# What is read from so many bytes, or written into them, takes a hundredth of a second.
+_BYTES_AT_ONCE = 256 * 1024
 # Rows that are stepped before others get a turn: about two milliseconds of a network with 64 units.
 _ROWS_AT_ONCE = 64
 
@@ -27,6 +29,8 @@ class ModelCalls:
         # One thread for each model's steps, which come one at a time; some for whatever may run beside them.
         self._steppers: dict[str, ThreadPoolExecutor] = {}
         self._beside = ThreadPoolExecutor(4, "gatewise-asked")
+        # Of all calls of many rows one goes on at a time: between two of its parts everybody else gets a turn.
+        self._part = asyncio.Lock()
 
     @staticmethod
     def at_once(model: Stepped, rows: np.ndarray) -> bool:
@@ -48,13 +52,22 @@ class ModelCalls:
         elif self.at_once(model, rows):
             return self.step_at_once(model, state, rows)
         else:
-            parts = []
-            for begin in range(0, len(rows), _ROWS_AT_ONCE):
-                state, part = model.step(state, rows[begin : begin + _ROWS_AT_ONCE])
-                parts.append(part)
-                await asyncio.sleep(0)
-            said = np.concatenate(parts)
+            state, said = await self._in_parts(model, state, rows)
         return _checked(model, state, said)
+
+    async def _in_parts(self, model: Stepped, state: bytes, rows: np.ndarray) -> tuple[bytes, np.ndarray]:
+        """Return what `step` returns of a quick model and many rows, some rows at a time."""
+        said = []
+        try:
+            async with asyncio.timeout(self._seconds):
+                for begin in range(0, len(rows), _ROWS_AT_ONCE):
+                    async with self._part:
+                        state, part = model.step(state, rows[begin : begin + _ROWS_AT_ONCE])
+                        said.append(part)
+                        await asyncio.sleep(0)
+        except TimeoutError:
+            raise self._late() from None
+        return state, np.concatenate(said)
 
     async def tell(self, model: Stepped, state: bytes, rows: np.ndarray) -> bytes:
         """Return what `Stepped.tell` returns, checked as in `step`."""
@@ -79,6 +92,10 @@ class ModelCalls:
         """
         return await self._in_thread(self._beside, call)
 
+    async def sized(self, size: int, call: Callable[[], Result]) -> Result:
+        """Return what a call returns that reads or writes some bytes: at once where they are few, else as `beside`."""
+        return call() if size <= _BYTES_AT_ONCE else await self.beside(call)
+
     def _stepper(self, model: ServedModel) -> ThreadPoolExecutor:
         if model.name not in self._steppers:
             self._steppers[model.name] = ThreadPoolExecutor(1, f"gatewise-{model.name}")
@@ -89,7 +106,10 @@ class ModelCalls:
             async with asyncio.timeout(self._seconds):
                 return await asyncio.get_running_loop().run_in_executor(pool, call)
         except TimeoutError:
-            raise Problem("too_slow", f"The model took longer than {self._seconds:g} seconds.") from None
+            raise self._late() from None
+
+    def _late(self) -> Problem:
+        return Problem("too_slow", f"The model took longer than {self._seconds:g} seconds.")
 
     def close(self) -> None:
         """Begin no more calls."""

@@ -13,7 +13,8 @@ Call = Callable[[Service, re.Match[str], Incoming], Awaitable[Answer]]
 
 
 async def _steps(service: Service, path: re.Match[str], request: Incoming) -> Answer:
-    return stepped(service, await service.sessions.step(path[1], request.json(service.limits)))
+    body = await service.calls.sized(len(request.body), lambda: request.json(service.limits))
+    return stepped(service, await service.sessions.step(path[1], body))
 
 
 def stepped(service: Service, body: bytes) -> Answer:

@@ -24,6 +24,9 @@ _BINARY = b"application/octet-stream"
 _HEAD = b"inference-header-content-length"
 # Elements that are few enough to be answered at once; more are answered by a thread.
 _FEW = 2048
+# As JSON has it, about.
+BYTES_OF_A_NUMBER = 20
+_MOST_DIGITS = 12
 
 
 def server() -> dict[str, Any]:
@@ -58,7 +61,8 @@ def model_of(service: Service, name: str, version: str | None) -> ServedModel:
 async def infer(service: Service, name: str, version: str | None, request: Incoming) -> Answer:
     """Answer a request for inference."""
     model = model_of(service, name, version)
-    given, binary = _parts(request, service.limits)
+    size = len(request.body)
+    given, binary = await service.calls.sized(size, lambda: _parts(request, service.limits))
     fields_of(given, _FIELDS)
     parameters = given.get("parameters", {})
     if type(parameters) is not dict:
@@ -70,7 +74,7 @@ async def infer(service: Service, name: str, version: str | None, request: Incom
     stepped = None if sequence in (0, "") and type(sequence) in (int, str) else service.stepped(name)
     takes, says = (model.inputs, model.outputs) if stepped is None else ((stepped.step_input,), (stepped.step_output,))
     wanted = _wanted(given.get("outputs"), says, parameters.get("binary_data_output") is True)
-    inputs = read_inputs(given.get("inputs"), binary, takes)
+    inputs = await service.calls.sized(size, lambda: read_inputs(given.get("inputs"), binary, takes))
     if stepped is None:
         outputs = await _predicted(service, name, inputs)
     else:
@@ -78,7 +82,8 @@ async def infer(service: Service, name: str, version: str | None, request: Incom
     said: dict[str, Any] = {"model_name": model.name, "model_version": version_of(model)}
     if told is not None:
         said["id"] = told
-    return _answer(said, outputs, wanted, says)
+    size = BYTES_OF_A_NUMBER * sum(values.size for values in outputs.values())
+    return await service.calls.sized(size, lambda: _answer(said, outputs, wanted, says))
 
 
 def _parts(request: Incoming, limits: Limits) -> tuple[Any, bytes]:
@@ -89,7 +94,7 @@ def _parts(request: Incoming, limits: Limits) -> tuple[Any, bytes]:
     if length is None:
         # As tritonclient sends JSON. No page of another origin gets this far: its browser sends Origin with a POST.
         length = b"%d" % len(request.body)
-    if not length.isdigit() or int(length) > len(request.body):
+    if not length.isdigit() or len(length) > _MOST_DIGITS or int(length) > len(request.body):
         raise Problem("bad_request", "Inference-Header-Content-Length is not the length of the JSON in the body.")
     head = Incoming(request.body[: int(length)], ((b"content-type", JSON),))
     return head.json(limits), request.body[int(length) :]

@@ -1,16 +1,15 @@
 """``/predict``: a batch as plain JSON or as CSV, and the answer in the same form."""
 
-from typing import Any
-
 import numpy as np
 
 from gatewise.serving.http.answers import Answer, Incoming, as_json, is_type
 from gatewise.serving.routes.csv_tables import as_csv, of_csv
-from gatewise.serving.routes.open_inference import version_of
+from gatewise.serving.routes.open_inference import BYTES_OF_A_NUMBER, version_of
 from gatewise.serving.routes.tensors import read_nested
 from gatewise.serving.service import Service
 from gatewise.serving.sessions.bodies import fields_of
 from gatewise.serving.terms.contract import Asked
+from gatewise.serving.terms.limits import Limits
 from gatewise.serving.terms.problems import Problem, shown
 
 CSV = b"text/csv"
@@ -21,7 +20,10 @@ async def predict(service: Service, name: str, request: Incoming) -> Answer:
     """Answer a batch."""
     model = service.asked(name)
     table = is_type(request.header(b"content-type"), CSV)
-    inputs = of_csv(request.body, model) if table else _of_json(request.json(service.limits), model)
+    inputs = await service.calls.sized(
+        len(request.body),
+        lambda: of_csv(request.body, model) if table else _of_json(request, model, service.limits),
+    )
     if model.quick and sum(values.size for values in inputs.values()) <= _FEW:
         outputs = model.predict(inputs)
     else:
@@ -29,14 +31,19 @@ async def predict(service: Service, name: str, request: Incoming) -> Answer:
     for values in outputs.values():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise Problem("state_not_finite", "The model's output is not finite; nothing was changed.")
+    size = BYTES_OF_A_NUMBER * sum(values.size for values in outputs.values())
+    return await service.calls.sized(size, lambda: _answer(model, outputs, table))
+
+
+def _answer(model: Asked, outputs: dict[str, np.ndarray], table: bool) -> Answer:
     if table:
         return Answer(as_csv(outputs), 200, CSV + b"; charset=utf-8")
     said = {output.name: outputs[output.name].tolist() for output in model.outputs}
     return as_json({"model": model.name, "model_version": version_of(model), "outputs": said})
 
 
-def _of_json(body: Any, model: Asked) -> dict[str, np.ndarray]:
-    given = fields_of(body, {"inputs"})
+def _of_json(request: Incoming, model: Asked, limits: Limits) -> dict[str, np.ndarray]:
+    given = fields_of(request.json(limits), {"inputs"})
     if "inputs" not in given:
         raise Problem("field_missing", "The body has no inputs.", field="inputs")
     inputs, several = given["inputs"], type(given["inputs"]) is dict

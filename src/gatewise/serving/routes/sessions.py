@@ -32,7 +32,7 @@ async def json_of(request: Request, optional: bool = False) -> Any:
     incoming = await received(request.scope, request.receive, limits)
     if optional and not incoming.body:
         return {}
-    return incoming.json(limits)
+    return await service_of(request).calls.sized(len(incoming.body), lambda: incoming.json(limits))
 
 
 def _begun(request: Request, begun: Begun) -> Response:

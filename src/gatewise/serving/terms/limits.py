@@ -13,6 +13,7 @@ class Limits:
         header_bytes: A request's first line and headers together.
         path_bytes: A request's path with its query.
         nesting: Levels of JSON inside each other.
+        values: Numbers, texts, lists and objects in a body of JSON.
         receipt_seconds: From the first byte of a request to its last, and from a connection to its first request.
         idle_seconds: A connection between two requests.
         answer_seconds: From a request's last byte to its answer.
@@ -23,6 +24,7 @@ class Limits:
         sessions: Sessions that are kept.
         hot_sessions: Sessions kept in memory beside the store.
         rows: Observations in one call.
+        warmup: Observations before a session's first step.
         horizon: Steps of one forecast.
         replays: Calls of a session that can be repeated.
         ttl_seconds: How long a session lives after its last step, where its creator did not say.
@@ -36,6 +38,7 @@ class Limits:
     header_bytes: int = 32 * 2**10
     path_bytes: int = 2 * 2**10
     nesting: int = 32
+    values: int = 1_000_000
     receipt_seconds: float = 8.0
     idle_seconds: float = 60.0
     answer_seconds: float = 30.0
@@ -46,6 +49,7 @@ class Limits:
     sessions: int = 1_000_000
     hot_sessions: int = 4096
     rows: int = 1000
+    warmup: int = 10_000
     horizon: int = 10_000
     replays: int = 64
     ttl_seconds: float = 24 * 3600.0

@@ -1,11 +1,10 @@
 """The worker: a process of its own that may load Keras, under limits. Run by itself; `workers` starts it.
 
 It reads works from its standard input and writes messages to its standard output, each a length in four bytes and JSON. What
-it prints goes to standard error. It ends when its input does, so it never outlives the server.
+it prints or logs goes to standard error. It ends when its input does, so it never outlives the server.
 """
 
 import importlib
-import json
 import logging
 import os
 import queue
@@ -16,6 +15,9 @@ import sys
 import threading
 from collections.abc import Callable
 from typing import IO, Any
+
+from gatewise.serving.terms import long_json
+from gatewise.serving.watch import logs
 
 LOG = logging.getLogger("gatewise.serving")
 
@@ -28,12 +30,12 @@ def read_message(source: IO[bytes]) -> Any:
     if len(head) < 4:
         return None
     body = source.read(struct.unpack("<I", head)[0])
-    return json.loads(body)
+    return long_json.read(body)
 
 
 def write_message(target: IO[bytes], message: Any) -> None:
     """Write a message."""
-    body = json.dumps(message).encode()
+    body = long_json.written(message).encode()
     target.write(struct.pack("<I", len(body)) + body)
     target.flush()
 
@@ -89,11 +91,11 @@ def main(memory: int, niceness: int, works: str) -> None:
         def progress(share: float, what: str, number: int = number) -> None:
             write_message(target, {"number": number, "share": share, "doing": what})
 
+        # Whoever asked knows from here on that asking again would be asking twice.
+        write_message(target, {"number": number, "begun": True})
         write_message(target, {"number": number, **done(known[message["work"]], message["asked"], progress)})
 
 
 if __name__ == "__main__":
-    # What JAX tries and does without is no news.
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    LOG.setLevel(logging.INFO)
+    logs.begin_in_worker()
     main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

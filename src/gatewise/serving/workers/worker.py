@@ -5,7 +5,6 @@ one. The server's loop never waits for it.
 """
 
 import contextlib
-import json
 import os
 import select
 import signal
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatewise.errors import EnvironmentFault, GatewiseError
+from gatewise.serving.terms import long_json
 from gatewise.serving.terms.problems import Problem
 from gatewise.serving.workers.jobs import Job, as_error
 from gatewise.serving.workers.process import write_message
@@ -39,6 +39,10 @@ class WorkerLimits:
     waiting: int = 4
     start_seconds: float = 60.0
     niceness: int = 0
+
+
+class _NotBegun(EnvironmentFault):
+    """The process ended, and not by the work, which it had not begun with."""
 
 
 class Worker:
@@ -136,23 +140,32 @@ class Worker:
         self._stop()
 
     def _do(self, job: Job) -> None:
-        """Do a job with the process that there is, or with a new one."""
+        """Do a job with the process that there is, or with a new one; with another where that ends before it has begun."""
         job.state = "running"
-        process = self._started()
+        try:
+            self._do_with(self._started(), job)
+        except _NotBegun:
+            self._stop()
+            self._do_with(self._started(), job)
+
+    def _do_with(self, process: subprocess.Popen[bytes], job: Job) -> None:
         asked = job.asked
         if job.ended is not None:
             # Cancelled while the process was started, and what was asked is forgotten.
             return
         self._number += 1
         request = {"number": self._number, "work": job.work, "asked": asked}
-        deadline = time.monotonic() + job.limit
+        deadline, begun = time.monotonic() + job.limit, False
         with contextlib.suppress(BrokenPipeError):
             assert process.stdin is not None
             write_message(process.stdin, request)
         while True:
             message = self._message(process, deadline)
             if message is None:
-                raise self._lost(process, job, deadline)
+                raise self._lost(process, job, deadline, begun)
+            begun = True
+            if "begun" in message:
+                continue
             if "share" in message:
                 job.share, job.doing = message["share"], message["doing"]
             elif "answer" in message:
@@ -185,7 +198,7 @@ class Worker:
                 size = struct.unpack("<I", self._buffer[:4])[0]
                 if len(self._buffer) >= 4 + size:
                     body, self._buffer = self._buffer[4 : 4 + size], self._buffer[4 + size :]
-                    return json.loads(body)
+                    return long_json.read(body)
             left = deadline - time.monotonic()
             # Not `select`, which takes no descriptors above 1023: those may be connections.
             ready = select.poll()
@@ -197,12 +210,12 @@ class Worker:
                 return None
             self._buffer += read
 
-    def _lost(self, process: subprocess.Popen[bytes], job: Job, deadline: float) -> GatewiseError:
+    def _lost(self, process: subprocess.Popen[bytes], job: Job, deadline: float, begun: bool) -> GatewiseError:
         """Return why there is no answer."""
         if time.monotonic() >= deadline:
             return Problem("too_slow", f"The work took longer than {job.limit:g} seconds and was ended.")
         process.wait()
-        return EnvironmentFault(
+        return (EnvironmentFault if begun else _NotBegun)(
             f"The worker ended before its answer (status {process.returncode}), perhaps for want of memory; the next work "
             "starts another: try again, with less data."
         )

@@ -138,7 +138,9 @@ def schemas(limits: Limits) -> dict[str, Any]:
                 **_between((TTL_LEAST, limits.ttl_most)),
                 "description": "Seconds that it lives after its last step.",
             },
-            warmup=_or_null({**observations, "maxItems": limits.warmup, "description": "Observations before the first step."}),
+            warmup=_or_null(
+                {**observations, "maxItems": limits.warmup, "description": "Observations before the first step."}
+            ),
             series=_or_null({"type": "string", "description": "Of a forecaster of several series, which one."}),
             time_step_s=_or_null({**_between(TIME_STEP), "description": "Seconds between observations."}),
             gaps={"enum": ["flag", "refuse"], "description": "What is done when observations are missing."},

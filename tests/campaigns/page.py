@@ -105,6 +105,13 @@ def sklearn_checks(found):
     return f"`check_estimator`: {', '.join(each)}, no exceptions asked for"
 
 
+def triton_client(found):
+    return (
+        f"tritonclient {found['tritonclient']} as it is, asking a network, a forecaster and a classifier: {found['held']} of "
+        f"{found['checks']} checks hold"
+    )
+
+
 def open_inference(found):
     return f"{found['server']}: {found['held']} of {found['checks']} checks hold"
 
@@ -125,6 +132,7 @@ ROWS = {
     "sklearn_checks": ("scikit-learn", sklearn_checks),
     "open_inference_gatewise": ("Open Inference Protocol", open_inference),
     "open_inference_mlserver": ("the same, beside it", open_inference),
+    "triton_client": ("Triton's own client", triton_client),
 }
 
 

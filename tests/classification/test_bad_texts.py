@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gatewise as gw
+from gatewise.classification.thresholds import best_f1
 
 TEXTS = ["a good film", "good fun", "so good", "a bad film", "bad taste", "so bad"] * 2
 LABELS = (["pos"] * 3 + ["neg"] * 3) * 2
@@ -80,6 +81,16 @@ REFUSED = [
         lambda: gw.Network(vectors=7),
         "Network.vectors is 7: give 'neighbours', 'random' or the path of a text file.",
     ),
+    (
+        lambda: fit(labels=["pos", "neg", "odd"] * 4, calibration=gw.Calibration(thresholds=0.3)),
+        "thresholds=0.3 is for two classes or for texts with several, and each text has one of 3 here: leave it out; "
+        "class_weight makes a class more or less likely to be given.",
+    ),
+    (
+        lambda: gw.Calibration(thresholds=1.0),
+        "Calibration.thresholds is 1.0: give 'half', 'f1' or a probability between 0 and 1.",
+    ),
+    (lambda: gw.Validation(refit=3), "Validation.refit is 3: choose one of True, False."),
     (lambda: fit(minutes=0), "minutes is 0: give a number above 0."),
     (lambda: fit(seed=-1), "seed is -1: give a whole number of at least 0."),
     (
@@ -99,7 +110,7 @@ REFUSED = [
         "a function of the number of words and the number of outputs.",
     ),
     (lambda: fit(network_only=True), "network_only is True: give True, with a network, or False."),
-    (lambda: fit(validation="half"), "validation is 'half': give a gw.Validation, whose parts are 'folds'."),
+    (lambda: fit(validation="half"), "validation is 'half': give a gw.Validation, whose parts are 'folds', 'refit'."),
     (
         lambda: fit(linear=3),
         "linear is 3: give a gw.Linear, whose parts are 'longest', 'apart', 'min_texts', 'clusters', 'negations' and 2 more.",
@@ -155,6 +166,20 @@ def test_validation_texts_are_not_learnt_from_and_told():
     assert classifier.notes_[0] == "1 validation text was not learnt from: score(corpus.validation) judges by them."
     assert len(classifier.validation_.rows) == 12
     assert classifier.score(corpus.validation) == 1
+
+
+@pytest.mark.parametrize("given", [0.2, "f1"])
+def test_the_second_of_two_classes_is_given_from_a_probability_on(given):
+    classifier = fit(
+        TEXTS[:8] + ["so", "a film"] * 2, LABELS[:8] + ["neg", "pos"] * 2, calibration=gw.Calibration(thresholds=given)
+    )
+    held = classifier.validation_
+    chances = held.probabilities["combined"][:, 1]
+    threshold = best_f1(held.truth[:, 1], chances) if given == "f1" else given
+    assert abs(threshold - 0.5) > 0.05
+    rows = np.array([[1 - chance, chance] for chance in (threshold - 0.01, threshold + 0.01)])
+    assert classifier.decide(rows).tolist() == ["neg", "pos"]
+    assert held.scores().accuracy == ((chances >= threshold) == held.truth[:, 1]).mean()
 
 
 def test_no_texts_have_no_probabilities():

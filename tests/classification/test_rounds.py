@@ -45,7 +45,7 @@ def clock(monkeypatch):
     return made
 
 
-def trained(clock, members=(None, None), folds=FOLDS, until=1e9):
+def trained(clock, members=(None, None), folds=FOLDS, until=1e9, refit=False):
     kinds = tuple(gw.Network(members=number) for number in members)
     made = Members(kinds, Vocabulary(("a",)), 1, 1)
     made.readers = {place: Pretended(noise, clock) for place, noise in zip(range(len(kinds)), NOISE, strict=False)}
@@ -57,7 +57,7 @@ def trained(clock, members=(None, None), folds=FOLDS, until=1e9):
     lesson = Lesson(words, truth[:, None], np.ones(TEXTS), False, none, none, 0)
     fold = (np.arange(TEXTS) % folds).astype(np.int32)
     told = []
-    held = train_in_rounds(made, lesson, fold, until, lambda *step: told.append(step))
+    held = train_in_rounds(made, lesson, fold, until, lambda *step: told.append(step), refit)
     return made, held, told
 
 
@@ -119,3 +119,9 @@ def test_no_network_is_begun_that_could_not_be_finished(clock):
     made, held, _ = trained(clock, until=1.0)
     assert (len(made.trained), held.covered) == (1, (0, 1))
     assert made.shares() == [1.0]
+
+
+def test_time_is_kept_for_training_each_network_once_more(clock):
+    made, _, told = trained(clock, until=59.0, refit=True)
+    assert (len(made.trained), clock.now) == (2, 20.0)
+    assert told == [(0, 20), (1, 2)]

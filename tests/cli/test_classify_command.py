@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+import gatewise as gw
 from gatewise.cli.app import run
+from gatewise.cli.classifier_options import ClassifierTyped, asked_for
 from made_texts import made
 
 
@@ -131,6 +133,25 @@ def test_bytes_are_replaced_where_asked(typed, tmp_path):
 @pytest.mark.parametrize(
     ("options", "status", "sentence"),
     [
+        (
+            ["--class-weight", "bad=5", "--balanced"],
+            2,
+            "--balanced and --class-weight both say how much classes count: leave one out.",
+        ),
+        (["--class-weight", "bad"], 2, "--class-weight is 'bad': write LABEL=NUMBER, such as urgent=5."),
+        (["--class-weight", "worse=2"], 2, "--class-weight names 'worse', and the classes are 'bad', 'good'."),
+        (
+            ["--network", "none", "--network", "lstm"],
+            2,
+            "--network none stands for the linear model alone: leave it out, or the other networks.",
+        ),
+        (
+            ["--network", "none", "--vectors", "v.txt"],
+            2,
+            "--vectors v.txt is for gatewise's own networks, and there is none: leave it out, or name one of 'lstm', 'gru', "
+            "'rnn', 'cnn'.",
+        ),
+        (["--threshold", "2"], 2, "--threshold is 2.0: give 'half', 'f1' or a probability between 0 and 1."),
         (["--min-texts", "0"], 2, "--min-texts is 0: give a whole number of at least 1."),
         (["--minutes", "0"], 2, "--minutes is 0.0: give a number above 0."),
         (["--report", "train.csv"], 2, "--report 'train.csv' is the file that is read: give another name."),
@@ -142,6 +163,46 @@ def test_bytes_are_replaced_where_asked(typed, tmp_path):
 )
 def test_mistakes_get_one_line(typed, options, status, sentence):
     assert typed("classify", "train.csv", "--quiet", *options) == (status, "", f"error: {sentence}\n")
+
+
+def test_what_is_typed_is_what_the_classifier_is_asked_for(tmp_path):
+    (tmp_path / "v.txt").write_text("superb 1 2 3\n")
+    typed = ClassifierTyped(["gru", "imdb-lstm"], tmp_path / "v.txt", 2.0, True, True, "none", "0.3", False,
+                            ["a=b=2", "c=.5"], 3, 7)  # fmt: skip
+    found = asked_for(typed).get_params()
+    gru, recipe = found.pop("network")
+    assert (gru.cell, gru.vectors, gru.embedding, recipe.name) == ("gru", tmp_path / "v.txt", 3, "imdb-lstm")
+    assert found == {
+        "minutes": 2.0,
+        "network_only": True,
+        "linear": gw.Linear(min_texts=3),
+        "validation": gw.Validation(refit=True),
+        "class_weight": {"a=b": 2.0, "c": 0.5},
+        "calibration": gw.Calibration(None, 0.3),
+        "seed": 7,
+    }
+
+
+def parts(*numbers):
+    texts, labels = made(sum(numbers))
+    names = [name for name, number in zip(("train", "validation", "test"), numbers, strict=True) for _ in range(number)]
+    rows = zip(texts, labels, names, strict=True)
+    return "\n".join(
+        ["text,label,split", *(f"{text} n{n},{label},{part}" for n, (text, label, part) in enumerate(rows))]
+    )
+
+
+def test_a_validation_part_is_judged_by_or_learnt_from_and_told(typed, tmp_path):
+    (tmp_path / "two.csv").write_text(parts(60, 30, 0))
+    (tmp_path / "three.csv").write_text(parts(60, 30, 20))
+    _, out, err = typed("classify", "two.csv", "--out", "said.csv")
+    assert " of 30 validation texts are right" in out
+    assert len((tmp_path / "said.csv").read_text().splitlines()) == 31
+    assert "learnt from" not in err
+    _, out, err = typed("classify", "three.csv", "--model", "m")
+    assert " of 20 test texts are right" in out
+    assert "- 30 validation texts are learnt from as well; the test part is judged by." in err.splitlines()
+    assert len(gw.TextClassifier.load(tmp_path / "m").validation_.rows) == 90
 
 
 def test_what_exists_is_not_overwritten_unless_asked(typed, tmp_path):

@@ -66,6 +66,21 @@ def test_as_json_lines_with_what_each_token_adds(model, classifier, written, cap
     assert empty == {"predicted": None, "probabilities": None}
 
 
+def test_quickly_is_what_the_classifier_says_quickly(model, written, capsys, monkeypatch):
+    asked = []
+    usual = gw.TextClassifier.predict_proba
+
+    def noted(self, texts, *, quick=False):
+        asked.append(quick)
+        return usual(self, texts, quick=quick)
+
+    monkeypatch.setattr(gw.TextClassifier, "predict_proba", noted)
+    assert run(["predict", str(model), "new.txt", "--quick", "--quiet"]) == 0
+    assert run(["predict", str(model), "new.txt", "--quick", "--out", "said.csv", "--quiet"]) == 0
+    assert run(["predict", str(model), "new.txt", "--quiet"]) == 0
+    assert asked == [True, True, False]
+
+
 def test_tokens_have_numbers_in_a_pipe_and_colours_on_a_terminal(model, written, capsys, monkeypatch):
     predict_texts(model, "new.txt", TextsTyped(explain=True, quiet=True))
     line = capsys.readouterr().out.splitlines()[0]
@@ -111,6 +126,8 @@ def test_texts_of_which_no_token_is_known_are_told_of(model, written):
     [
         ("new.txt", {"out": "x.csv", "explain": True}, UsageError,
          "--out writes a table of predictions: leave --json and --explain out, or --out."),
+        ("new.txt", {"quick": True, "explain": True}, UsageError,
+         "--explain asks all models about every text: leave --quick out, or --explain."),
         ("-", {"text": "review"}, UsageError,
          "--text names a column, and standard input has a text in each line: leave it out."),
         ("new.csv", {"text": "reviews"}, DataError, "'new.csv' has no column 'reviews': did you mean 'review'?"),

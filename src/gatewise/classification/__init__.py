@@ -3,13 +3,14 @@
 ::
 
     classifier      `TextClassifier`                         specification  its options
-    kinds           networks by name: cells, recipes
+    kinds           networks by name: cells, recipes         arguments      all options as plain values
     asking          probabilities of many texts              quickness      when networks need not be asked
     given_texts     a corpus, or texts and labels, checked
     fitting         one run, from words to a combination     folds          which texts are held out together
     ngrams, runs, linear, sparse_logistic    a linear model   linear_views    several, weighed
     word_clusters   words in the same company            negation       which of them are denied
     members         several networks together                rounds         their training, each without one fold
+    refitting       the same ones on all texts
     lessons         what networks are trained with
     chunk_reader, row_reader   how they read and are trained packing        texts as rows of one shape
     chunk_network, few_texts   gatewise's own network        word_vectors, vector_files   where its embedding begins

@@ -70,7 +70,7 @@ class ChunkReader:
         runs = None if spec.known_runs is None else lesson.runs[spec.known_runs]
         packs = self.chunking.pack(words, order, runs)
         batch = max(1, round(spec.batch_texts * len(packs.words) / max(len(order), 1)))
-        epochs = spec.epochs or usual_epochs(len(order))
+        epochs = lesson.epochs or spec.epochs or usual_epochs(len(order))
         steps = self._compile(-(-len(packs.words) // batch), (batch, epochs, lesson.one_of_many))
         packs = _filled_up(packs, steps * batch, self.chunking.chunks)
         initialize(network, lesson.seed)

@@ -10,12 +10,15 @@ import numpy as np
 from jaxtyping import Float64
 
 from gatewise.classification import saved
+from gatewise.classification.arguments import as_plain
 from gatewise.classification.asking import PartOfClassifier, ask, ask_quickly, scores_of
 from gatewise.classification.fitting import Fitted, Plan, Progress, run
 from gatewise.classification.given_texts import as_given, as_texts, check_one_part, importances, truth_of
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
 from gatewise.classification.kinds import NETWORKS, kinds_of
+from gatewise.classification.refitting import NOTE
 from gatewise.classification.specification import Calibration, Linear, Validation, as_spec
+from gatewise.classification.thresholds import check_thresholds
 from gatewise.datasets import Corpus
 from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import UsageError
@@ -100,8 +103,10 @@ class TextClassifier:
         plan = self._plan()
         given = as_given(texts, labels)
         importance, weights = importances(self.class_weight, given)
+        check_thresholds(plan.calibration, len(given.classes), given.corpus.multi_label)
         fitted = run(plan, given, importance, weights, progress or (lambda share, what: None))
-        fitted.notes = (*given.notes, *fitted.notes)
+        once_more = (NOTE,) if plan.kinds and plan.validation.refit else ()
+        fitted.notes = (*given.notes, *fitted.notes, *once_more)
         self._take(fitted, given.classes)
         return self
 
@@ -227,7 +232,7 @@ class TextClassifier:
             EnvironmentFault: The folder cannot be written.
         """
         self._check_fitted()
-        saved.write(path, self._fitted, self.classes_, overwrite)
+        saved.write(path, self._fitted, self.classes_, as_plain(self.get_params()), overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None) -> "TextClassifier":
@@ -240,8 +245,9 @@ class TextClassifier:
         Raises:
             ModelFileError: The folder is missing, damaged, foreign or newer.
         """
-        classifier = cls()
-        classifier._take(*saved.read(path, custom_objects))
+        fitted, classes, arguments = saved.read(path, custom_objects)
+        classifier = cls(**arguments)
+        classifier._take(fitted, classes)
         return classifier
 
     def _plan(self) -> Plan:

@@ -24,10 +24,11 @@ from gatewise.classification.linear_views import fit_views
 from gatewise.classification.members import Members, runs_of
 from gatewise.classification.notes import notes_on
 from gatewise.classification.quickness import Quickness
+from gatewise.classification.refitting import refit
 from gatewise.classification.rounds import train_in_rounds
 from gatewise.classification.runs import clusters_for, views_of
 from gatewise.classification.specification import Calibration, Linear, Network, Rows, Validation
-from gatewise.classification.thresholds import best_f1
+from gatewise.classification.thresholds import as_weights, threshold_of
 from gatewise.classification.word_vectors import neighbour_vectors
 from gatewise.datasets import Corpus, Sequences, Vocabulary
 from gatewise.datasets.text.vocabulary import UNKNOWN
@@ -162,9 +163,15 @@ def run(
         numbers = {key: one.numbers(words) for key, one in runs.items()}
         lesson = Lesson(words, outputs, importance, one_of_many, none, none, plan.seed, vectors, numbers)
         told = _telling(progress)
-        held = train_in_rounds(members, lesson, folds, clock.started + plan.seconds, told)
+        refits = plan.validation.refit
+        held = train_in_rounds(members, lesson, folds, clock.started + plan.seconds, told, refits)
         scores[NETWORK], excess[NETWORK] = held.scores, held.excess
         clock.ends(NETWORK)
+        if refits:
+            refit(
+                members, lesson, lambda number, wanted: progress(0.98, f"once more: network {number + 1} of {wanted}")
+            )
+            clock.ends("refit")
     progress(0.98, "calibration")
     rows = np.arange(len(folds)) if held is None else np.flatnonzero(np.isin(folds, held.covered))
     plain = Decision(weights, np.full(len(weights), 0.5), several)
@@ -291,10 +298,10 @@ def _combined(
 
 
 def _decision(held_out: HeldOut, calibration: Calibration) -> Decision:
-    """Return what makes classes of probabilities: by the thresholds that are best for F1, where these were asked for."""
-    plain = held_out.decision
-    if not plain.several or calibration.thresholds == "half":
+    """Return what makes classes of probabilities: by thresholds, where these were asked for."""
+    plain, given = held_out.decision, calibration.thresholds
+    if given == "half":
         return plain
-    chances = held_out.probabilities[COMBINED]
-    best = [best_f1(held_out.truth[:, place], chances[:, place]) for place in range(len(plain.thresholds))]
-    return replace(plain, thresholds=np.array(best))
+    truth, chances = held_out.truth, held_out.probabilities[COMBINED]
+    found = np.array([threshold_of(given, truth[:, place], chances[:, place]) for place in range(truth.shape[1])])
+    return replace(plain, thresholds=found) if plain.several else replace(plain, weights=as_weights(found[1]))

@@ -4,6 +4,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 from gatewise.classification.specification import Network, Rows, Start
@@ -30,6 +31,28 @@ def kinds_of(network: Any) -> tuple[Network | Rows, ...]:
         EnvironmentFault: It cannot be read.
     """
     return tuple(map(_kind, network if isinstance(network, list | tuple) else (network,)))
+
+
+def with_vectors(network: Any, path: Path) -> tuple[Network | Rows, ...]:
+    """Return kinds of networks whose embeddings begin with the vectors of a file, and are as long as these.
+
+    Args:
+        network: As `kinds_of` takes it; None for the usual ones.
+        path: The file.
+
+    Raises:
+        UsageError: None of them is gatewise's own.
+        DataError: The file holds no vectors.
+        EnvironmentFault: It cannot be read.
+    """
+    kinds = kinds_of(NETWORKS if network is None else network)
+    if not any(isinstance(kind, Network) for kind in kinds):
+        raise UsageError(
+            f"vectors={short(str(path))} is for gatewise's own networks, and there is none: leave it out, or name one of "
+            f"{', '.join(map(repr, _BY_CELL))}."
+        )
+    size = check_vectors(path)
+    return tuple(replace(kind, vectors=path, embedding=size) if isinstance(kind, Network) else kind for kind in kinds)
 
 
 def _kind(given: Any) -> Network | Rows:

@@ -28,6 +28,7 @@ class Lesson(NamedTuple):
         seed: Where weights, order and dropout come from.
         vectors: Of the most frequent words, where they are known already, ``(tokens, features)``.
         runs: The numbers of the runs that end with each token, by `Network.known_runs`.
+        epochs: How often the texts are read; None for as often as the network says.
     """
 
     words: Sequences
@@ -39,6 +40,7 @@ class Lesson(NamedTuple):
     seed: int
     vectors: Float32[np.ndarray, "tokens features"] | None = None
     runs: Mapping[tuple[int, int, int], Int32[np.ndarray, "tokens lengths"]] = MappingProxyType({})
+    epochs: int | None = None
 
 
 class Curves(NamedTuple):

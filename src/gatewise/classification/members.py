@@ -22,7 +22,7 @@ class Member(NamedTuple):
 
     Attributes:
         kind: Which of the kinds of networks it is.
-        fold: The fold that it was trained without.
+        fold: The fold that it was trained without; -1 for none, where it was trained once more.
         weights: Its weights.
         seconds: How long its training took.
         curves: How it learnt.

@@ -65,6 +65,7 @@ def train_in_rounds(
     folds: Int32[np.ndarray, " samples"],
     until: float,
     progress: Callable[[int, int], None],
+    refit: bool = False,
 ) -> Held:
     """Train one network after another as long as there is time; the first one always.
 
@@ -74,6 +75,7 @@ def train_in_rounds(
         folds: The fold of each text.
         until: When to be done, by ``time.monotonic()``.
         progress: Told before each network which it is, and of how many.
+        refit: Whether each is to be trained once more afterwards, for which as much time is kept.
     """
     rounds = int(folds.max()) + 1
     wanted = [min(_asked(kind), rounds) for kind in members.kinds]
@@ -82,6 +84,9 @@ def train_in_rounds(
     for number, (fold, kind) in enumerate(order):
         took = kinds[kind].seconds or max(one.seconds for one in kinds)
         left = until - time.monotonic()
+        if refit:
+            took *= 2
+            left -= sum(member.seconds for member in members.trained)
         if number and left < _ROOM * took:
             break
         progress(number, min(len(order), number + max(int(left / took), 1)) if took else len(order))

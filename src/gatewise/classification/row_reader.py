@@ -106,7 +106,7 @@ class RowReader:
             words[lesson.rows],
             targets[lesson.rows],
             batch_size=min(self.given.batch_texts, len(lesson.rows)),
-            epochs=self.given.epochs or _epochs(len(lesson.rows)),
+            epochs=lesson.epochs or self.given.epochs or _epochs(len(lesson.rows)),
             verbose=0,
             seed=lesson.seed,
             validation_data=(words[seen], targets[seen]) if len(seen) else None,

@@ -10,6 +10,7 @@ import numpy as np
 
 from gatewise.artifact import read_folder, rebuild, write_folder
 from gatewise.artifact.manifest import NAME, refusal, short
+from gatewise.classification.arguments import from_plain
 from gatewise.classification.combination import Combination
 from gatewise.classification.decision import Decision
 from gatewise.classification.fitting import Fitted, Part
@@ -26,7 +27,7 @@ from gatewise.classification.specification import Network, Rows
 from gatewise.classification.word_clusters import Clusters
 from gatewise.classification.word_runs import WordRuns
 from gatewise.datasets import Vocabulary
-from gatewise.errors import GatewiseError, ModelFileError
+from gatewise.errors import GatewiseError, ModelFileError, UsageError
 
 KIND = "text-classifier"
 # What is kept of networks of somebody else's, beside the network itself and its words.
@@ -36,7 +37,9 @@ _KINDS_OF_CLASSES = {"U": str, "i": int, "u": int, "f": float, "b": bool}
 Arrays = dict[str, np.ndarray]
 
 
-def write(path: str | os.PathLike[str], fitted: Fitted, classes: np.ndarray, overwrite: bool) -> None:
+def write(
+    path: str | os.PathLike[str], fitted: Fitted, classes: np.ndarray, arguments: dict[str, Any], overwrite: bool
+) -> None:
     """Write a classifier.
 
     Raises:
@@ -58,6 +61,7 @@ def write(path: str | os.PathLike[str], fitted: Fitted, classes: np.ndarray, ove
     arrays |= {f"held_out/probabilities/{name}": found for name, found in held.probabilities.items()}
     entries: dict[str, Any] = {
         "kind": KIND,
+        "arguments": arguments,
         "classes": [name.item() for name in classes],
         "several": held.several,
         "asked": list(fitted.asked),
@@ -93,8 +97,10 @@ def write(path: str | os.PathLike[str], fitted: Fitted, classes: np.ndarray, ove
     write_folder(path, entries, arrays, overwrite)
 
 
-def read(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None) -> tuple[Fitted, np.ndarray]:
-    """Read a classifier: what was fitted, and the classes.
+def read(
+    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None
+) -> tuple[Fitted, np.ndarray, dict[str, Any]]:
+    """Read a classifier: what was fitted, the classes, and the arguments of `TextClassifier`.
 
     Raises:
         ModelFileError: The folder is missing, damaged, foreign or newer.
@@ -109,7 +115,9 @@ def read(path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None 
         raise refusal(where, f"it does not describe a whole classifier ({short(error)})") from error
 
 
-def _read(entries: dict[str, Any], arrays: Arrays, where: Path, custom: Mapping[str, Any]) -> tuple[Fitted, np.ndarray]:
+def _read(
+    entries: dict[str, Any], arrays: Arrays, where: Path, custom: Mapping[str, Any]
+) -> tuple[Fitted, np.ndarray, dict[str, Any]]:
     vocabulary = Vocabulary.from_json(entries["vocabulary"])
     classes, several = np.array(entries["classes"]), bool(entries["several"])
     if classes.ndim != 1 or classes.dtype.kind not in _KINDS_OF_CLASSES:
@@ -141,7 +149,12 @@ def _read(entries: dict[str, Any], arrays: Arrays, where: Path, custom: Mapping[
     known = {LINEAR} | ({NETWORK} if network is not None else set())
     if not fitted.asked or not set(fitted.asked) <= known or len(fitted.combination.weights) != len(fitted.asked):
         raise refusal(where, "its combination does not fit its parts")
-    return fitted, classes
+    kinds = () if network is None else network.model.kinds
+    try:
+        arguments = from_plain(entries["arguments"], kinds)
+    except UsageError as error:
+        raise refusal(where, f"its arguments cannot be meant ({short(error)})") from error
+    return fitted, classes, arguments
 
 
 def _view_arrays(name: str, view: LinearModel, with_runs: bool) -> Arrays:

@@ -154,12 +154,17 @@ class Validation:
 
     Attributes:
         folds: Into how many parts they are cut; each is held out once, as far as there is time.
+        refit: Whether each network is trained once more at the end, on all texts and for as many epochs. That takes as long
+            again, so that about half as many networks are trained in the same time. What is known of texts held out, and the
+            calibration, are of the networks before.
     """
 
     folds: int = 10
+    refit: bool = False
 
     def __post_init__(self) -> None:
         _whole(self, "folds", 2, 50)
+        _one_of(self, "refit", (True, False))
 
 
 @dataclass(frozen=True)
@@ -169,17 +174,22 @@ class Calibration:
     Attributes:
         method: ``"temperature"``: they are scaled and shifted; ``"isotonic"``: bent by any rising curve as well, which
             needs a thousand texts; None: as the models give them.
-        thresholds: For texts with several classes: ``"half"`` gives a class from a probability of ½ on; ``"f1"`` from
-            the one that is best for the F1 of each class on the texts held out.
+        thresholds: From which probability on a class is given: of two classes the second one, where texts may have several
+            each of them. ``"half"``; ``"f1"`` for the one that is best for its F1 on the texts held out; or a number between 0
+            and 1. Of two classes it decides alone, without the class weights; of more classes the likeliest is given.
     """
 
     method: Method | None = "temperature"
-    thresholds: Literal["half", "f1"] = "half"
+    thresholds: Literal["half", "f1"] | float = "half"
 
     def __post_init__(self) -> None:
         if self.method is not None:
             _one_of(self, "method", get_args(Method))
-        _one_of(self, "thresholds", ("half", "f1"))
+        given = self.thresholds
+        if isinstance(given, bool) or not (given in ("half", "f1") if isinstance(given, str) else _between(given)):
+            raise UsageError(
+                f"Calibration.thresholds is {short(given)}: give 'half', 'f1' or a probability between 0 and 1."
+            )
 
 
 def as_spec(name: str, value: Any, kind: type, shorthand: Callable[[Any], Any] | None = None) -> Any:
@@ -214,6 +224,10 @@ def _share(spec: Any, name: str) -> None:
     value = getattr(spec, name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise UsageError(f"{type(spec).__name__}.{name} is {short(value)}: give a share of at least 0 and below 1.")
+
+
+def _between(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < 1
 
 
 def _positive(spec: Any, name: str) -> None:

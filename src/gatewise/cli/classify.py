@@ -3,11 +3,27 @@
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gatewise.cli.classifier_options import (
+    Balanced,
+    Calibrated,
+    CalibrationMethod,
+    ClassifierTyped,
+    ClassWeight,
+    MinTexts,
+    Minutes,
+    NetworkOnly,
+    Networks,
+    Refit,
+    Threshold,
+    Vectors,
+    asked_for,
+)
 from gatewise.cli.options import Debug, Force, Json, Quiet, Seed
 from gatewise.cli.text_options import BadBytes, Bytes, TextColumn
 
@@ -44,17 +60,16 @@ def classify(
         typer.Option("--separator", metavar="SIGN", help="What stands between the labels of a text that has several."),
     ] = None,
     errors: BadBytes = Bytes.strict,
-    minutes: Annotated[float, typer.Option("--minutes", metavar="N", help="How long training may take.")] = 10.0,
-    network_only: Annotated[
-        bool, typer.Option("--network-only", help="Ask the networks alone, not the linear model beside them.")
-    ] = False,
-    balanced: Annotated[
-        bool, typer.Option("--balanced", help="Let rare classes count as much as frequent ones.")
-    ] = False,
-    min_texts: Annotated[
-        int,
-        typer.Option("--min-texts", metavar="N", help="In how many training texts a word has to be, to be known."),
-    ] = 2,
+    minutes: Minutes = 10.0,
+    network: Networks = None,
+    vectors: Vectors = None,
+    network_only: NetworkOnly = False,
+    refit: Refit = False,
+    calibration: Calibrated = CalibrationMethod.temperature,
+    threshold: Threshold = "half",
+    balanced: Balanced = False,
+    class_weight: ClassWeight = None,
+    min_texts: MinTexts = 2,
     model: Annotated[
         Path | None, typer.Option("--model", metavar="DIR", help="Save the classifier in this folder.")
     ] = None,
@@ -63,7 +78,7 @@ def classify(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="Write the predictions of the test texts, or of the training texts held out, as CSV.",
+            help="Write the predictions of the texts that are judged as CSV.",
         ),
     ] = None,
     report: Annotated[
@@ -77,7 +92,9 @@ def classify(
 ) -> None:
     """Learn to classify texts, beside a linear model, and say what that is worth.
 
-    Without --test every training text is judged by models that did not learn from it.
+    Without --test the texts of a test part are judged, where TRAIN has a column of parts, or else those of a validation part;
+    without any parts, training texts, each by models that did not learn from it: all of them if there is time for ten rounds of
+    networks, and fewer otherwise.
 
     \b
     Examples:
@@ -86,7 +103,7 @@ def classify(
       gatewise classify tickets.tsv --text body --label queue --balanced --minutes 2 --json
     """  # noqa: D301
     from gatewise.artifact import check_target
-    from gatewise.classification import Linear, TextClassifier, assess
+    from gatewise.classification import assess
     from gatewise.cli.forecast_options import told
     from gatewise.cli.outputs import check_files, check_room, say
 
@@ -94,22 +111,30 @@ def classify(
     if model is not None:
         check_target(model, overwrite=force)
         check_room(model)
-    corpus = _read(train, test, (text, label, group, separator, errors.value))
-    for note in corpus.notes:
-        say(f"- {note}", quiet)
-    classifier = TextClassifier(
-        minutes=minutes,
-        network_only=network_only,
-        linear=Linear(min_texts=min_texts),
-        class_weight="balanced" if balanced else None,
-        seed=seed,
+    typed = ClassifierTyped(
+        network,
+        vectors,
+        minutes,
+        network_only,
+        refit,
+        calibration.value,
+        threshold,
+        balanced,
+        class_weight,
+        min_texts,
+        seed,
     )
+    classifier = asked_for(typed)
+    corpus = _read(train, test, (text, label, group, separator, errors.value))
+    learnt, judged, part = _parts(corpus)
+    for note in learnt.notes:
+        say(f"- {note}", quiet)
     with told(quiet) as progress:
-        classifier.fit(corpus, progress=progress)
+        classifier.fit(learnt, progress=progress)
     if model is not None:
         classifier.save(model, overwrite=force)
-    has_test = corpus.split is not None and bool((corpus.split == 2).any())
-    assessment = assess(classifier, corpus.test if has_test else corpus.train, held_out=not has_test)
+    assessment = assess(classifier, learnt if judged is None else judged, held_out=judged is None)
+    assessment = replace(assessment, part=part or assessment.part)
     for note in assessment.notes:
         say(f"- {note}", quiet)
     try:
@@ -117,7 +142,7 @@ def classify(
         sys.stdout.flush()
     finally:
         # Also where stdout takes no more: a reader that goes away early must not cost the files.
-        _write(assessment, corpus, out, report, force)
+        _write(assessment, learnt, out, report, force)
     for what, where in (("model", model), ("predictions", out), ("report", report)):
         if where is not None:
             say(f"{what}: {where}", quiet)
@@ -136,6 +161,33 @@ def _read(train: str, test: str | None, typed: tuple[Any, ...]) -> "Corpus":
         separator=separator,
         errors=errors,
     )
+
+
+def _parts(corpus: "Corpus") -> tuple["Corpus", "Corpus | None", str | None]:
+    """Return the texts to learn from; those to judge by, or None, and what they are called.
+
+    A test part is judged by, or else a validation part. Beside a test part, validation texts are learnt from: what is chosen
+    here is chosen by texts held out of the training.
+    """
+    import numpy as np
+
+    from gatewise.datasets.text.corpus import PARTS
+    from gatewise.datasets.text.remarks import leaks
+    from gatewise.tables.form import count
+
+    if corpus.split is None or not corpus.split.any():
+        return corpus, None, None
+    part = PARTS[int(corpus.split.max())]
+    judged = corpus.part(part)
+    learnt = corpus.select(np.flatnonzero(corpus.split != corpus.split.max()))
+    more = int((corpus.split == PARTS.index("validation")).sum())
+    if part == "test" and more:
+        together = replace(corpus, split=np.where(corpus.split == PARTS.index("test"), corpus.split, 0).astype(np.int8))
+        also = "is learnt from as well" if more == 1 else "are learnt from as well"
+        told = [f"{count(more, 'validation text')} {also}; the test part is judged by."]
+        told += [leak for leak in leaks(together) if leak not in corpus.notes]
+        learnt = replace(learnt, notes=(*corpus.notes, *told))
+    return learnt, judged, f"{part} texts"
 
 
 def _print(assessment: "Assessment", as_json: bool) -> None:

@@ -76,6 +76,13 @@ def predict(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what each token of a text adds, in colour on a terminal.")
     ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Ask the networks of a classifier about the tenth of the texts alone of which its linear model is least sure.",
+        ),
+    ] = False,
     as_json: Json = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -99,7 +106,7 @@ def predict(
     if source is None and any(typed):
         raise UsageError("Options about columns and format are about later values: give a FILE behind the model.")
     check_files({"--out": out, "--paths-out": paths_out}, force, source)
-    texts = TextsTyped(text, errors.value, explain, out, as_json, force, quiet)
+    texts = TextsTyped(text, errors.value, explain, quick, out, as_json, force, quiet)
     _answering(model)(
         Request(
             model, source, horizon, level, future_rows, typed, texts, out, (paths, paths_out), as_json, force, quiet
@@ -173,7 +180,7 @@ def _forecaster(request: Request) -> None:
     from gatewise.cli.outputs import records, say, write_csv
     from gatewise.forecasting.forecaster import Forecaster
 
-    if request.texts.text is not None or request.texts.explain:
+    if request.texts.text is not None or request.texts.explain or request.texts.quick:
         raise UsageError(f"{str(request.model)!r} is a forecaster, and options about texts are for classifiers.")
     levels = request.level or [80.0, 95.0]
     with told(request.quiet) as progress:

@@ -35,6 +35,8 @@ def predict_texts(model: Path, source: str, typed: TextsTyped) -> None:
 
     if typed.out is not None and (typed.as_json or typed.explain):
         raise UsageError("--out writes a table of predictions: leave --json and --explain out, or --out.")
+    if typed.quick and typed.explain:
+        raise UsageError("--explain asks all models about every text: leave --quick out, or --explain.")
     classifier = TextClassifier.load(model)
     names = [str(name) for name in classifier.classes_.tolist()]
     if typed.out is not None:
@@ -87,7 +89,7 @@ def _all_texts(source: str, typed: TextsTyped) -> list[str]:
 
 def _lines(classifier: Any, texts: list[str], names: list[str], typed: TextsTyped) -> Iterable[str]:
     """Return what is printed for each of some texts."""
-    for text, predicted, chances in _predicted(classifier, texts):
+    for text, predicted, chances in _predicted(classifier, texts, typed.quick):
         if chances is None:
             yield json.dumps({"predicted": None, "probabilities": None}) if typed.as_json else ""
         elif typed.as_json:
@@ -102,10 +104,10 @@ def _lines(classifier: Any, texts: list[str], names: list[str], typed: TextsType
             yield "\t".join([_one_line(predicted), *(f"{chance:.6f}" for chance in chances.tolist())])
 
 
-def _predicted(classifier: Any, texts: list[str]) -> Iterator[tuple[str, str, np.ndarray | None]]:
+def _predicted(classifier: Any, texts: list[str], quick: bool) -> Iterator[tuple[str, str, np.ndarray | None]]:
     """Go through texts with what they are given; nothing where a text is empty."""
     there = [text for text in texts if text.strip()]
-    chances = classifier.predict_proba(there) if there else np.zeros((0, len(classifier.classes_)))
+    chances = classifier.predict_proba(there, quick=quick) if there else np.zeros((0, len(classifier.classes_)))
     found = iter(zip(decided(classifier, chances), chances, strict=True))
     for text in texts:
         if text.strip():
@@ -120,7 +122,7 @@ def _write(classifier: Any, texts: list[str], names: list[str], typed: TextsType
 
     from gatewise.cli.outputs import write_csv
 
-    rows = list(_predicted(classifier, texts))
+    rows = list(_predicted(classifier, texts, typed.quick))
     nothing = np.full(len(names), np.nan)
     chances = np.array([nothing if each is None else each for _, _, each in rows]).reshape(len(rows), len(names))
     frame = {"row": np.arange(1, len(rows) + 1), "predicted": [predicted for _, predicted, _ in rows]}

@@ -26,6 +26,7 @@ class TextsTyped(NamedTuple):
     text: str | None = None
     errors: str = "strict"
     explain: bool = False
+    quick: bool = False
     out: Path | None = None
     as_json: bool = False
     force: bool = False

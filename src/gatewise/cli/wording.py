@@ -34,6 +34,8 @@ def flags_of(command: Any, arguments: Sequence[str]) -> dict[str, str]:
         flags["overwrite"] = "--force"
     if "min_texts" in flags:
         flags["gw.Linear(min_texts=1)"] = "--min-texts 1"
+    if "threshold" in flags:
+        flags["thresholds"] = "--threshold"
     if "data" in flags:
         flags["gw.datasets.imdb(path)"] = "--data FILE"
     # Several flags where Python has one dictionary.

@@ -39,13 +39,13 @@ def test_a_column_of_words_is_one_sequence_and_rows_of_features_are_many():
             b"n,horizon\na,1.5\n",
             Tensor("horizon", "INT64", (1,)),
             "bad_csv",
-            "Line 2, column 2 is '1.5', and should be a whole number.",
+            "Line 2, column 2 is '1.5', and should be a whole number that INT64 holds.",
         ),
         (
             b"w\n99999999999999999999\n",
             Tensor("x", "INT64", (-1, -1)),
             "bad_csv",
-            "Line 2, column 1 is '99999999999999999999', and should be a whole number.",
+            "Line 2, column 1 is '99999999999999999999', and should be a whole number that INT64 holds.",
         ),
         (
             b"a,b\n1,2\n",

@@ -155,6 +155,12 @@ def test_a_numbered_step_of_a_sequence_is_taken_once(running):
     assert running.asked("GET", "/v1/sessions/named")[1]["seq"] == 2
     assert step(running, [0, 4], sequence_id="named", sequence_seq=4)[1]["detail"] == {"expected": 3}
     assert first[0] == 200
+    assert step(running, [0, 4], sequence_id="named", sequence_seq=4)[1]["field"] == "parameters.sequence_seq"
+    for rows in (0, 1001):
+        body = {"inputs": [x(np.zeros((1, rows, 2)))], "parameters": {"sequence_id": "named"}}
+        status, said = running.asked("POST", "/v2/models/memory/infer", body)
+        assert (status, said["code"], said["field"]) == (422, "shape_wrong", "inputs[0].shape")
+        assert said["error"] == f"A request of a sequence has 1 to 1000 steps, and this one has {rows}."
 
 
 @pytest.mark.parametrize("sequence", ["../x", -1, 2**64, 1.5, None, True, [1]])

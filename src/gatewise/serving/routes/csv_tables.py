@@ -128,27 +128,31 @@ def _numbers(rows: list[_Line], wanted: Tensor, first: int) -> np.ndarray:
         first: Which column of the table the first cell is from.
     """
     kind = TYPES[wanted.datatype]
-    read = _whole if kind.kind in "iu" else float
-    what = "a whole number" if kind.kind in "iu" else "a number"
-    found = []
+    whole = kind.kind in "iu"
+    read, what = (_whole, f"a whole number that {wanted.datatype} holds") if whole else (float, "a number")
+    found: list[float] = []
     for row in rows:
         for column, cell in enumerate(row.cells, start=first + 1):
             try:
                 # Python reads 1_000, and digits of other scripts; in a table they are mistakes.
                 if not cell.isascii() or "_" in cell:
                     raise ValueError
-                # What becomes infinite is refused below.
-                with np.errstate(over="ignore"):
-                    value = kind.type(read(cell))
-            except (ValueError, OverflowError):
+                found.append(read(cell))
+            except ValueError:
                 raise _not(row.number, column, cell, what) from None
-            found.append(value)
-    values = np.array(found, kind).reshape(len(rows), -1)
-    if kind.kind == "f" and not np.isfinite(values).all():
-        place, column = divmod(int(np.argmin(np.isfinite(values))), values.shape[1])
-        line = rows[place]
-        raise _not(line.number, first + column + 1, line.cells[column], f"a number that {wanted.datatype} holds")
-    return values
+    columns = len(rows[0].cells)
+    if whole:
+        least, most = np.iinfo(kind.str).min, np.iinfo(kind.str).max
+        wrong = next((place for place, value in enumerate(found) if not least <= value <= most), None)
+    else:
+        what = f"a number that {wanted.datatype} holds"
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(np.array(found, kind))
+        wrong = None if finite.all() else int(np.argmin(finite))
+    if wrong is not None:
+        line = rows[wrong // columns]
+        raise _not(line.number, first + wrong % columns + 1, line.cells[wrong % columns], what)
+    return np.array(found, kind).reshape(len(rows), columns)
 
 
 def _whole(cell: str) -> int:

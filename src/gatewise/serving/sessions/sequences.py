@@ -41,6 +41,12 @@ async def take(sessions: Sessions, model: Stepped, step: SequenceStep) -> list[l
         Problem: Nothing was changed.
     """
     # What is wrong with it is known before a session is begun or ended for it.
+    if not 1 <= len(step.rows) <= sessions.limits.rows:
+        raise Problem(
+            "shape_wrong",
+            f"A request of a sequence has 1 to {sessions.limits.rows} steps, and this one has {len(step.rows)}.",
+            field="inputs[0].shape",
+        )
     asked = read_step({"seq": step.seq or 1, "xs": step.rows}, model, sessions.limits)
     try:
         if step.start:
@@ -57,6 +63,8 @@ async def take(sessions: Sessions, model: Stepped, step: SequenceStep) -> list[l
                 return list(json.loads(last)["ys"])
         if problem.code == "seq_reused" and step.start:
             raise _begun_already() from None
+        if problem.field == "seq":
+            problem.field = "parameters.sequence_seq"
         raise
     if step.end:
         await sessions.delete(step.name, seq)

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 import gatewise as gw
-from gatewise.artifact import read_folder, write_folder
 from gatewise.classification.arguments import as_plain, from_plain
 from gatewise.classification.kinds import NETWORKS
-from gatewise.classification.saved import KIND
 
 TEXTS = ["a good film", "good fun", "so good", "a bad film", "bad taste", "so bad"] * 2
 LABELS = [1, 1, 1, 0, 0, 0] * 2
@@ -42,10 +40,9 @@ def test_a_loaded_classifier_is_trained_anew_as_the_saved_one(tmp_path):
     np.testing.assert_array_equal(anew.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
 
 
-def test_arguments_that_cannot_be_meant_are_refused(tmp_path):
+def test_arguments_that_cannot_be_meant_are_refused(tmp_path, monkeypatch):
+    forged = {**as_plain(gw.TextClassifier().get_params()), "validation": {"folds": 1, "refit": False}}
+    monkeypatch.setattr("gatewise.classification.classifier.as_plain", lambda arguments: forged)
     gw.TextClassifier(network=()).fit(TEXTS, LABELS).save(tmp_path / "saved")
-    entries, arrays = read_folder(tmp_path / "saved", KIND)
-    entries["arguments"]["validation"] = {"folds": 1, "refit": False}
-    write_folder(tmp_path / "saved", entries, arrays, True)
     with pytest.raises(gw.errors.ModelFileError, match=r"its arguments cannot be meant .*Validation.folds is 1"):
         gw.TextClassifier.load(tmp_path / "saved")

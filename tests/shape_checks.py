@@ -18,6 +18,7 @@ MODULES = [
     "gatewise.forecasting.choosing.alone",
     "gatewise.forecasting.choosing.bands",
     "gatewise.forecasting.choosing.combination",
+    "gatewise.forecasting.choosing.edges",
     "gatewise.forecasting.choosing.judgement",
     "gatewise.forecasting.choosing.movement",
     "gatewise.forecasting.choosing.paths",

@@ -28,7 +28,11 @@ _DOORS = {
     "History": "gatewise.training.history",
     "Lengths": "gatewise.training.lengths",
     "Linear": "gatewise.classification",
+    "LocalNetworks": "gatewise.forecasting.networks.local_networks",
+    "LocalView": "gatewise.forecasting.networks.views",
     "Network": "gatewise.classification",
+    "SequenceNetworks": "gatewise.forecasting.networks.sequence_networks",
+    "SharedNetworks": "gatewise.forecasting.networks.shared_networks",
     "Stream": "gatewise.training.stream",
     "TextClassifier": "gatewise.classification",
     "Validation": "gatewise.classification",
@@ -80,6 +84,10 @@ if TYPE_CHECKING:
     from gatewise.forecasting.backtest import backtest as backtest
     from gatewise.forecasting.engines.door import forecast as forecast
     from gatewise.forecasting.forecaster import Forecaster as Forecaster
+    from gatewise.forecasting.networks.local_networks import LocalNetworks as LocalNetworks
+    from gatewise.forecasting.networks.sequence_networks import SequenceNetworks as SequenceNetworks
+    from gatewise.forecasting.networks.shared_networks import SharedNetworks as SharedNetworks
+    from gatewise.forecasting.networks.views import LocalView as LocalView
     from gatewise.inspection import inspect as inspect
     from gatewise.recipes import recipe as recipe
     from gatewise.recurrent import accelerate as accelerate

@@ -191,3 +191,14 @@ def test_too_many_windows_are_refused():
 
 def test_levels_are_named_as_they_are_typed():
     assert [level_name(level) for level in (80, 95.0, 99.5)] == ["80", "95", "99.5"]
+
+
+def test_a_ranking_says_how_many_cutoffs_it_would_take():
+    forecaster = gw.Forecaster(12, network=[], baselines=["Naive", "SeasonalNaive", "Drift"])
+    series = gw.datasets.load_airline()
+    assert gw.backtest(forecaster, series, n_windows=8).ranking == (
+        "It was not tested whether the methods differ. From 8 cutoffs 1 step apart, forecasts of 12 steps overlap too much "
+        "to be compared: it takes more than 12 cutoffs, or cutoffs further apart."
+    )
+    # What the examples of the command line ask for is enough.
+    assert "Diebold-Mariano test" in gw.backtest(forecaster, series, n_windows=24).ranking

@@ -40,6 +40,16 @@ def test_the_validation_is_a_backtest(fitted):
     np.testing.assert_array_equal(frame["y"], original.loc[list(zip(frame["unique_id"], frame["ds"], strict=True))])
 
 
+def test_the_losses_of_each_view_stand_under_its_own_name(fitted):
+    history = fitted.history_
+    assert list(history) == ["local (log, seasonal differences)", "local (log, season removed)"]
+    whole = fitted.fitted.trained[0].losses
+    for place, losses in enumerate(history.values()):
+        # Of 2 series, 1 of the 2 members each, 3 epochs.
+        assert losses.shape == (2, 1, 3)
+        np.testing.assert_array_equal(losses[:, 0], whole[:, place])
+
+
 def test_update_is_the_same_networks_run_over_the_longer_series(fitted, tmp_path):
     fitted.save(tmp_path / "model")
     step_by_step, at_once = (gw.Forecaster.load(tmp_path / "model") for _ in range(2))

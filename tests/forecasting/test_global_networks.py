@@ -170,6 +170,10 @@ def test_targets_count_from_the_settled_origin_on():
 def test_networks_come_back_from_json_and_arrays(trained):
     again = restore(json.loads(json.dumps(trained.specification())), trained.arrays())
     assert again.names == trained.names == ("one", "one", "two", "two")
+    for part, restored in zip(trained.parts, again.parts, strict=True):
+        assert part.losses.shape[0] == 2
+        assert (part.losses > 0).all()
+        np.testing.assert_array_equal(restored.losses, part.losses)
     np.testing.assert_array_equal(again.forecast(made_panel()), trained.forecast(made_panel()))
 
 

@@ -38,7 +38,7 @@ def test_networks_that_are_not_done_in_time_are_left_out_and_said():
     names = forecaster.explanation.methods
     assert set(names) == {"Naive", "Drift", "one", "one, flat"}
     assert forecaster.explanation.sentences[-1] == (
-        "There was no time for 2 of the networks, networks two, networks three, in 0.05 minutes: give more for a better "
+        "In 0.05 minutes there was no time for the networks 'two', 'three': give more for a better "
         "forecast, which is then the same on every machine."
     )
     assert np.isfinite(forecaster.predict(networks=True).iloc[:, 2:].to_numpy()).all()
@@ -65,7 +65,7 @@ def test_real_networks_stop_in_the_middle_of_their_training():
     forecaster, seconds = fit(LocalNetworks(members=16, epochs=50_000), 3 / 60)
     assert 3 < seconds < 2 * 3
     assert forecaster.explanation.sentences[-1].startswith(
-        "There was no time for 1 of the networks, networks local, in"
+        "In 0.05 minutes there was no time for the networks 'local':"
     )
 
 

@@ -17,6 +17,7 @@ from recurrent_twins import lstm_step
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 HORIZON, SEASON, TIME = 2, 4, 30
+LOSSES = np.zeros((1, 1))
 SEQUENCE = SequenceNetworks("deep", View("smooth", lags=2), "LSTM", units=3, members=1)
 BY_SEASON = SeasonNetworks("seasons", cycle=2, seasons=12, cell="LSTM", units=3, members=1)
 
@@ -32,15 +33,15 @@ def panel():
 def case(request, quickly_compiled):
     """Networks that were never trained, which say more than trained ones that began with small weights."""
     if request.param == "sequence":
-        bare = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, [], usual=0.05)
+        bare = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, [], usual=0.05, losses=LOSSES)
     else:
-        bare = TrainedSeasonNetworks(BY_SEASON, HORIZON, SEASON, [])
+        bare = TrainedSeasonNetworks(BY_SEASON, HORIZON, SEASON, [], losses=LOSSES)
     draw = np.random.default_rng(1).standard_normal
     weights = [0.4 * draw(array.shape).astype(np.float32) for array in bare.reading(panel()).model.get_weights()]
     if request.param == "sequence":
-        trained = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, [weights], usual=0.05)
+        trained = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, [weights], usual=0.05, losses=LOSSES)
     else:
-        trained = TrainedSeasonNetworks(BY_SEASON, HORIZON, SEASON, [weights])
+        trained = TrainedSeasonNetworks(BY_SEASON, HORIZON, SEASON, [weights], losses=LOSSES)
     names = ["1 step ahead", "2 steps ahead"]
     return trained, inspect_whole_series(trained, 0, panel(), 0, [1, 2], names, 0)
 
@@ -89,8 +90,8 @@ def test_other_series_are_a_corpus(case):
 
 
 def test_the_network_that_weighs_most_is_chosen_unless_another_is_named():
-    light = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, [[], []], usual=0.05)
-    heavy = TrainedSeasonNetworks(BY_SEASON, HORIZON, SEASON, [[], []])
+    light = TrainedSequenceNetworks(SEQUENCE, HORIZON, SEASON, [[], []], usual=0.05, losses=LOSSES)
+    heavy = TrainedSeasonNetworks(BY_SEASON, HORIZON, SEASON, [[], []], losses=LOSSES)
     weights = np.array([[[0.0], [0.25], [0.75]]])
     rolled = SimpleNamespace(names=("Naive", "deep", "seasons"))
     fitted = SimpleNamespace(trained=(light, heavy), rolled=rolled, judged=SimpleNamespace(network_weights=weights))

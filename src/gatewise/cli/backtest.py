@@ -10,7 +10,6 @@ import typer
 from gatewise.cli.forecast_options import (
     Horizon,
     Level,
-    Minutes,
     Mode,
     Modes,
     Network,
@@ -61,7 +60,14 @@ def backtest(
     ] = False,
     level: Level = None,
     mode: Modes = Mode.fast,
-    minutes: Minutes = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--minutes",
+            metavar="N",
+            help="For forecasts with so many, instead of a mode, which they decide; no clock runs.",
+        ),
+    ] = None,
     network: Network = None,
     network_only: NetworkOnly = False,
     season_length: SeasonLength = None,
@@ -88,8 +94,8 @@ def backtest(
 
     \b
     Examples:
-      gatewise backtest airline --horizon 12             8 cutoffs, a month apart
-      gatewise backtest sales.csv --horizon 12 --n-windows 24 --out backtest.csv --report backtest.html
+      gatewise backtest airline --horizon 12 --n-windows 24        24 cutoffs, a month apart
+      gatewise backtest sales.csv --horizon 12 --out backtest.csv --report backtest.html
       gatewise backtest sales.csv --horizon 12 --step-size 12 --refit first --json
     """  # noqa: D301
     from gatewise.cli.outputs import check_files, say

@@ -10,6 +10,7 @@ from jaxtyping import Bool
 
 from gatewise.errors import DataError
 from gatewise.evaluation.averages import read_levels, whole_number
+from gatewise.forecasting.choosing.edges import above_floor, floors
 from gatewise.forecasting.choosing.judgement import (
     Judged,
     errors_with,
@@ -32,7 +33,7 @@ from gatewise.forecasting.planning import (
     networks_for,
     panel_for,
 )
-from gatewise.forecasting.rolling import Method, Progress, Rolled, roll
+from gatewise.forecasting.rolling import Method, Progress, Rolled, roll, values_until
 from gatewise.tables import SeriesTable, read_series
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 LEVELS = (80.0, 95.0)
 # With more forecasts than this, of all methods together, only those of gatewise get intervals.
 _MOST_COMPARED = 5_000_000
+# Forecasts that are made of those of methods.
+_OF_ALL = ("gatewise", "gatewise-network")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -168,7 +171,8 @@ def backtest_of(
     """
     back = rolled.steps_back[windows]
     made = {"gatewise": judged.forecasts}
-    if rolled.networks.any():
+    # Where baselines have no part, both are the same.
+    if rolled.networks.any() and not np.allclose(judged.networks, judged.forecasts, rtol=1e-9, equal_nan=True):
         made["gatewise-network"] = judged.networks
     made |= dict(zip(rolled.names, rolled.forecasts, strict=True))
     # Of every method, so that they can be compared; where that would be too much, of the forecast alone.
@@ -190,7 +194,7 @@ def backtest_of(
                 ],
                 axis=1,
             )
-    counted = {name: forecast[windows] for name, forecast in made.items()}
+    counted, reach = _above_floors({name: own[windows] for name, own in made.items()}, reach, panel, back)
     columns = {"y": rolled.actual[windows], "gatewise": counted["gatewise"]}
     for place, level in enumerate(levels):
         below, above = reach["gatewise"][..., place]
@@ -201,6 +205,24 @@ def backtest_of(
     networks = tuple(name for name, own in zip(rolled.names, rolled.networks, strict=True) if own)
     scores = Scores(panel, back, rolled.actual[windows], counted, reach, levels, labels, networks)
     return Backtest(frame, scores, levels, networks=networks)
+
+
+def _above_floors(
+    made: dict[str, np.ndarray], reach: dict[str, np.ndarray], panel: Panel, steps_back: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return forecasts and how far intervals reach, nothing of it below 0 where a series never was until its cutoff.
+
+    A baseline forecasts what it forecasts; its intervals end where those of gatewise do.
+    """
+    floor = np.stack([floors(values_until(panel, int(b))) for b in steps_back])[..., None]
+    counted, cut = {}, {}
+    for name, forecast in made.items():
+        lowest = np.broadcast_to(floor, forecast.shape)
+        lowest = lowest if name in _OF_ALL else np.minimum(lowest, forecast)
+        counted[name] = np.maximum(forecast, lowest)
+        if name in reach:
+            counted[name], cut[name] = above_floor(lowest, forecast, reach[name])
+    return counted, cut
 
 
 def _sizes(rolled: Rolled, made: np.ndarray, weights: np.ndarray | None, window: int) -> np.ndarray:

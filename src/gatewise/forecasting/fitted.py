@@ -12,6 +12,7 @@ from gatewise.evaluation.averages import whole_number
 from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.choosing.bands import half_widths, half_widths_of_movement
 from gatewise.forecasting.choosing.combination import combined
+from gatewise.forecasting.choosing.edges import floors, further_ahead, steps_since
 from gatewise.forecasting.choosing.judgement import Judged, reach_of_networks
 from gatewise.forecasting.choosing.movement import Movement
 from gatewise.forecasting.choosing.paths import PATH_LEVELS, dependence, drawn_paths
@@ -52,7 +53,22 @@ class Plan:
             raise UsageError(f"minutes is {minutes!r}: give a number above 0, or leave it out for what the mode takes.")
         if not isinstance(self.network_only, bool):
             raise UsageError(f"network_only is {self.network_only!r}: give True or False.")
+        if minutes is not None and self.mode != "fast":
+            raise UsageError(
+                f"mode is {self.mode!r} and minutes is {minutes:g}, which decides the mode: leave one of the two out."
+            )
+        self._refuse_nothing()
         read_seed(self.seed)
+
+    def _refuse_nothing(self) -> None:
+        """Refuse a plan that leaves nothing to forecast with."""
+        without = isinstance(self.network, list | tuple) and not self.network
+        if without and self.network_only:
+            raise UsageError(
+                "network_only is True and network is []: name networks, or let baselines have a part in the forecast."
+            )
+        if without and self.baselines == ():
+            raise UsageError("network is [] and baselines is []: name one network or baseline at least.")
 
 
 def read_seed(seed: Any) -> int:
@@ -156,7 +172,8 @@ class Fitted:
         errors = self.rolled.actual - self.judged.forecasts
         correlation = dependence(errors[past], self.rolled.steps_back[past])
         normal = np.random.default_rng(seed).standard_normal((len(middle), count, middle.shape[1]))
-        return drawn_paths(middle, below, above, correlation, normal)
+        drawn = drawn_paths(middle, below, above, correlation, normal)
+        return np.maximum(drawn, floors(self.panel.values)[:, None, None])
 
     def reach(
         self, ahead: Ahead, levels: Float64[np.ndarray, " levels"]
@@ -164,9 +181,9 @@ class Fitted:
         """Return how far intervals reach below and above a forecast, from the errors of the validation.
 
         Where networks give quantiles, from these. Where no series is long enough for a validation, from how far series go in a
-        step; NaN for series of a single value.
+        step; NaN for series of a single value. Where the last values are missing, those of steps further ahead.
         """
-        reach = self._reach(ahead, levels)
+        reach = further_ahead(self._reach(ahead, levels), steps_since(self.panel.values))
         # Of a series of a single value nothing says how far it goes.
         reach[:, np.isfinite(self.panel.values).sum(axis=1) < 2] = np.nan
         return reach

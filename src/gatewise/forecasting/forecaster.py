@@ -12,13 +12,14 @@ from gatewise.errors import DataError, UsageError
 from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.choosing.combination import combined
+from gatewise.forecasting.choosing.edges import floors
 from gatewise.forecasting.choosing.judgement import errors_with, moved_at, series_scale, sizes_now
-from gatewise.forecasting.classical.baseline_methods import BY_NAME
 from gatewise.forecasting.covariates_said import covariates_said
 from gatewise.forecasting.explanation import Explanation, explained
 from gatewise.forecasting.extension import extended, shortened
 from gatewise.forecasting.fitted import Ahead, Fitted, Mode, Plan, read_seed
 from gatewise.forecasting.frames import bounds_columns, forecast_frame, paths_frame
+from gatewise.forecasting.named_methods import baselines_named
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import panel_for
 from gatewise.forecasting.rolling import Progress
@@ -45,10 +46,10 @@ class Forecaster:
         mode: ``"fast"``, or ``"best"`` with more networks and more cutoffs to choose by.
         minutes: How long `fit` may take, instead of a mode: it decides the mode, and networks that are not done when it is
             over are left out. The same call gives the same numbers wherever the time suffices.
-        network: None chooses; a recipe's name; networks such as `LocalNetworks`; or a function
-            ``(input_shape, outputs) -> keras.Model``.
+        network: None chooses; a recipe's name; networks such as `LocalNetworks`; a function
+            ``(input_shape, outputs) -> keras.Model``; or a list of these, where ``[]`` is none.
         network_only: Whether baselines have no part in the forecast.
-        baselines: Those to weigh against, or their names. Default: naive, seasonal naive and drift, and where
+        baselines: Those to weigh against, or their names; ``[]`` for none. Default: naive, seasonal naive and drift, and where
             `statsforecast` is installed the dynamic optimised Theta method and ETS.
         season_length: Steps in a season. Default: that of the frequency; of series without dates the one that their values
             show, beyond chance.
@@ -73,7 +74,7 @@ class Forecaster:
         season_length: int | None = None,
         seed: int = 0,
     ) -> None:
-        chosen = None if baselines is None else tuple(_baseline(one) for one in baselines)
+        chosen = baselines_named(baselines)
         self.plan = Plan(horizon, mode, minutes, network, network_only, chosen, season_length, seed)
         self._fitted: Fitted | None = None
         self._ahead: Ahead | None = None
@@ -125,12 +126,19 @@ class Forecaster:
 
     @property
     def history_(self) -> dict[str, np.ndarray]:
-        """The losses of the networks in training, by name."""
-        return {
-            f"{place} {trained.names[0]}": trained.losses
-            for place, trained in enumerate(self.fitted.trained)
-            if hasattr(trained, "losses")
-        }
+        """The losses of the networks in training, by the name of the method.
+
+        Of networks for all series ``(members, epochs)``; of those of which each knows one, ``(series, members, epochs)``.
+        """
+        found: dict[str, np.ndarray] = {}
+        for trained in self.fitted.trained:
+            losses = getattr(trained, "losses", None)
+            if losses is not None:
+                found |= {
+                    name: losses[..., [own == name for own in trained.names], :]
+                    for name in dict.fromkeys(trained.names)
+                }
+        return found
 
     def fit(self, series: Any, *, progress: Progress | None = None) -> Self:
         """Choose and train, by what each method's forecasts from past cutoffs were worth.
@@ -180,7 +188,8 @@ class Forecaster:
             progress: Called with the share that is done, from 0 to 1, and with what is being done.
 
         Returns:
-            A frame with the columns ``unique_id, ds, gatewise, gatewise-lo-80, gatewise-hi-80, …``.
+            A frame with the columns ``unique_id, ds, gatewise, gatewise-lo-80, gatewise-hi-80, …``; nothing below 0 for a
+            series that never was.
 
         Raises:
             DataError: A covariate that should be known in advance is not.
@@ -193,7 +202,10 @@ class Forecaster:
         columns = bounds_columns("gatewise", levels.tolist(), middle, reach)
         if networks and fitted.rolled.networks.any():
             columns["gatewise-network"] = fitted.of_networks(ahead.forecasts)[:, :horizon].ravel()
-        return forecast_frame(fitted.table, horizon, columns)
+        floor = np.repeat(floors(fitted.panel.values), horizon)
+        return forecast_frame(
+            fitted.table, horizon, {name: np.maximum(column, floor) for name, column in columns.items()}
+        )
 
     def simulate(
         self, paths: int = 100, *, horizon: int | None = None, future: Any = None, seed: int = 0
@@ -300,11 +312,3 @@ class Forecaster:
         if self._ahead is None:
             self._ahead = self.fitted.forecasts(progress)
         return self.fitted, self._ahead
-
-
-def _baseline(given: Baseline | str) -> Baseline:
-    if not isinstance(given, str):
-        return given
-    if given not in BY_NAME:
-        raise UsageError(f"There is no baseline {given!r}: choose among {', '.join(BY_NAME)}.")
-    return BY_NAME[given]

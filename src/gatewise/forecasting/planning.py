@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.errors import UsageError
 from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.classical.baseline_methods import (
     BY_NAME,
@@ -18,6 +17,7 @@ from gatewise.forecasting.classical.baseline_methods import (
 from gatewise.forecasting.classical.slow_baselines import SlowBaselines
 from gatewise.forecasting.cutoffs import MOST_CUTOFFS, MOST_CUTOFFS_OF_FEW
 from gatewise.forecasting.fitted import Mode, Plan
+from gatewise.forecasting.named_methods import networks_named, with_names_apart
 from gatewise.forecasting.networks.global_networks import Networks, Pool
 from gatewise.forecasting.networks.local_networks import LocalNetworks
 from gatewise.forecasting.networks.network_methods import NetworkMethod, training_cutoffs
@@ -80,25 +80,7 @@ def networks_for(plan: Plan, panel: Panel) -> tuple[Networks, ...]:
             # Recurrent ones take several times as long with covariates, and were no better on made series.
             return (LocalNetworks(cell="dense", layout="flat", learning_rate=0.005, members=members),)
         return (LocalNetworks(members=members),)
-    return tuple(_networks(one) for one in (given if isinstance(given, list | tuple) else [given]))
-
-
-def _networks(given: Any) -> Networks:
-    if isinstance(given, str):
-        from gatewise.recipes import Recipe, recipe
-
-        found = recipe(given)
-        if not isinstance(found, Recipe):
-            raise UsageError(f"The recipe {given!r} is for texts: choose one for series, such as 'lstm-window'.")
-        return LocalNetworks.of_recipe(found)
-    if isinstance(given, Networks):
-        return given
-    if not callable(given):
-        raise UsageError(
-            f"network is {given!r}: give a recipe's name, networks such as LocalNetworks(), or a function "
-            "(input_shape, outputs) -> keras.Model."
-        )
-    return LocalNetworks(name=getattr(given, "__name__", "own"), build=given)
+    return with_names_apart(networks_named(given), plan.baselines or ())
 
 
 def are_few(panel: Panel, networks: Sequence[Networks]) -> bool:
@@ -157,7 +139,10 @@ def baseline_methods(
     slow: list[tuple[Baseline, int]] = []
     notes = []
     arima = mode == "best" and len(panel) < MANY_SERIES
-    for baseline in plan.baselines or usual_baselines(panel.season_length, arima, explained_in_time(panel)):
+    given = plan.baselines
+    if given is None:
+        given = usual_baselines(panel.season_length, arima, explained_in_time(panel))
+    for baseline in given:
         cost = seconds_of(baseline, panel) if BY_NAME.get(baseline.name) == baseline else 0.0
         if not cost:
             quick.append(baseline)

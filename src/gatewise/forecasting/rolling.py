@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from gatewise.errors import UsageError
 from gatewise.forecasting.panel import Panel
 
 # Told the share of the work that is done, from 0 to 1, and what is being done.
@@ -112,6 +113,9 @@ def roll(
         horizon: Steps.
         steps_back: The cutoffs, as columns that come after them; 0 forecasts what is still to come.
         progress: Told how far it is.
+
+    Raises:
+        UsageError: Two methods have the same name.
     """
     back = np.array(sorted(set(steps_back), reverse=True), np.int64)
     try:
@@ -119,6 +123,10 @@ def roll(
     finally:
         for method in methods:
             method.stop()
+    names = [name for part in found for name in part]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"Two methods are called {twice[0]!r}: give each a name of its own.")
     forecasts = {name: forecast for part in found for name, forecast in part.items()}
     stacked = np.array([*forecasts.values()]).reshape(len(forecasts), len(back), len(panel), horizon)
     short = np.stack(

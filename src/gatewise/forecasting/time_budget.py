@@ -11,6 +11,7 @@ from gatewise.errors import UsageError
 from gatewise.forecasting.networks.network_methods import NetworkMethod
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import Rolled
+from gatewise.tables.form import quoted
 
 
 class _OutOfTime(Exception):
@@ -47,10 +48,9 @@ class Budget:
         """Return what is to be said of what there was no time for."""
         if not self.left_out:
             return ()
-        names = ", ".join(self.left_out)
         return (
-            f"There was no time for {len(self.left_out)} of the networks, {names}, in {self.minutes:g} minutes: give more for "
-            "a better forecast, which is then the same on every machine.",
+            f"In {self.minutes:g} minutes there was no time for the networks {quoted(self.left_out, len(self.left_out))}: give "
+            "more for a better forecast, which is then the same on every machine.",
         )
 
 
@@ -105,7 +105,7 @@ class WithinBudget:
                 self.method.trained = None
             finally:
                 self.budget.longest = max(self.budget.longest, time.perf_counter() - began)
-        self.budget.left_out.append(self.title)
+        self.budget.left_out.append(self.title.removeprefix("networks "))
         return {}
 
 

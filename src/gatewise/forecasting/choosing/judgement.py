@@ -10,6 +10,7 @@ from gatewise.evaluation.point_errors import seasonal_scale
 from gatewise.forecasting.choosing.alone import better_alone, beyond_noise
 from gatewise.forecasting.choosing.bands import half_widths, independent_windows
 from gatewise.forecasting.choosing.combination import combined, usual_errors_at, weights_at
+from gatewise.forecasting.choosing.edges import further_ahead, steps_since
 from gatewise.forecasting.choosing.movement import Movement, recent_movement
 from gatewise.forecasting.choosing.prior import Weighing, prior_weights
 from gatewise.forecasting.choosing.quantile_bands import conformal_reach, own_reach
@@ -153,13 +154,16 @@ def reach_at(
         levels: In per cent.
     """
     steps_back = int(rolled.steps_back[window])
-    scale = series_scale(values_until(panel, steps_back), panel.season_length)
+    known = values_until(panel, steps_back)
+    scale = series_scale(known, panel.season_length)
     if own is None:
         movement = Movement(moved, moved[window])
         half = half_widths(sizes_now(sizes, rolled, steps_back, panel), rolled.steps_back, scale, movement, levels)
-        return np.stack([half, half])
-    errors = np.where(rolled.known_at(steps_back), rolled.actual - made, np.nan)
-    return conformal_reach(errors, rolled.steps_back, own, own[window], scale, levels)
+        reach = np.stack([half, half])
+    else:
+        errors = np.where(rolled.known_at(steps_back), rolled.actual - made, np.nan)
+        reach = conformal_reach(errors, rolled.steps_back, own, own[window], scale, levels)
+    return further_ahead(reach, steps_since(known))
 
 
 def moved_at(panel: Panel, steps_back: Int64[np.ndarray, " windows"]) -> Float64[np.ndarray, "windows series"]:

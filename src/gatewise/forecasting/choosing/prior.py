@@ -45,7 +45,7 @@ def prior_weights(rolled: Rolled, network_only: bool, weighing: Weighing) -> Flo
         They sum to 1.
     """
     networks = rolled.networks
-    if network_only and networks.any():
+    if network_only:
         return networks / networks.sum()
     local = np.array([name in rolled.local for name in rolled.names], bool)
     simple = np.array([name in _SIMPLE_NAMES for name in rolled.names], bool)

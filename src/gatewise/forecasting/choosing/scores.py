@@ -106,11 +106,20 @@ class Scores:
         # Where a baseline has all the weight, it is compared with the best of the others.
         others = [name for name in squares if not np.allclose(squares[name], squares["gatewise"], equal_nan=True)]
         if not others:
-            raise DataError("The forecast is that of the only baseline.")
+            raise DataError(
+                "There is no baseline beside the networks."
+                if len(names) == 1
+                else "The forecast is that of the only baseline."
+            )
         best = min(others, key=lambda name: float(np.nanmean(squares[name])))
         whole = np.isfinite(squares["gatewise"]) & np.isfinite(squares[best])
         step = int(np.abs(np.diff(self.steps_back)).min()) if len(self.steps_back) > 1 else 1
         overlap = -(-self.actual.shape[2] // max(step, 1))
+        if whole.sum() <= overlap:
+            raise DataError(
+                f"From {whole.sum()} cutoffs {step} step{'s' * (step > 1)} apart, forecasts of {self.actual.shape[2]} steps "
+                f"overlap too much to be compared: it takes more than {overlap} cutoffs, or cutoffs further apart."
+            )
         # The test squares what it is given: here the mean square of a window's errors.
         first, second = np.sqrt(squares["gatewise"][whole]), np.sqrt(squares[best][whole])
         return str(diebold_mariano(first, second, horizon=overlap, names=("gatewise", best)))

@@ -6,6 +6,7 @@ import numpy as np
 
 from gatewise.forecasting.choosing.bands import half_widths_among, half_widths_of_movement
 from gatewise.forecasting.choosing.combination import combined
+from gatewise.forecasting.choosing.edges import floors, further_ahead, steps_since
 from gatewise.forecasting.choosing.judgement import errors_with, judge, moved_at, series_scale, sizes_now
 from gatewise.forecasting.choosing.movement import Movement
 from gatewise.forecasting.engines.methods import methods_of
@@ -44,11 +45,13 @@ def forecast_block(shared: Shared, table: SeriesTable, progress: Progress) -> "p
         half = half_widths_among(sizes[past], rolled.steps_back[past], scale, movement, shared.sizes)
     else:
         half = half_widths_of_movement(panel.values, shared.horizon, shared.levels)
+    half = further_ahead(half, steps_since(panel.values))
     half[np.isfinite(panel.values).sum(axis=1) < 2] = np.nan
     middle = combined(rolled.forecasts[:, -1], weights).ravel()
     levels = shared.levels.tolist()
     columns = bounds_columns("gatewise", levels, middle, np.stack([half, half]).reshape(2, len(middle), len(levels)))
-    return forecast_frame(table, shared.horizon, columns)
+    floor = np.repeat(floors(panel.values), shared.horizon)
+    return forecast_frame(table, shared.horizon, {name: np.maximum(own, floor) for name, own in columns.items()})
 
 
 def _widened(panel: Panel, width: int) -> Panel:

@@ -14,6 +14,7 @@ from gatewise.forecasting.covariate_glasses import Bare, CovariateGlasses
 from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.counts import level_of_counts, quantiles_of_counts, refuse_all_but_counts
 from gatewise.forecasting.networks.heads import COUNTS, Head, check_head, outputs_of, quantiles_of
+from gatewise.forecasting.networks.local_checks import built_by, check_local
 from gatewise.forecasting.networks.local_samples import Beside, last_windows, samples_of
 from gatewise.forecasting.networks.views import Glasses, LocalView
 from gatewise.forecasting.panel import Panel
@@ -77,6 +78,9 @@ class LocalNetworks:
     build: Callable[[tuple[int, ...], int], Any] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("units", "views"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         check_head(self.head)
         for given, what in ((self.recursive, "recursive networks"), (self.build is not None, "a function of your own")):
             if self.head != "point" and given:
@@ -87,6 +91,7 @@ class LocalNetworks:
             if self.views not in (_USUAL_VIEWS, _VIEWS_OF_COUNTS, ()):
                 raise UsageError(f"head is {COUNTS!r}, and counts are seen as they are: leave views out.")
             object.__setattr__(self, "views", _VIEWS_OF_COUNTS)
+        check_local(self)
 
     @classmethod
     def of_recipe(cls, recipe: Recipe, members: int = 8) -> "LocalNetworks":
@@ -246,7 +251,7 @@ class LocalNetworks:
     ) -> Any:
         """Return the compiled Keras model, always the same one for the same network, so that its programs are kept."""
         stateful = self.stateful if stateful is None else stateful
-        network = replace(self, name="", views=(), members=1, epochs=1, batch_size=1, stateful=stateful)
+        network = replace(self, name="", views=_USUAL_VIEWS, members=1, epochs=1, batch_size=1, stateful=stateful)
         return _built(network, look_back, outputs, covariates)
 
     def input_shape(self, look_back: int, outputs: int, covariates: tuple[int, int] | None) -> tuple[int, ...]:
@@ -478,7 +483,7 @@ def _built(networks: LocalNetworks, look_back: int, outputs: int, covariates: tu
     shape = networks.input_shape(look_back, outputs // outputs_of(networks.head), covariates)
     batch = 1 if networks.stateful else None
     if networks.build is not None:
-        model = networks.build(shape, outputs)
+        model = built_by(networks.build, shape, outputs)
     else:
         layers = hidden_layers(networks.cell, networks.units, networks.stateful)
         # It begins with the forecast that it is to correct.

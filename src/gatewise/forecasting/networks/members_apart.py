@@ -1,7 +1,7 @@
 """What families of networks have alike whose members are trained one by one: training, what is kept, forecasts in blocks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -30,8 +30,8 @@ class Rows(NamedTuple):
 
 def trained_weights(
     model: Any, rows: Rows, members: int, seed: int, progress: Progress | None
-) -> list[list[np.ndarray]]:
-    """Train members one after the other in one model, and return the weights of each.
+) -> tuple[list[list[np.ndarray]], Float64[np.ndarray, "members epochs"]]:
+    """Train members one after the other in one model, and return the weights of each, and its losses.
 
     Args:
         model: A compiled Keras model; its weights are those of the last member in the end.
@@ -44,12 +44,12 @@ def trained_weights(
     from gatewise.training.initial import initialize, member_seed
     from gatewise.training.progress import shares_told_to
 
-    weights = []
+    weights, losses = [], []
     for member in range(members):
         own = member_seed(seed, member)
         initialize(model, own)
         with shares_told_to(part_of_progress(progress, member, members)):
-            fit(
+            history = fit(
                 model,
                 rows.inputs,
                 rows.targets(member),
@@ -59,7 +59,8 @@ def trained_weights(
                 seed=own,
             )
         weights.append([np.asarray(weight) for weight in model.get_weights()])
-    return weights
+        losses.append(history.history["loss"])
+    return weights, np.asarray(losses, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,7 @@ class TrainedMembers:
         season_length: Of the panel.
         weights: The weights of each member.
         covariates: How they see covariates.
+        losses: Of every epoch, ``(members, epochs)``.
     """
 
     family: ClassVar[str]
@@ -81,6 +83,7 @@ class TrainedMembers:
     season_length: int
     weights: list[list[np.ndarray]]
     covariates: CovariateGlasses | None = None
+    losses: Float64[np.ndarray, "members epochs"] = field(kw_only=True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,9 +101,10 @@ class TrainedMembers:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the weights of all members, and how they see covariates."""
+        """Return the weights and losses of all members, and how they see covariates."""
         lens = {} if self.covariates is None else self.covariates.arrays()
-        return weights_by_name(self.weights) | {f"covariates/{name}": array for name, array in lens.items()}
+        own = weights_by_name(self.weights) | {"losses": self.losses}
+        return own | {f"covariates/{name}": array for name, array in lens.items()}
 
     @classmethod
     def restored(cls, networks: Any, specification: dict[str, Any], arrays: dict[str, np.ndarray], **more: Any) -> Self:
@@ -109,12 +113,12 @@ class TrainedMembers:
         Args:
             networks: What they are.
             specification: The rest of what was said of them.
-            arrays: Their weights, and how they see covariates.
+            arrays: Their weights and losses, and how they see covariates.
             more: What a family keeps besides.
         """
         weights = weights_of_members(arrays, specification["members"])
         fixed = specification["horizon"], specification["season_length"]
-        return cls(networks, *fixed, weights, CovariateGlasses.restore(arrays), **more)
+        return cls(networks, *fixed, weights, CovariateGlasses.restore(arrays), losses=arrays["losses"], **more)
 
 
 def weights_by_name(weights: Sequence[Sequence[np.ndarray]]) -> dict[str, np.ndarray]:

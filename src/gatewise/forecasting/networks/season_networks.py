@@ -79,8 +79,8 @@ class SeasonNetworks:
             y[..., -1] = self.relative[member % len(self.relative)]
             return y
 
-        weights = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress)
-        return TrainedSeasonNetworks(self, horizon, panel.season_length, weights, lens)
+        found = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress)
+        return TrainedSeasonNetworks(self, horizon, panel.season_length, found[0], lens, losses=found[1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,8 +97,9 @@ class SequenceNetworks:
             y[len(panel) :, :, :horizon] = UNKNOWN
             return y
 
-        weights = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress)
-        return TrainedSequenceNetworks(self, horizon, panel.season_length, weights, lens, usual=usual)
+        found = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress)
+        fixed = self, horizon, panel.season_length
+        return TrainedSequenceNetworks(*fixed, found[0], lens, losses=found[1], usual=usual)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64
 
+from gatewise.evaluation.point_errors import seasonal_scale
+from gatewise.forecasting.choosing.alone import FEWEST_WINDOWS
 from gatewise.forecasting.choosing.judgement import Judged, series_scale
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.rolling import Rolled
+from gatewise.forecasting.rolling import Rolled, values_until
+
+# A method with so much of the weight is, rounded to per cent, the forecast.
+_ALL = 0.995
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +64,7 @@ def explained(
     weights = judged.weights[-1]
     windows = int((rolled.steps_back > 0).sum())
     sentences = [_made_of(rolled.names, weights, windows), *_alone(rolled, judged.alone[-1])]
-    sentences += _best(rolled, errors)
+    sentences += [*_best(rolled, errors), *_nevertheless(rolled, judged, panel)]
     return Explanation(rolled.names, tuple(rolled.networks.tolist()), weights, errors, (*sentences, *notes), seconds)
 
 
@@ -105,6 +110,41 @@ def _best(rolled: Rolled, errors: Float64[np.ndarray, "methods series"]) -> list
         f"The best network was {rolled.names[network]}, with a mean error of {mean[network]:.3f} seasonal naive steps, and the "
         f"best baseline {rolled.names[baseline]}, with {mean[baseline]:.3f}."
     ]
+
+
+def _nevertheless(rolled: Rolled, judged: Judged, panel: Panel) -> list[str]:
+    """Say why a baseline with smaller errors than all together is not what is forecast."""
+    past = rolled.steps_back > 0
+    windows, mixed = int(past.sum()), judged.alone[-1] < 0
+    baselines = np.flatnonzero(~rolled.networks)
+    if not windows or not mixed.any() or not (judged.weights[0, baselines] > 0).any():
+        return []
+    scale = np.stack(
+        [seasonal_scale(values_until(panel, int(back)), panel.season_length) for back in rolled.steps_back[past]]
+    )
+    together, *each = (
+        _mean_size((rolled.actual - forecast)[past] / scale[..., None])
+        for forecast in (judged.forecasts, *rolled.forecasts[baselines])
+    )
+    sizes = np.array(each)
+    # As the verdict writes them, with three digits: what is equal there is equal here.
+    if not (np.round(sizes, 3) < np.round(together, 3)).any():
+        return []
+    best = baselines[np.nanargmin(sizes)]
+    if judged.weights[-1, best].mean() >= _ALL:
+        return []
+    why = "the difference is within noise" if len(mixed) == 1 else "on each of them the difference is within noise"
+    if windows < FEWEST_WINDOWS:
+        why = f"to tell that from luck takes {FEWEST_WINDOWS} cutoffs, and there {'is' if windows == 1 else 'are'} {windows}"
+    others = "" if len(mixed) == 1 else " of all series" if mixed.all() else f" of {int(mixed.sum()):,} series"
+    return [
+        f"{rolled.names[best]} had smaller errors than all together, which are the forecast{others} nevertheless: {why}."
+    ]
+
+
+def _mean_size(errors: np.ndarray) -> float:
+    known = np.isfinite(errors)
+    return float(np.abs(errors[known]).mean()) if known.any() else np.nan
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from gatewise.forecasting.rolling import Rolled
 
-_FEWEST_WINDOWS = 8
+FEWEST_WINDOWS = 8
 
 
 def beyond_noise(chance: float, comparisons: int) -> float:
@@ -48,7 +48,7 @@ def better_alone(
     windows = len(mixed)
     chosen = np.full(mixed.shape[1], -1)
     back = rolled.steps_back[:windows]
-    if windows <= _FEWEST_WINDOWS or not allowed.any():
+    if windows <= FEWEST_WINDOWS or not allowed.any():
         return chosen
     known = np.where(rolled.known_at(steps_back)[:windows], rolled.actual[:windows], np.nan)
     both = np.isfinite(rolled.forecasts[:, :windows]).all(axis=0) & np.isfinite(known) & np.isfinite(mixed)
@@ -66,7 +66,7 @@ def better_alone(
     best = mean.argmax(axis=0)
     rows = np.arange(len(best))
     beyond = mean[best, rows] > noise * spread[best, rows] / np.sqrt(independent)
-    return np.where(beyond & (count >= _FEWEST_WINDOWS) & (mean[best, rows] > 0), best, chosen)
+    return np.where(beyond & (count >= FEWEST_WINDOWS) & (mean[best, rows] > 0), best, chosen)
 
 
 def _mean_size(

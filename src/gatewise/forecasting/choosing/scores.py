@@ -11,6 +11,7 @@ from jaxtyping import Float64
 from gatewise.errors import DataError, UsageError
 from gatewise.evaluation import diebold_mariano, friedman
 from gatewise.evaluation.point_errors import seasonal_scale
+from gatewise.evaluation.ranking import Ranking
 from gatewise.evaluation.simple_baselines import Naive2
 from gatewise.forecasting.classical.baseline_methods import baseline_forecast
 from gatewise.forecasting.frames import level_name
@@ -91,10 +92,19 @@ class Scores:
         try:
             if len(self.panel) > 1 and len(names) > 2:
                 sizes = np.stack([self._points(self.forecasts[name], "series")["mae"] for name in names], axis=-1)
-                return str(friedman(sizes, names))
+                return self._ranked(friedman(sizes, names))
             return self._compared([name for name in names if name not in self.networks])
         except DataError as error:
             return f"It was not tested whether the methods differ. {error}"
+
+    def _ranked(self, ranking: Ranking) -> str:
+        """Return a ranking in words, and where another method has the least error, why both may be so."""
+        means = {name: self._points(self.forecasts[name], None) for name in ranking.names}
+        measure = "mase" if np.isfinite(means["gatewise"]["mase"]) else "mae"
+        least = min(ranking.names, key=lambda name: float(np.nan_to_num(means[name][measure], nan=np.inf)))
+        if ranking.p_value >= ranking.alpha or least == ranking.names[0]:
+            return str(ranking)
+        return f"{ranking} {least} has the least mean error: ranks count each series alike, however large its errors."
 
     def _compared(self, names: list[str]) -> str:
         """Compare the forecast of a single series with the best baseline."""

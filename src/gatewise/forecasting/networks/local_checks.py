@@ -9,6 +9,7 @@ import numpy as np
 from gatewise.datasets.windows import Layout
 from gatewise.errors import UsageError
 from gatewise.evaluation.averages import whole_number
+from gatewise.forecasting.networks.heads import check_head
 from gatewise.forecasting.networks.views import LocalView
 
 if TYPE_CHECKING:
@@ -24,6 +25,15 @@ def check_local(networks: "LocalNetworks") -> None:
     Raises:
         UsageError: It cannot.
     """
+    check_head(networks.head)
+    for given, what in (
+        (networks.recursive, "recursive networks"),
+        (networks.build is not None, "a function of your own"),
+    ):
+        if networks.head != "point" and given:
+            raise UsageError(
+                f"head is {networks.head!r} and {what} can forecast points only: leave one of the two out."
+            )
     check_choice("cell", networks.cell, CELLS)
     check_choice("layout", networks.layout, get_args(Layout))
     if networks.loss not in LOSSES:
@@ -31,10 +41,11 @@ def check_local(networks: "LocalNetworks") -> None:
             f"loss is {networks.loss!r}: give 'mae' or 'mse'; quantiles and distributions are a head, such as "
             "head='quantile', and by sMAPE and a scaled error SequenceNetworks are trained."
         )
-    for name in ("members", "epochs", "batch_size"):
+    for name in ("members", "batch_size"):
         whole_number(getattr(networks, name), name)
-    if networks.look_back is not None:
-        whole_number(networks.look_back, "look_back")
+    for name in ("look_back", "epochs"):
+        if getattr(networks, name) is not None:
+            whole_number(getattr(networks, name), name)
     if not isinstance(networks.units, tuple) or not networks.units:
         raise UsageError(f"units is {networks.units!r}: give the units of each hidden layer, such as (8,).")
     for width in networks.units:

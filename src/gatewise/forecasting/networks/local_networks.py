@@ -13,7 +13,7 @@ from gatewise.errors import UsageError
 from gatewise.forecasting.covariate_glasses import Bare, CovariateGlasses
 from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.counts import level_of_counts, quantiles_of_counts, refuse_all_but_counts
-from gatewise.forecasting.networks.heads import COUNTS, Head, check_head, outputs_of, quantiles_of
+from gatewise.forecasting.networks.heads import COUNTS, Head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.local_checks import built_by, check_local
 from gatewise.forecasting.networks.local_samples import Beside, last_windows, samples_of
 from gatewise.forecasting.networks.views import Glasses, LocalView
@@ -81,12 +81,6 @@ class LocalNetworks:
         for name in ("units", "views"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
-        check_head(self.head)
-        for given, what in ((self.recursive, "recursive networks"), (self.build is not None, "a function of your own")):
-            if self.head != "point" and given:
-                raise UsageError(
-                    f"head is {self.head!r} and {what} can forecast points only: leave one of the two out."
-                )
         if self.head == COUNTS:
             if self.views not in (_USUAL_VIEWS, _VIEWS_OF_COUNTS, ()):
                 raise UsageError(f"head is {COUNTS!r}, and counts are seen as they are: leave views out.")

@@ -221,6 +221,11 @@ def test_what_the_parser_refuses_is_one_line_too(typed, arguments):
     assert err.count("\n") == 1
 
 
+def test_a_fraction_where_a_whole_number_belongs_is_refused_in_our_words(typed):
+    sentence = "error: Invalid value for '--horizon': give a whole number: see 'gatewise forecast --help'.\n"
+    assert typed("forecast", "airline", "--horizon", "2.5") == (2, "", sentence)
+
+
 def test_output_is_checked_before_the_training(typed, tmp_path, monkeypatch):
     monkeypatch.setattr("gatewise.recipes.run_recipes", lambda *_: pytest.fail("trained"))
     (tmp_path / "page.html").write_text("old")

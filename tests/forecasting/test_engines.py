@@ -96,6 +96,7 @@ def test_a_folder_of_parquet_files_is_forecast_into_another(quick, client, tmp_p
 
 def test_the_command_line_forecasts_from_folder_to_folder_or_to_stdout(quick, client, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DASK_LOGGING__DISTRIBUTED", raising=False)
     shuffled().to_parquet("sales", write_index=False)
     asked = []
 
@@ -110,6 +111,8 @@ def test_the_command_line_forecasts_from_folder_to_folder_or_to_stdout(quick, cl
     assert said.out == ""
     assert said.err.startswith("On average over 20 series the forecast is ")
     assert said.err.endswith("forecasts: forecasts\n")
+    # What processes that it starts read: they keep to themselves what they do.
+    assert os.environ["DASK_LOGGING__DISTRIBUTED"] == "error"
     assert_same_bits(pd.read_parquet("forecasts"), quick)
     assert run([*typed, "--level", "80", "--quiet"]) == 0
     said = capsys.readouterr()
@@ -167,12 +170,12 @@ def test_the_sample_and_the_blocks_come_from_the_names_alone():
     assert Draw.of(own[:500], sample=500).in_sample(own).all()
 
 
-def test_what_cannot_be_meant_is_refused():
+def test_what_cannot_be_meant_is_refused(monkeypatch):
     with pytest.raises(UsageError) as caught:
         gw.forecast(FRAME, 4, minutes=3)
     assert str(caught.value) == (
-        "forecast takes no 'minutes': choose among baselines, covariates, freq, id_col, mode, network, network_only, "
-        "season_length, seed, target_col, time_col."
+        "forecast takes no 'minutes': choose among baselines, covariates, fix, format, freq, id_col, mode, network, "
+        "network_only, season_length, seed, target_col, time_col."
     )
     with pytest.raises(UsageError) as caught:
         gw.forecast(FRAME, 4, network=lambda shape, outputs: None)
@@ -192,10 +195,60 @@ def test_what_cannot_be_meant_is_refused():
         DataError, match=r"^'no/x.parquet' cannot be read \(.*no/x.parquet\): give a Parquet file, or a folder"
     ):
         gw.forecast("no/x.parquet", 4, engine="native")
-    with pytest.raises(UsageError, match="engine is 'sparkle', which Fugue does not know or which is not installed"):
+    with pytest.raises(
+        UsageError, match=r"^engine is 'sparkle', which is none: give 'dask', 'ray' or 'spark', or a client"
+    ):
         gw.forecast(FRAME, 4, engine="sparkle")
+    monkeypatch.setattr("gatewise.forecasting.engines.fugue_run._PACKAGES", {"ray": "no_such_package"})
+    with pytest.raises(EnvironmentFault, match=r"^The engine 'ray' is not installed: pip install 'fugue\[ray\]'\.$"):
+        gw.forecast(FRAME, 4, engine="ray")
     with pytest.raises(UsageError) as caught:
         gw.forecast(dd.from_pandas(FRAME.rename(columns={"y": "sold"}), npartitions=2), 4, engine="native")
     assert str(caught.value) == (
         "The frame has no column 'y'; it has 'unique_id', 'ds', 'sold': name the column by target_col."
+    )
+
+
+def test_a_folder_of_other_files_is_refused_by_the_name_of_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("sales")
+    FRAME.to_csv("sales/a.csv", index=False)
+    for engine in (None, "native"):
+        with pytest.raises(DataError) as caught:
+            gw.forecast("sales", 4, engine=engine)
+        assert str(caught.value) == (
+            "'sales' holds 'a.csv', which is no Parquet file: give a folder of Parquet files, or the path of one table."
+        )
+
+
+def test_duplicates_are_mended_here_and_on_an_engine(tmp_path, capsys):
+    twice = pd.concat([FRAME[:72], FRAME[70:72].assign(y=0.0)], ignore_index=True)
+    lines = {"network": [], "baselines": ["Drift"], "level": ()}
+    expected = gw.forecast(gw.read_series(twice, fix="duplicates-sum"), 4, **lines)
+    assert_same_bits(gw.forecast(twice, 4, fix=("duplicates-sum",), **lines), expected)
+    frame = dd.from_pandas(twice, npartitions=2)
+    mended = gw.forecast(frame, 4, engine="native", fix=("duplicates-sum",), **lines)
+    assert_same_bits(mended if isinstance(mended, pd.DataFrame) else mended.compute(), expected)
+    with pytest.raises(
+        UsageError, match=r"^fix has 'duplicates-last', and rows on an engine have no order: give 'duplicates-mean'"
+    ):
+        gw.forecast(frame, 4, engine="native", fix="duplicates-last", **lines)
+    with pytest.raises(DataError, match=r'make one of them with fix=\("duplicates-mean",\), or "duplicates-sum"\.$'):
+        gw.forecast(frame, 4, engine="native", **lines)
+    twice.to_parquet(tmp_path / "sales")
+    (tmp_path / "fc").mkdir()
+    typed = [
+        "forecast",
+        str(tmp_path / "sales"),
+        "--horizon",
+        "4",
+        "--engine",
+        "native",
+        "--out",
+        str(tmp_path / "fc"),
+        "--force",
+    ]
+    assert run(typed) == 2
+    assert capsys.readouterr().err.endswith(
+        "fc' exists, and --force replaces no folder: give one that is to be made, or remove that one.\n"
     )

@@ -280,6 +280,13 @@ ROWS = [
         "'a.csv' has 2 columns of dates, 'from', 'to': choose one with time_col='from'.",
     ),
     (
+        "numbers alone between blanks, which may stand between thousands",
+        "my sales\n1 234\n1 300\n",
+        {},
+        "'a.csv' has one column, 'my sales', and no numbers in it: if ' ' separates its cells, give "
+        'format={"separator": " "}.',
+    ),
+    (
         "no column of numbers",
         "ds,a\n2024-01-01,x\n",
         {},

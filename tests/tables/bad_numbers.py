@@ -164,6 +164,27 @@ VALUES = [
         "value a series; declare it as past or future instead.",
     ),
     (
+        "a decimal comma and points between thousands",
+        "ds;y\n2024-01-01;1.234,5\n2024-01-02;2.345,5\n",
+        {"target_col": "y"},
+        "'a.csv', row 2, column 'y' is '1.234,5' (the first of 2 such cells), which has a decimal comma and signs between "
+        'thousands: give format={"decimal": ",", "thousands": "."}.',
+    ),
+    (
+        "a decimal comma and blanks between thousands",
+        "ds;y\n2024-01-01;1 234,5\n",
+        {"target_col": "y"},
+        "'a.csv', row 2, column 'y' is '1 234,5', which has a decimal comma and signs between thousands: give "
+        'format={"decimal": ",", "thousands": " "}.',
+    ),
+    (
+        "the only column of numbers as a covariate",
+        DAYS,
+        {"covariates": {"future": ["y"]}},
+        "'a.csv' has no column of numbers beside 'y', which is given as covariates['future']: leave it out there if it "
+        "holds the values.",
+    ),
+    (
         "control letters",
         day(1, "\x1b[31mred", 3),
         {},

@@ -234,6 +234,13 @@ TIMES = [
         'digits, or give format={"date_format": "%d/%m/%y"}.',
     ),
     (
+        "steps with a point",
+        "ds,y\n1.0,1\n2.0,2\n",
+        {"target_col": "y"},
+        "'a.csv', row 2, column 'ds' is '1.0', a number with a decimal point: write counted steps as 1, 2, 3, and dates as "
+        "2024-01-31.",
+    ),
+    (
         "fractions",
         "ds,y\n1.5,2\n2.5,1\n",
         {},

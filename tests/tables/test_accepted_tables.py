@@ -35,6 +35,21 @@ CASES = [
     ("semicolon", DAYS.replace(",", ";"), {}, *THREE, ["Cells are separated by semicolons."]),
     ("tab", DAYS.replace(",", "\t"), {}, *THREE, ["Cells are separated by tabs."]),
     ("bar", DAYS.replace(",", "|"), {}, *THREE, ["Cells are separated by vertical bars."]),
+    ("blanks", DAYS.replace(",", " "), {}, *THREE, ["Cells are separated by blanks."]),
+    ("colons", DAYS.replace(",", ":"), {}, *THREE, ["Cells are separated by colons."]),
+    ("waves", DAYS.replace(",", "~"), {}, *THREE, ["Cells are separated by '~'."]),
+    (
+        "points that may stand between thousands",
+        "ds;y\n2024-01-01;1.234\n2024-01-02;12.345\n2024-01-03;123.456\n",
+        {},
+        THREE[0],
+        [1.234, 12.345, 123.456],
+        [
+            "Cells are separated by semicolons.",
+            "Numbers such as '1.234' are read with a decimal point; if it stands between thousands in them, say so by "
+            "thousands in format.",
+        ],
+    ),
     (
         "another separator",
         DAYS.replace(",", "~"),

@@ -268,6 +268,8 @@ def test_paths_that_are_no_file(tmp_path, monkeypatch):
     (tmp_path / "sales.csv").write_text("y\n1\n2\n")
     (tmp_path / "secret.csv").write_text("y\n1\n")
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "part.0.parquet").touch()
 
     def refuse(path, *arguments):
         raise PermissionError(13, "Permission denied")
@@ -278,6 +280,10 @@ def test_paths_that_are_no_file(tmp_path, monkeypatch):
         "none/x.csv": "There is no file 'none/x.csv': there is no folder 'none' either.",
         "pipe": "'pipe' is no regular file: send what it holds to standard input, and give '-' as the path.",
         ".": "'.' is a folder: give the path of a table in it.",
+        "parts": "'parts' is a folder: give the path of a table in it; a folder of Parquet files is what gatewise.forecast "
+        "takes, or gatewise forecast --engine dask.",
+        "https://example.org/x.csv": "'https://example.org/x.csv' is an address, and nothing is fetched from there: give the "
+        "path of a file.",
     }
     for path, sentence in cases.items():
         with pytest.raises(gw.errors.DataError) as caught:
@@ -287,3 +293,10 @@ def test_paths_that_are_no_file(tmp_path, monkeypatch):
     with pytest.raises(gw.errors.DataError) as caught:
         gw.read_series("secret.csv")
     assert str(caught.value) == "'secret.csv' cannot be read (Permission denied): give the path of a table."
+
+
+def test_an_empty_column_is_left_out_for_that_reason():
+    table = gw.read_series(
+        pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=3), "a": [1.0, 2.0, 3.0], "b": np.nan})
+    )
+    assert (len(table), table.notes[1]) == (1, "Left out, as the first rows have no value there: 'b'.")

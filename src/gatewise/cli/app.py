@@ -180,7 +180,10 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
 def _mistyped(error: Any) -> str:
     """Return a parser's complaint as our sentence, with the nearest spelling."""
     path = "gatewise" if error.ctx is None else error.ctx.command_path
+    # The parser of newer typers speaks of strings.
     message = error.format_message()
+    for kind, wanted in (("integer", "a whole number"), ("number", "a number")):
+        message = re.sub(rf"Input should be a valid {kind}\b.*", f"give {wanted}", message)
     option = getattr(error, "option_name", None)
     if option is not None and message.startswith("No such option"):
         known = [name for parameter in error.ctx.command.params for name in parameter.opts + parameter.secondary_opts]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.cli.forecast_options import told
-from gatewise.cli.table_options import TableTyped, read_typed, say_understood
+from gatewise.cli.table_options import TableTyped, format_of, read_typed, say_understood
 from gatewise.errors import UsageError
 
 
@@ -19,6 +19,7 @@ def forecast_blocks(
     others: dict[str, Any],
     quiet: bool,
     future_rows: Path | None,
+    force: bool,
     **options: Any,
 ) -> None:
     """Forecast on an engine, and say what its workers chose.
@@ -33,6 +34,7 @@ def forecast_blocks(
         others: Options by flag that an engine does not do, as typed.
         quiet: Whether nothing is to be said.
         future_rows: What is known in advance; a folder of Parquet files is read by the workers, too.
+        force: Whether output that exists may be replaced; a folder is not.
         **options: As `gatewise.forecast` takes them.
     """
     from gatewise.cli.outputs import say, write_csv
@@ -43,13 +45,20 @@ def forecast_blocks(
     given = [flag for flag, value in others.items() if value]
     if given:
         raise UsageError(f"{given[0]} is for one machine: leave it out, or leave out --engine.")
+    if force and out is not None and out.exists():
+        raise UsageError(
+            f"'{out}' exists, and --force replaces no folder: give one that is to be made, or remove that one."
+        )
     target = None if out is None else new_folder(out)
+    if engine == "dask":
+        # What its processes tell of themselves, unless somebody has asked for it; before they are started.
+        os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
     data: Any = source
     if os.path.isdir(source):
-        if typed.fix or typed.form:
-            raise UsageError("--fix and --format are for a file, and a folder of Parquet files needs neither.")
         reading = {name: getattr(typed, name) for name in ("id_col", "time_col", "target_col")}
         options |= {**reading, "freq": typed.step, "covariates": typed.covariates}
+        if typed.fix or typed.form:
+            options |= {"fix": typed.fix or (), "format": format_of(typed.form)}
     else:
         data = read_typed(source, typed)
         say_understood(source, data, quiet)

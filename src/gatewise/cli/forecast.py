@@ -116,7 +116,7 @@ def forecast(
         }
         how: dict[str, Any] = {"mode": mode.value, "network": network, "network_only": network_only}
         how |= {"season_length": season_length, "seed": seed}
-        forecast_blocks(engine, source, horizon, typed, out, level, others, quiet, future_rows, **how)
+        forecast_blocks(engine, source, horizon, typed, out, level, others, quiet, future_rows, force, **how)
         return
     check_files({"--out": out, "--paths-out": paths_out, "--report": report}, force, source)
     if model is not None:

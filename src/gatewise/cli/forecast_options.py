@@ -73,7 +73,7 @@ Engine = Annotated[
 ]
 ModelOut = Annotated[
     Path | None,
-    typer.Option("--model", metavar="DIR", help="Save the model, for gatewise predict and gatewise update."),
+    typer.Option("--model", metavar="DIR", help="Save the model, for gatewise predict, update, inspect and serve."),
 ]
 ModelTyped = Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a saved model.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the CSV to a file.")]

@@ -15,6 +15,8 @@ from gatewise.tables.unfolding import Unfolded
 
 # With gaps allowed, a wrong date should not fill the memory.
 _MOST_STEPS = 10_000_000
+KEEP_ONE = 'keep one with fix=("duplicates-last",), or "duplicates-first", "duplicates-mean", "duplicates-sum".'
+"""What to do about a time that a series has twice."""
 
 
 def assemble(rows: Unfolded, freq: Any, fix: frozenset[str], several: bool) -> SeriesTable:
@@ -112,7 +114,7 @@ def _refuse_duplicates(rows: Unfolded, order: np.ndarray, again: Bool[np.ndarray
     first = rows.where_time(pair[0]).rpartition("row ")[2].partition(",")[0]
     series = f" of series {rows.ids[rows.codes[row]]!r}" if several else ""
     more = f" (the first of {count(len(places), 'such row')})" if len(places) > 1 else ""
-    hint = 'keep one with fix=("duplicates-last",), or "duplicates-first", "duplicates-mean", "duplicates-sum".'
+    hint = KEEP_ONE
     if not several and len(places) * 3 >= len(again):
         hint = "if the table holds several series, name their column with id_col."
     elif rows.times.zone is None and _at_night(rows, places):

@@ -176,6 +176,10 @@ def _why(cell: str, style: NumberStyle) -> str:
 def _why_sign(cell: str, style: NumberStyle) -> str | None:
     """Return what to do about a number written with other signs than expected; None if it is not that."""
     point, other = style.decimal, "," if style.decimal == "." else "."
+    both = re.fullmatch(r"[+-]?\d{1,3}(?:([.' \u00a0\u202f])\d{3})(?:\1\d{3})*,\d+", cell)
+    if both is not None and style.thousands is None and both[1].isascii():
+        named = f'format={{"decimal": ",", "thousands": "{both[1]}"}}'
+        return f"which has a decimal comma and signs between thousands: give {named}."
     groups = rf"[+-]?\d{{1,3}}(?:[{re.escape(other)}' \u00a0\u202f]\d{{3}})+(?:{re.escape(point)}\d+)?"
     sign = re.search(r"\d(\D)\d{3}", cell)
     if sign is not None and re.fullmatch(groups, cell):

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import partial
 from typing import Literal, NamedTuple
 
 from gatewise.errors import DataError
@@ -11,6 +12,8 @@ from gatewise.tables.records import split
 from gatewise.tables.spellings import looks_like_time
 
 SEPARATORS = ("\t", ";", "|", ",")
+# Looked for where none of those separates anything.
+_RARE = (" ", ":", "~", "^", "&")
 SAMPLE_ROWS = 200
 MOST_COLUMNS = 50_000
 
@@ -92,7 +95,19 @@ def _separator(lines: list[str]) -> str:
 
     # max keeps the first of equals: a tab or a semicolon separates, a comma may be somebody's decimal sign.
     best = max(SEPARATORS, key=agreement)
-    return best if agreement(best) else ","
+    return best if agreement(best) else next(filter(partial(_cuts_all, lines), _RARE), ",")
+
+
+def _cuts_all(lines: list[str], separator: str) -> bool:
+    """Return whether a rare separator cuts all rows alike, into names and below them dates or texts and numbers.
+
+    Numbers alone are not enough: a blank may stand between thousands.
+    """
+    rows = [split(line, separator) for line in lines]
+    if len(rows) < 2 or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1 or not all(map(str.strip, rows[0])):
+        return False
+    kinds = [kind_of([row[place] for row in rows[1:]], NumberStyle()) for place in range(len(rows[0]))]
+    return "number" in kinds and any(kind in ("time", "text") for kind in kinds)
 
 
 def _style(name: str, rows: list[list[str]], separator: str, form: TableFormat) -> tuple[NumberStyle, list[str]]:
@@ -104,7 +119,7 @@ def _style(name: str, rows: list[list[str]], separator: str, form: TableFormat) 
     points = any(re.fullmatch(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", cell) for cell in cells)
     commas = [cell for cell in cells if re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell)]
     if separator == "," or points or not commas:
-        return NumberStyle(), []
+        return NumberStyle(), _open_thousands(cells) if separator == ";" else []
     proof = next((cell for cell in commas if not re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", cell)), None)
     if proof is None:
         raise DataError(
@@ -112,6 +127,17 @@ def _style(name: str, rows: list[list[str]], separator: str, form: TableFormat) 
             'format={"thousands": ","} or format={"decimal": ","}.'
         )
     return NumberStyle(","), [f"Numbers have a decimal comma, as {shown(proof)} shows."]
+
+
+def _open_thousands(cells: list[str]) -> list[str]:
+    """Return a note where a table that may be of a country with decimal commas has points that may stand between thousands."""
+    pointed = [cell for cell in cells if "." in cell and re.fullmatch(r"[+-]?[\d.]+", cell)]
+    if len(pointed) < 2 or not all(re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", cell) for cell in pointed):
+        return []
+    return [
+        f"Numbers such as {shown(pointed[0])} are read with a decimal point; if it stands between thousands in them, say so by "
+        "thousands in format."
+    ]
 
 
 def _has_header(name: str, rows: list[list[str]], style: NumberStyle) -> bool:
@@ -168,4 +194,4 @@ def _names(name: str, first: list[str], has_header: bool) -> tuple[list[str], li
     return names, notes
 
 
-_SPELLED = {"\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+_SPELLED = {"\t": "tabs", " ": "blanks", ":": "colons", ";": "semicolons", "|": "vertical bars"}

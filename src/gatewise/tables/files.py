@@ -59,13 +59,17 @@ def open_source(path: str | os.PathLike[str], closing: ExitStack) -> Source:
     """
     if path == "-":
         return _recognised("standard input", sys.stdin.buffer, None)
+    if "://" in str(path):
+        raise DataError(f"{str(path)!r} is an address, and nothing is fetched from there: give the path of a file.")
     path = Path(path)
     name = repr(str(path))
     try:
         # Before it is opened: opening a pipe waits for somebody to write into it.
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise DataError(f"{name} is a folder: give the path of a table in it.")
+            parquet = "; a folder of Parquet files is what gatewise.forecast takes, or gatewise forecast --engine dask"
+            more = parquet if next(path.glob("*.parquet"), None) else ""
+            raise DataError(f"{name} is a folder: give the path of a table in it{more}.")
         if not stat.S_ISREG(status.st_mode):
             raise DataError(
                 f"{name} is no regular file: send what it holds to standard input, and give '-' as the path."

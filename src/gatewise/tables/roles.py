@@ -1,5 +1,6 @@
 """Which column is what: by what the caller says, by its name, or by what it alone holds. Anything else is a question."""
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -83,7 +84,7 @@ def find_roles(
         empty = [place for place, kind in enumerate(finder.kinds) if kind == "empty" and place != time]
         return _in_columns(finder, time, sorted(numeric + empty), layout is not None)
     if target is None:
-        target = finder.only_target(numeric)
+        target = finder.only_target(numeric, covariates)
     if identity is None:
         identity = finder.only_id(taken | {target})
     return _long(finder, identity, time, target, places)
@@ -133,11 +134,24 @@ class _Finder:
         """Return the free columns that hold numbers."""
         return [place for place, kind in enumerate(self.kinds) if kind == "number" and place not in taken]
 
-    def only_target(self, numeric: list[int]) -> int:
-        """Return the only column of numbers."""
+    def only_target(self, numeric: list[int], covariates: dict[str, list[str]]) -> int:
+        """Return the only column of numbers that is no covariate."""
         if len(numeric) == 1:
             return numeric[0]
+        for kind, names in covariates.items():
+            for name in names if not numeric else ():
+                if self.kinds[self.names.index(name)] == "number":
+                    raise DataError(
+                        f"{self.sheet.name} has no column of numbers beside {name!r}, which is given as covariates[{kind!r}]: "
+                        "leave it out there if it holds the values."
+                    )
         if not numeric:
+            sign = re.search(r"[^\w.+-]", self.names[0]) if len(self.names) == 1 else None
+            if sign is not None:
+                raise DataError(
+                    f"{self.sheet.name} has one column, {self.names[0]!r}, and no numbers in it: if {sign[0]!r} separates its "
+                    f'cells, give format={{"separator": "{sign[0]}"}}.'
+                )
             raise DataError(
                 f"{self.sheet.name} has no column of numbers among {quoted(self.names)}: name the values with target_col."
             )
@@ -193,7 +207,10 @@ class _Finder:
     def left_out(self, used: set[int | None]) -> list[str]:
         """Return a note about columns that nothing is done with."""
         rest = [name for place, name in enumerate(self.names) if place not in used]
-        return [f"Left out: {quoted(rest)}."] if rest else []
+        empty = [name for name in rest if self.kinds[self.names.index(name)] == "empty"]
+        filled = [name for name in rest if name not in empty]
+        notes = [f"Left out: {quoted(filled)}."] if filled else []
+        return notes + ([f"Left out, as the first rows have no value there: {quoted(empty)}."] if empty else [])
 
     def _has(self, places: list[int], what: str) -> str:
         return f"{self.sheet.name} has {count(len(places), 'column')} {what}, {quoted(self.names[place] for place in places)}"

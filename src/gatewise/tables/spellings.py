@@ -124,5 +124,7 @@ def _why_not_the_first(cell: str) -> str:
     if _SHORT_YEAR.fullmatch(cell):
         return 'whose century is open: write the year with four digits, or give format={"date_format": "%d/%m/%y"}.'
     if _FLOAT.fullmatch(cell):
+        if cell.rstrip("0").endswith("."):
+            return "a number with a decimal point: write counted steps as 1, 2, 3, and dates as 2024-01-31."
         return "a fraction and no date: write dates as 2024-01-31."
     return 'which is no date: write dates as 2024-01-31, or name their form with format={"date_format": "%d.%m.%Y"}.'

@@ -58,7 +58,7 @@ def forecast(
         progress: Called with the share that is done, from 0 to 1, and with what is being done; on an engine not within the
             blocks, as it has a page of its own.
         **options: ``mode``, ``network``, ``network_only``, ``baselines``, ``season_length`` and ``seed`` of `Forecaster`;
-            ``id_col``, ``time_col``, ``target_col``, ``freq`` and ``covariates`` of `read_series`.
+            ``id_col``, ``time_col``, ``target_col``, ``freq``, ``covariates``, ``fix`` and ``format`` of `read_series`.
 
     Returns:
         The columns of `Forecaster.predict`: a frame of pandas; with an engine a frame of that engine, not computed yet; with

@@ -83,7 +83,7 @@ def forecast_on(
         )
         text = str(fa.as_pandas(learned)["shared"].iloc[0])
         shared = shared_from(base64.b64decode(text))
-        forecasts = _blocks(fa, frame, shared, text, order.covariates)
+        forecasts = _blocks(fa, frame, shared, text, order)
         if out is None:
             return _plain(forecasts), shared
         progress(SAMPLE_TAKES / (SAMPLE_TAKES + draw.blocks), f"forecasting {draw.blocks:,} blocks")
@@ -101,7 +101,7 @@ def as_pandas(frame: Any) -> pd.DataFrame:
     return found.sort_values(["unique_id", "ds"], ignore_index=True)
 
 
-def _blocks(fa: "types.ModuleType", frame: Any, shared: Shared, text: str, covariates: dict[str, list[str]]) -> Any:
+def _blocks(fa: "types.ModuleType", frame: Any, shared: Shared, text: str, order: Order) -> Any:
     """Return the forecasts of all blocks, which are computed where and when they are wanted."""
     blocks = shared.draw.blocks
     numbered = fa.transform(
@@ -121,7 +121,7 @@ def _blocks(fa: "types.ModuleType", frame: Any, shared: Shared, text: str, covar
         forecast_blocks,
         schema=f"unique_id:{names},ds:{times},{columns}",
         partition=partition,
-        params={"text": text, "covariates": covariates},
+        params={"text": text, "covariates": order.covariates, "mending": order.mending},
     )
 
 
@@ -142,17 +142,17 @@ def with_block(rows: pd.DataFrame, seed: int, blocks: int) -> pd.DataFrame:
 
 def learned_from(rows: pd.DataFrame, order: Order, draw: Draw) -> pd.DataFrame:
     """Return what the sample has to share, as text."""
-    table = read_rows(rows, order.reading.get("freq"), order.covariates, order.plan.horizon)
+    table = read_rows(rows, order.reading.get("freq"), order.covariates, order.plan.horizon, order.mending)
     table = table.select(np.argsort(lots_of(table.ids.tolist(), order.plan.seed), kind="stable"))
     return pd.DataFrame({"shared": [base64.b64encode(order.learned_from(table, draw, silent)).decode()]})
 
 
-def forecast_blocks(rows: pd.DataFrame, text: str, covariates: dict[str, list[str]]) -> pd.DataFrame:
+def forecast_blocks(rows: pd.DataFrame, text: str, covariates: dict[str, list[str]], mending: Any) -> pd.DataFrame:
     """Return the forecasts of some whole blocks."""
     shared = shared_from(base64.b64decode(text))
     parts = []
     for _, block in rows.groupby(_BLOCK, sort=True):
-        table = read_rows(block.drop(columns=_BLOCK), shared.freq, covariates, shared.horizon)
+        table = read_rows(block.drop(columns=_BLOCK), shared.freq, covariates, shared.horizon, mending)
         lots = lots_of(table.ids.tolist(), shared.seed)
         parts.append(forecast_block(shared, table.select(np.argsort(lots, kind="stable")), silent))
     # Spark cannot take the string columns of pandas 3: their Arrow arrays come in chunks.
@@ -181,15 +181,18 @@ def _context(fa: "types.ModuleType", engine: Any, data: list[Any]) -> Iterator[N
         context = fa.engine_context(engine, infer_by=data)
     except Exception as error:
         shown = engine if isinstance(engine, str) else type(engine).__name__
-        if isinstance(engine, str) and importlib.util.find_spec(_PACKAGES.get(engine, "-")):
+        if isinstance(engine, str) and engine in _PACKAGES:
+            if importlib.util.find_spec(_PACKAGES[engine]) is None:
+                raise EnvironmentFault(
+                    f"The engine {engine!r} is not installed: pip install 'fugue[{engine}]'."
+                ) from None
             raise EnvironmentFault(
                 f"The engine {engine!r} could not be started ({error}): look whether it is there with pip install "
                 f"'fugue[{engine}]', give a client or session of it, and in a script that starts one put what it does below "
                 'if __name__ == "__main__".'
             ) from None
         raise UsageError(
-            f"engine is {shown!r}, which Fugue does not know or which is not installed ({error}): give 'dask', 'ray' or "
-            "'spark', or a client of one of them."
+            f"engine is {shown!r}, which is none: give 'dask', 'ray' or 'spark', or a client or session of one of them."
         ) from None
     with context:
         yield

@@ -1,14 +1,14 @@
 """What is to be forecast, and how: the arguments of `gatewise.forecast`, checked."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
-from gatewise.errors import UsageError
+from gatewise.errors import DataError, EnvironmentFault, UsageError
 from gatewise.evaluation.averages import read_levels, whole_number
 from gatewise.evaluation.simple_baselines import Baseline
 from gatewise.forecasting.engines.lots import Draw
@@ -19,7 +19,7 @@ from gatewise.forecasting.forecaster import Forecaster
 from gatewise.forecasting.future_rows import with_future
 from gatewise.forecasting.rolling import Progress
 from gatewise.tables import SeriesTable, read_series
-from gatewise.tables.form import Covariates, checked_covariates
+from gatewise.tables.form import Covariates, Fix, TableFormat, checked_covariates, checked_fixes, checked_format
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,8 @@ _LIBRARIES = ("dask", "pyspark", "ray")
 SAMPLE_TAKES = 4.0
 # Series that everything is learned from, at most.
 SAMPLE = 2_000
-_READING = ("id_col", "time_col", "target_col", "freq", "covariates")
+_MENDING = ("fix", "format")
+_READING = ("id_col", "time_col", "target_col", "freq", "covariates", *_MENDING)
 
 
 class Options(TypedDict, total=False):
@@ -47,6 +48,8 @@ class Options(TypedDict, total=False):
     target_col: str | None
     freq: str | int | None
     covariates: Covariates | None
+    fix: Fix | Iterable[Fix]
+    format: TableFormat | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class Order:
     def covariates(self) -> dict[str, list[str]]:
         """The columns that explain the series, by what is known of them."""
         return checked_covariates(self.reading.get("covariates"))
+
+    @property
+    def mending(self) -> dict[str, Any]:
+        """What `read_series` is told of how values are written, and of what may be mended."""
+        return {name: self.reading[name] for name in _MENDING if name in self.reading}
 
     def learned_from(self, table: SeriesTable, draw: Draw, progress: Progress) -> bytes:
         """Choose and train on the sample, and return what is to be sent round."""
@@ -112,8 +120,35 @@ def _whole(data: Any) -> Any:
     if isinstance(data, str | os.PathLike) and os.path.isdir(data):
         import pandas as pd
 
-        return pd.read_parquet(data)
+        try:
+            return pd.read_parquet(data)
+        except ImportError:
+            raise EnvironmentFault(
+                f"{os.fspath(data)!r} is a folder, and for Parquet files pyarrow is needed: install it with pip install "
+                "'gatewise[parquet]'."
+            ) from None
+        except Exception as error:
+            raise no_parquet(os.fspath(data), error) from None
     return data
+
+
+def no_parquet(path: str, error: Exception) -> DataError:
+    """Return what is wrong with a file or folder that could not be read as Parquet."""
+    for folder, _, names in os.walk(path):
+        for name in sorted(names):
+            inside = os.path.join(folder, name)
+            if not name.startswith((".", "_")) and not _begins_as_parquet(inside):
+                return DataError(
+                    f"{path!r} holds {os.path.relpath(inside, path)!r}, which is no Parquet file: give a folder of Parquet "
+                    "files, or the path of one table."
+                )
+    why = str(error).partition("\n")[0] or type(error).__name__
+    return DataError(f"{path!r} cannot be read ({why}): give a Parquet file, or a folder of them.")
+
+
+def _begins_as_parquet(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def silent(share: float, what: str) -> None:
@@ -133,6 +168,8 @@ def order_of(horizon: int, level: Any, sample: int | None, options: Options) -> 
     given: dict[str, Any] = dict(options)
     reading = {name: given.pop(name) for name in _READING if name in given}
     checked_covariates(reading.get("covariates"))
+    checked_fixes(reading.get("fix", ()))
+    checked_format(reading.get("format"))
     levels = read_levels(level) if np.size(level) else np.zeros(0)
     plan = Forecaster(horizon, **given).plan
     return Order(plan, tuple(levels.tolist()), SAMPLE if sample is None else whole_number(sample, "sample"), reading)

@@ -8,6 +8,7 @@ import numpy as np
 from gatewise.errors import DataError
 from gatewise.forecasting.future_rows import with_future
 from gatewise.tables import SeriesTable, read_series
+from gatewise.tables.assembly import KEEP_ONE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
 IN_ADVANCE = "gatewise_in_advance"
 
 
-def read_rows(rows: "pd.DataFrame", freq: Any, covariates: Mapping[str, Sequence[str]], horizon: int) -> SeriesTable:
+def read_rows(
+    rows: "pd.DataFrame",
+    freq: Any,
+    covariates: Mapping[str, Sequence[str]],
+    horizon: int,
+    mending: Mapping[str, Any] | None = None,
+) -> SeriesTable:
     """Read the rows of some series as they came, in any order.
 
     Args:
@@ -25,6 +32,7 @@ def read_rows(rows: "pd.DataFrame", freq: Any, covariates: Mapping[str, Sequence
         freq: The step; None finds it.
         covariates: The names of those known in advance, past and static.
         horizon: Steps that are to be forecast.
+        mending: What `read_series` is told of how values are written, and of what may be mended.
 
     Raises:
         DataError: A value or time is wrong, or a covariate of a step to forecast is not known; the sentence says of which
@@ -32,7 +40,7 @@ def read_rows(rows: "pd.DataFrame", freq: Any, covariates: Mapping[str, Sequence
     """
     name, time, value = rows.columns[:3]
     given: dict[str, Any] = {"id_col": name, "time_col": time, "target_col": value, "freq": freq}
-    given["covariates"] = covariates
+    given |= {"covariates": covariates, **(mending or {})}
     rows = rows.sort_values([name, time], kind="stable").reset_index(drop=True)
     advance = None
     if IN_ADVANCE in rows:
@@ -125,5 +133,7 @@ def _of_series_in_advance(table: SeriesTable, advance: "pd.DataFrame") -> DataEr
 
 def _named(error: DataError, name: Any, where: str) -> DataError:
     """Return an error about a frame as one about a series."""
-    sentence = str(error).replace("The frame", f"Series {name!r}, {where}", 1)
+    # Rows of an engine come in any order, so that none of them is the first or the last.
+    mended = str(error).replace(KEEP_ONE, 'make one of them with fix=("duplicates-mean",), or "duplicates-sum".')
+    sentence = mended.replace("The frame", f"Series {name!r}, {where}", 1)
     return type(error)(sentence if repr(name) in sentence else f"Series {name!r}: {sentence}")

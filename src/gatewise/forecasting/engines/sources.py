@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from gatewise.errors import DataError, EnvironmentFault, UsageError
-from gatewise.forecasting.engines.order import Order, on_engine, read
+from gatewise.errors import EnvironmentFault, UsageError
+from gatewise.forecasting.engines.order import Order, no_parquet, on_engine, read
 from gatewise.forecasting.engines.rows import IN_ADVANCE, refuse_zone, rows_of
 from gatewise.tables import SeriesTable, read_series
-from gatewise.tables.form import quoted
+from gatewise.tables.form import checked_fixes, quoted
 
 if TYPE_CHECKING:
     import types
@@ -39,8 +39,15 @@ def long_frame(fa: "types.ModuleType", data: Any, order: Order, future: Any) -> 
     if not on_engine(data):
         table = read(data, order, fa.as_pandas(future) if on_engine(future) else future)
         refuse_zone(table)
-        reading = {"freq": table.freq, "covariates": _covariates_of(table)}
+        # Duplicates and the like were mended; that there may be gaps goes on being so.
+        gaps = {"gaps"} & checked_fixes(order.reading.get("fix", ()))
+        reading = {"freq": table.freq, "covariates": _covariates_of(table), "fix": tuple(gaps)}
         return rows_of(table), replace(order, reading=reading), None
+    for fix in checked_fixes(order.reading.get("fix", ())) & {"duplicates-first", "duplicates-last"}:
+        raise UsageError(
+            f"fix has {fix!r}, and rows on an engine have no order: give 'duplicates-mean' or 'duplicates-sum', or mend them "
+            "before."
+        )
     named = {option: order.reading.get(option) or usual for option, usual in _USUAL.items()}
     columns = [*named.items(), *((f"covariates[{kind!r}]", name) for kind, name in _explaining(order))]
     _refuse_missing("The frame", fa.get_column_names(data), columns)
@@ -123,5 +130,4 @@ def _loaded(fa: "types.ModuleType", data: Any) -> Any:
     except ImportError as error:
         raise EnvironmentFault(f"{path!r} cannot be read: {error}.") from None
     except Exception as error:
-        why = str(error).partition("\n")[0] or type(error).__name__
-        raise DataError(f"{path!r} cannot be read ({why}): give a Parquet file, or a folder of them.") from None
+        raise no_parquet(path, error) from None

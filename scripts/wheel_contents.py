@@ -8,7 +8,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-MEGABYTE = 2**20
+# No file of the package is near the first; a wheel of code alone is far from the second.
+MOST_BYTES_A_FILE, MOST_BYTES = 100_000, 2 * 2**20
 
 # Kinds of files that the package ships besides its code, and the only data set among them.
 SHIPPED_SUFFIXES = {".py", ".typed", ".html", ".css", ".js", ".json", ".svg"}
@@ -20,7 +21,8 @@ def main(wheel: Path) -> int:
     """Print every fault of a wheel and return how the script should end."""
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
-        faults = list(faults_of(wheel, names))
+        large = [one.filename for one in archive.infolist() if one.file_size > MOST_BYTES_A_FILE]
+        faults = [*faults_of(wheel, names), *(f"{name} is too large for code: it should not ship" for name in large)]
     print("\n".join(faults) or f"{wheel.name}: {len(names)} files, {wheel.stat().st_size // 1024} kB, pure Python")
     return 1 if faults else 0
 
@@ -29,8 +31,8 @@ def faults_of(wheel: Path, names: list[str]) -> Iterator[str]:
     """Yield what is wrong with a wheel that holds files of these names."""
     if not wheel.name.endswith("-py3-none-any.whl"):
         yield f"{wheel.name} is not a pure-Python wheel (py3-none-any)"
-    if wheel.stat().st_size > MEGABYTE:
-        yield f"{wheel.name} is larger than a megabyte: something is in it that should not ship"
+    if wheel.stat().st_size > MOST_BYTES:
+        yield f"{wheel.name} is larger than two megabytes: something is in it that should not ship"
     for name in names:
         path = PurePosixPath(name)
         if path.parts[0].endswith(".dist-info"):

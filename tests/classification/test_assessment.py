@@ -56,6 +56,7 @@ def test_the_most_confident_mistakes_come_first_and_are_explained(classifier, co
     assert sure[0] == pytest.approx(chances[wrong].max())
     first = found.mistakes[0]
     assert first.text == corpus.test.texts[first.place]
+    assert first.row == first.place + 1
     assert first.explanation.classes[first.explanation.explained] == first.given[0] != first.truth[0]
 
 
@@ -76,6 +77,7 @@ def test_training_texts_are_judged_by_models_that_did_not_know_them(classifier, 
     assert held.part == "training texts held out"
     assert held.scores["combined"] == classifier.validation_.scores()
     assert held.texts == corpus.train.texts.select(classifier.validation_.rows)
+    assert held.rows.tolist() == (classifier.validation_.rows + 1).tolist()
 
 
 def test_other_classes_are_refused(classifier, corpus):

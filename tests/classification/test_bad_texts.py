@@ -1,12 +1,15 @@
 """Every sentence with which `TextClassifier` refuses what cannot be meant."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
 
 import gatewise as gw
 from gatewise.classification.thresholds import best_f1
+from gatewise.classification.unknown_texts import are_known
+from gatewise.datasets import Sequences
 
 TEXTS = ["a good film", "good fun", "so good", "a bad film", "bad taste", "so bad"] * 2
 LABELS = (["pos"] * 3 + ["neg"] * 3) * 2
@@ -147,11 +150,39 @@ def test_bad_input_is_a_sentence(call, sentence):
         call()
 
 
-def test_texts_of_unknown_words_are_a_guess_and_a_warning():
-    classifier = fit()
-    with pytest.warns(gw.errors.GatewiseWarning, match="Not one of 2 tokens in 2 texts is known to the vocabulary"):
-        found = classifier.predict_proba(["xyzzy", "plugh"])
-    np.testing.assert_allclose(found, 0.5, atol=0.05)
+def test_texts_of_unknown_words_get_the_shares_of_the_classes_and_a_warning():
+    texts = [*TEXTS, *(text for text, label in zip(TEXTS, LABELS, strict=True) if label == "pos")]
+    classifier = gw.TextClassifier(network=()).fit(texts, [*LABELS, *["pos"] * 6])
+    asked = ["xyzzy plugh", TEXTS[0], "", "plugh"]
+    with pytest.warns(gw.errors.GatewiseWarning) as warned:
+        found = classifier.predict_proba(asked)
+    assert [str(one.message) for one in warned] == [
+        "2 of 4 texts have no word that is known from the training texts: they get the shares that the classes have there, and "
+        "no more can be said."
+    ]
+    np.testing.assert_allclose(found[[0, 2, 3]], [[1 / 3, 2 / 3]] * 3)
+    assert abs(found[1, 1] - 2 / 3) > 0.01
+    for way in (classifier.linear_.predict_proba, lambda text: classifier.probabilities_of_parts(text)["combined"]):
+        with pytest.warns(gw.errors.GatewiseWarning, match=r"^1 of 1 text has no word .*: it gets the shares"):
+            found = way(["xyzzy"])
+        np.testing.assert_allclose(found, [[1 / 3, 2 / 3]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        told = classifier.explain("xyzzy plugh")
+    assert (told.gradient.tolist(), told.occlusion.tolist()) == ([0, 0], [0, 0])
+
+
+def test_training_texts_of_unknown_words_are_judged_like_any_other():
+    texts = [*TEXTS * 2, "xyzzy", "plugh"]
+    held = fit(texts, [*LABELS * 2, "pos", "pos"], validation=4).validation_
+    for row in (len(texts) - 2, len(texts) - 1):
+        others = held.truth[held.folds != held.folds[row]]
+        np.testing.assert_allclose(held.probabilities["combined"][row], others.mean(axis=0), rtol=1e-12)
+
+
+def test_which_texts_hold_a_known_word():
+    words = Sequences(np.array([1, 1, 2, 1, 5], np.int32), np.array([2, 0, 2, 1, 0]))
+    assert are_known(words).tolist() == [False, False, True, True, False]
 
 
 @pytest.mark.parametrize("weight", [np.int64(10), np.float32(2)])

@@ -56,6 +56,27 @@ def test_figures_files_and_remarks(typed, tmp_path):
     assert (tmp_path / "moods" / "manifest.json").exists()
 
 
+def test_predictions_name_the_rows_of_the_file_as_predict_does(typed, tmp_path):
+    texts, labels = made(20, seed=1)
+    rows = [
+        ",good",
+        " ,bad",
+        *(f"{text},{label}" for text, label in zip(texts, labels, strict=True)),
+        ",bad",
+        "superb,bad",
+    ]
+    (tmp_path / "gaps.csv").write_text("\n".join(["text,label", *rows, ""]))
+    options = ["--model", "moods", "--out", "said.csv", "--report", "page.html", "--quiet"]
+    assert typed("classify", "train.csv", "--test", "gaps.csv", *options)[0] == 0
+    said = list(csv.DictReader((tmp_path / "said.csv").open()))
+    assert [int(row["row"]) for row in said] == [*range(3, 23), 24]
+    assert typed("predict", "moods", "gaps.csv", "--text", "text", "--out", "again.csv", "--quiet")[0] == 0
+    again = {row["row"]: row["predicted"] for row in csv.DictReader((tmp_path / "again.csv").open())}
+    assert {row["row"]: row["predicted"] for row in said} == {row: given for row, given in again.items() if given}
+    # The mistake that was put there is the last row of the file.
+    assert "(row 24; what speaks for good)" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_json_without_a_test_part_is_about_texts_held_out(typed):
     status, out, err = typed("classify", "train.csv", "--json", "--quiet")
     content = json.loads(out)

@@ -115,10 +115,15 @@ def test_an_empty_file_is_one_sentence_about_texts(model, written, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_texts_of_which_no_token_is_known_are_told_of(model, written):
-    (written / "other.txt").write_text("zzz yyy\nxxx\n")
-    with pytest.warns(GatewiseWarning, match="^Not one of 3 tokens in 2 texts is known to the vocabulary"):
-        predict_texts(model, "other.txt", TextsTyped(quiet=True))
+def test_texts_of_which_no_token_is_known_are_told_of_in_every_batch(model, classifier, monkeypatch, capsys):
+    pipe = iter([["zzz yyy", "superb w1"], ["zzz yyy", "superb w1"], ["superb"]])
+    monkeypatch.setattr("gatewise.cli.predict_texts._batches", lambda source, typed: pipe)
+    with pytest.warns(GatewiseWarning, match=r"^1 of 2 texts has no word that is known") as warned:
+        predict_texts(model, "-", TextsTyped(quiet=True, explain=True))
+    assert len(warned) == 2
+    first = capsys.readouterr().out.splitlines()[0]
+    shares = classifier._fitted.shares
+    assert first.split("\t")[1:] == [f"{shares.max():.6f}", "zzz(+0.00) yyy(+0.00)"]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,12 @@ def test_mistakes_are_shown_with_what_each_token_adds(assessment):
     assert f'title="{title}">{first.explanation.tokens[place]}</span>' in page
 
 
+def test_mistakes_of_texts_held_out_are_not_said_to_be_explained(assessment):
+    sentence = "The colours are of the whole classifier, which has learnt from all of these texts"
+    assert sentence not in classification_page(assessment)
+    assert sentence in classification_page(replace(assessment, part="training texts held out"))
+
+
 def test_without_mistakes_and_with_many_classes(assessment):
     page = classification_page(replace(assessment, mistakes=(), curves_of_networks=()))
     assert "<p>There are none.</p>" in page

@@ -5,6 +5,7 @@
     classifier      `TextClassifier`                         specification  its options
     kinds           networks by name: cells, recipes         arguments      all options as plain values
     asking          probabilities of many texts              quickness      when networks need not be asked
+    unknown_texts   texts of which no word is known
     given_texts     a corpus, or texts and labels, checked
     fitting         one run, from words to a combination     folds          which texts are held out together
     ngrams, runs, linear, sparse_logistic    a linear model   linear_views    several, weighed

@@ -12,13 +12,13 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 
 from gatewise.backend import cores
-from gatewise.classification.combination import Combination
 from gatewise.classification.fitting import Fitted, Part
 from gatewise.classification.given_texts import as_texts
 from gatewise.classification.linear_views import LinearViews
+from gatewise.classification.unknown_texts import are_known, tell_of_unknown, with_shares
 from gatewise.datasets import Sequences, Vocabulary
 from gatewise.datasets.text import Texts
 
@@ -30,6 +30,20 @@ _TEXTS_OF_A_THREAD = 512
 _TEXTS_QUICKLY = 1 << 15
 
 
+class Said(NamedTuple):
+    """What models say of texts.
+
+    Attributes:
+        scores: Of each model for each text, ``(models, samples, outputs)``.
+        known: Whether any token of each text is known, ``(samples,)``.
+        empty: Whether it has no tokens at all, ``(samples,)``.
+    """
+
+    scores: Float64[np.ndarray, "parts samples outputs"]
+    known: Bool[np.ndarray, " samples"]
+    empty: Bool[np.ndarray, " samples"]
+
+
 class _Prepared(NamedTuple):
     """Some texts as numbers, and what linear models say of them, by the position of the model."""
 
@@ -37,45 +51,45 @@ class _Prepared(NamedTuple):
     linear: dict[int, Float32[np.ndarray, "samples outputs"]]
 
 
-def ask(
-    vocabulary: Vocabulary, models: Sequence[Any], combination: Combination, texts: Texts
-) -> Float64[np.ndarray, "samples classes"]:
-    """Return the probability of each class for each text.
+def ask(fitted: Fitted, texts: Texts) -> Float64[np.ndarray, "samples classes"]:
+    """Return the probability of each class for each text, by all models.
 
     Args:
-        vocabulary: The words.
-        models: Linear models and `Members`, in the order of the weights of `combination`.
-        combination: What makes probabilities of their scores.
+        fitted: The classifier.
         texts: The texts.
     """
-    return combination.probabilities(scores_of(vocabulary, models, texts))
+    said = said_of(fitted.vocabulary, fitted.models, texts)
+    return with_shares(fitted.combination.probabilities(said.scores), said.known, fitted.shares)
 
 
-def scores_of(
-    vocabulary: Vocabulary, models: Sequence[Any], texts: Texts
-) -> Float64[np.ndarray, "parts samples outputs"]:
+def said_of(vocabulary: Vocabulary, models: Sequence[Any], texts: Texts) -> Said:
     """Return what each model says of each text.
 
     Args:
         vocabulary: The words.
         models: Linear models and `Members`.
         texts: The texts.
+
+    Warns:
+        GatewiseWarning: Of some texts no token is known.
     """
 
     def prepared(start: int) -> _Prepared:
-        words = vocabulary.encode(texts[start : start + _TEXTS_AT_A_TIME]).words
+        words = vocabulary.words_of(texts[start : start + _TEXTS_AT_A_TIME])
         linear = {place: model.scores(words) for place, model in enumerate(models) if isinstance(model, LinearViews)}
         return _Prepared(words, linear)
 
-    def finished(part: _Prepared) -> Float64[np.ndarray, "parts samples outputs"]:
+    def finished(part: _Prepared) -> Said:
         each = [
             part.linear[place] if place in part.linear else model.scores(part.words)
             for place, model in enumerate(models)
         ]
-        return np.stack(each).astype(np.float64)
+        return Said(np.stack(each).astype(np.float64), are_known(part.words), part.words.lengths == 0)
 
     if len(texts) <= _TEXTS_AT_A_TIME:
-        return finished(prepared(0))
+        said = finished(prepared(0))
+        tell_of_unknown(said.known, said.empty)
+        return said
     found = []
     starts = iter(range(0, len(texts), _TEXTS_AT_A_TIME))
     threads = max(cores(), 1)
@@ -85,7 +99,9 @@ def scores_of(
             part = coming.popleft().result()
             coming.extend(pool.submit(prepared, start) for start in islice(starts, 1))
             found.append(finished(part))
-    return np.concatenate(found, axis=1)
+    known, empty = (np.concatenate([part[place] for part in found]) for place in (1, 2))
+    tell_of_unknown(known, empty)
+    return Said(np.concatenate([part.scores for part in found], axis=1), known, empty)
 
 
 def ask_quickly(fitted: Fitted, texts: Texts) -> Float64[np.ndarray, "samples classes"]:
@@ -96,36 +112,40 @@ def ask_quickly(fitted: Fitted, texts: Texts) -> Float64[np.ndarray, "samples cl
         texts: The texts.
     """
     if fitted.quick is None or fitted.network is None:
-        return ask(fitted.vocabulary, fitted.models, fitted.combination, texts)
+        return ask(fitted, texts)
     parts = [
         _quickly(fitted, texts[start : start + _TEXTS_QUICKLY])
         for start in range(0, max(len(texts), 1), _TEXTS_QUICKLY)
     ]
-    return np.concatenate(parts)
+    chances, known, empty = (np.concatenate([part[place] for part in parts]) for place in range(3))
+    tell_of_unknown(known, empty)
+    return with_shares(chances, known, fitted.shares)
 
 
-def _quickly(fitted: Fitted, texts: Texts) -> Float64[np.ndarray, "samples classes"]:
+def _quickly(fitted: Fitted, texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the probabilities of texts, whether any token of each is known, and whether it has none at all."""
     quick, linear = fitted.quick, fitted.linear
     assert quick is not None
     assert fitted.network is not None
 
     def read(start: int) -> tuple[Any, ...]:
-        words = fitted.vocabulary.encode(texts[start : start + _TEXTS_OF_A_THREAD]).words
+        words = fitted.vocabulary.words_of(texts[start : start + _TEXTS_OF_A_THREAD])
+        known = are_known(words)
         scores = linear.model.scores(words).astype(np.float64)
         chances = linear.combination.probabilities(scores[None])
-        unsure = np.flatnonzero(quick.unsure(chances))
-        return chances, scores[unsure], unsure + start, words.select(unsure)
+        unsure = np.flatnonzero(quick.unsure(chances) & known)
+        return chances, scores[unsure], unsure + start, known, words.lengths == 0, words.select(unsure)
 
     with ThreadPoolExecutor(max(cores(), 1)) as pool:
         found = list(pool.map(read, range(0, max(len(texts), 1), _TEXTS_OF_A_THREAD)))
-    chances, scores, rows = (np.concatenate([part[place] for part in found]) for place in range(3))
+    chances, scores, rows, known, empty = (np.concatenate([part[place] for part in found]) for place in range(5))
     if len(rows):
-        asked = [part[3] for part in found]
+        asked = [part[5] for part in found]
         lengths = np.concatenate([words.lengths for words in asked])
         words = Sequences(np.concatenate([words.ids for words in asked]), lengths)
         networks = fitted.network.model.scores(words, one_of_each=True).astype(np.float64)
         chances[rows] = quick.combination.probabilities(np.stack([scores, networks]))
-    return chances
+    return chances, known, empty
 
 
 class PartOfClassifier:
@@ -135,11 +155,12 @@ class PartOfClassifier:
         model: The linear model, or the networks.
     """
 
-    def __init__(self, part: Part, vocabulary: Vocabulary) -> None:
+    def __init__(self, part: Part, fitted: Fitted) -> None:
         self.model = part.model
         self._part = part
-        self._vocabulary = vocabulary
+        self._fitted = fitted
 
     def predict_proba(self, texts: Any) -> Float64[np.ndarray, "samples classes"]:
         """Return the probability of each class for each text, calibrated for this part alone."""
-        return ask(self._vocabulary, [self.model], self._part.combination, as_texts(texts))
+        said = said_of(self._fitted.vocabulary, [self.model], as_texts(texts))
+        return with_shares(self._part.combination.probabilities(said.scores), said.known, self._fitted.shares)

@@ -29,6 +29,7 @@ from gatewise.datasets.text.vocabulary import UNKNOWN
 from gatewise.errors import DataError
 from gatewise.tables.form import count
 
+TEST, TRAINING = "test texts", "training texts held out"
 _GROUPS = 5
 _MISTAKES = 10
 
@@ -56,14 +57,17 @@ class Mistake(NamedTuple):
 
     Attributes:
         place: Its position among the texts.
+        row: The row that it had where it was read, from 1.
         text: The text.
         truth: Its classes.
         given: What it was given.
         probability: How sure the classifier was of that.
-        explanation: What speaks for the class that it was given.
+        explanation: What speaks for the class that it was given, by the whole classifier. It has learnt from a text that was
+            held out: what models without it went by is not shown then.
     """
 
     place: int
+    row: int
     text: str
     truth: tuple[str, ...]
     given: tuple[str, ...]
@@ -81,6 +85,7 @@ class Assessment:
         classes: The classes.
         found: Truth and probabilities, of the classifier and of its parts.
         texts: The texts.
+        rows: The row that each had where it was read, from 1, ``(samples,)``.
         tokens: How many tokens each has, ``(samples,)``.
         unknown: The share of them that is unknown, ``(samples,)``.
         mistakes: The most confident ones, explained.
@@ -93,6 +98,7 @@ class Assessment:
     classes: tuple[str, ...]
     found: HeldOut
     texts: Texts
+    rows: Int64[np.ndarray, " samples"]
     tokens: Int64[np.ndarray, " samples"]
     unknown: Float64[np.ndarray, " samples"]
     mistakes: tuple[Mistake, ...]
@@ -227,21 +233,23 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
         )
     if held_out:
         found: HeldOut = classifier.validation_
-        texts = corpus.train.texts.select(found.rows)
+        judged = corpus.train.select(found.rows)
     else:
         check_one_part(corpus)
-        found, texts = _asked(classifier, corpus), corpus.texts
-    words = classifier.vocabulary_.encode(texts).words
+        found, judged = _asked(classifier, corpus), corpus
+    texts, rows = judged.texts, judged.named_rows
+    words = classifier.vocabulary_.words_of(texts)
     starts = words.offsets[:-1]
     unknown = np.add.reduceat(np.append(words.ids == UNKNOWN, 0).astype(np.float64), starts) * (words.lengths > 0)
     return Assessment(
-        part="training texts held out" if held_out else "test texts",
+        part=TRAINING if held_out else TEST,
         classes=classes,
         found=found,
         texts=texts,
+        rows=rows,
         tokens=words.lengths,
         unknown=unknown / np.maximum(words.lengths, 1),
-        mistakes=_mistakes(classifier, found, texts, mistakes),
+        mistakes=_mistakes(classifier, found, judged, mistakes),
         curves_of_networks=_curves(classifier),
         seconds=dict(classifier.seconds_),
         notes=tuple(classifier.notes_),
@@ -254,7 +262,7 @@ def _asked(classifier: Any, corpus: Corpus) -> HeldOut:
     return HeldOut(rows, np.zeros(len(rows), np.int32), having(corpus), probabilities, classifier.validation_.decision)
 
 
-def _mistakes(classifier: Any, found: HeldOut, texts: Texts, most: int) -> tuple[Mistake, ...]:
+def _mistakes(classifier: Any, found: HeldOut, judged: Corpus, most: int) -> tuple[Mistake, ...]:
     """Return the mistakes that the classifier was most sure of."""
     chances, given = found.probabilities[COMBINED], found.given()
     wrong = given != found.truth
@@ -267,15 +275,16 @@ def _mistakes(classifier: Any, found: HeldOut, texts: Texts, most: int) -> tuple
     result = []
     for row in order:
         place = int(sure[row].argmax())
-        why = explain(classifier, texts[row], names[place])
+        text = judged.texts[row]
         result.append(
             Mistake(
                 row,
-                texts[row],
+                int(judged.named_rows[row]),
+                text,
                 _named(names, found.truth[row]),
                 _named(names, given[row]),
                 float(sure[row, place]),
-                why,
+                explain(classifier, text, names[place]),
             )
         )
     return tuple(result)

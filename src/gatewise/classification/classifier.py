@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from gatewise.classification import saved
 from gatewise.classification.arguments import as_plain
-from gatewise.classification.asking import PartOfClassifier, ask, ask_quickly, scores_of
+from gatewise.classification.asking import PartOfClassifier, ask, ask_quickly, said_of
 from gatewise.classification.fitting import Fitted, Plan, Progress, run
 from gatewise.classification.given_texts import as_given, as_texts, check_one_part, importances, truth_of
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
@@ -19,6 +19,7 @@ from gatewise.classification.kinds import NETWORKS, kinds_of
 from gatewise.classification.refitting import NOTE
 from gatewise.classification.specification import Calibration, Linear, Validation, as_spec
 from gatewise.classification.thresholds import check_thresholds
+from gatewise.classification.unknown_texts import with_shares
 from gatewise.datasets import Corpus
 from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import UsageError
@@ -113,27 +114,34 @@ class TextClassifier:
     def predict_proba(self, texts: Any, *, quick: bool = False) -> Float64[np.ndarray, "samples classes"]:
         """Return the probability of each class for each text, in the order of `classes_`.
 
+        A text without any known token is given the shares that the classes have among the training texts.
+
         Args:
             texts: The texts.
             quick: Whether networks are asked about a tenth of the texts alone, those of which the linear model is least
                 sure, and of these networks one of each kind. What that is worth, ``validation_.scores("quick")`` says.
+
+        Warns:
+            GatewiseWarning: Of some texts no token is known; it says of how many.
         """
         self._check_fitted()
         fitted = self._fitted
         if quick:
             return ask_quickly(fitted, as_texts(texts))
-        return ask(fitted.vocabulary, fitted.models, fitted.combination, as_texts(texts))
+        return ask(fitted, as_texts(texts))
 
     def probabilities_of_parts(self, texts: Any) -> dict[str, Float64[np.ndarray, "samples classes"]]:
         """Return what `predict_proba` returns as "combined", and that of "linear" and "network" alone; each is asked once."""
         self._check_fitted()
         fitted = self._fitted
         parts = {name: part for name, part in ((LINEAR, fitted.linear), (NETWORK, fitted.network)) if part is not None}
-        found = scores_of(fitted.vocabulary, [part.model for part in parts.values()], as_texts(texts))
-        scores = dict(zip(parts, found, strict=True))
+        said = said_of(fitted.vocabulary, [part.model for part in parts.values()], as_texts(texts))
+        scores = dict(zip(parts, said.scores, strict=True))
         combined = fitted.combination.probabilities(np.stack([scores[name] for name in fitted.asked]))
-        alone = {name: part.combination.probabilities(scores[name][None]) for name, part in parts.items()}
-        return {COMBINED: combined, **alone}
+        found = {name: part.combination.probabilities(scores[name][None]) for name, part in parts.items()}
+        return {
+            name: with_shares(each, said.known, fitted.shares) for name, each in {COMBINED: combined, **found}.items()
+        }
 
     def predict(self, texts: Any, *, quick: bool = False) -> np.ndarray:
         """Return the class of each text ``(samples,)``; where it may have several, truth values ``(samples, classes)``.
@@ -274,8 +282,8 @@ class TextClassifier:
         self.classes_ = classes
         self.multi_label_ = fitted.held_out.several
         self.vocabulary_ = fitted.vocabulary
-        self.linear_ = PartOfClassifier(fitted.linear, fitted.vocabulary)
-        self.network_ = None if fitted.network is None else PartOfClassifier(fitted.network, fitted.vocabulary)
+        self.linear_ = PartOfClassifier(fitted.linear, fitted)
+        self.network_ = None if fitted.network is None else PartOfClassifier(fitted.network, fitted)
         self.validation_: HeldOut = fitted.held_out
         self.thresholds_ = fitted.held_out.decision.thresholds
         self.seconds_ = fitted.seconds

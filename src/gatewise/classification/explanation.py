@@ -109,14 +109,16 @@ def explain(classifier: Any, text: str, label: Any = None) -> Explanation:
         raise UsageError(f"label is {label!r}: give one of the classes, {listed(names)}, or None for the likeliest.")
     explained = int(found.argmax()) if label is None else names.index(label)
     tokens = tuple(tokenize(text))
-    words = classifier.vocabulary_.encode([text]).words
+    words = classifier.vocabulary_.words_of([text])
+    known = words.ids != UNKNOWN
     return Explanation(
         classes=tuple(map(str, names)),
         probabilities=found,
         explained=explained,
         tokens=tokens,
-        known=words.ids != UNKNOWN,
-        gradient=_gradient(classifier._fitted, words, found, explained) if tokens else np.zeros(0),
+        known=known,
+        # Of unknown words alone nothing speaks for a class.
+        gradient=_gradient(classifier._fitted, words, found, explained) if known.any() else np.zeros(len(tokens)),
         occlusion=_occlusion(classifier, tokens, explained, float(found[explained])),
     )
 

@@ -29,6 +29,7 @@ from gatewise.classification.rounds import train_in_rounds
 from gatewise.classification.runs import clusters_for, views_of
 from gatewise.classification.specification import Calibration, Linear, Network, Rows, Validation
 from gatewise.classification.thresholds import as_weights, threshold_of
+from gatewise.classification.unknown_texts import are_known, with_shares
 from gatewise.classification.word_vectors import neighbour_vectors
 from gatewise.datasets import Corpus, Sequences, Vocabulary
 from gatewise.datasets.text.vocabulary import UNKNOWN
@@ -88,6 +89,7 @@ class Fitted:
         combination: How what the asked parts say becomes probabilities.
         asked: Which parts these are.
         held_out: Probabilities of the training texts by models that did not know them, and how they are decided.
+        shares: Of the classes among the training texts, ``(classes,)``: the probabilities of a text of unknown words.
         quick: How it is asked quickly; None where that is no quicker, without a linear model or without networks.
         seconds: How long each part of the run took.
         notes: What was found out, a sentence each.
@@ -99,6 +101,7 @@ class Fitted:
     combination: Combination
     asked: tuple[str, ...]
     held_out: HeldOut
+    shares: Float64[np.ndarray, " classes"]
     quick: Quickness | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -175,7 +178,7 @@ def run(
     progress(0.98, "calibration")
     rows = np.arange(len(folds)) if held is None else np.flatnonzero(np.isin(folds, held.covered))
     plain = Decision(weights, np.full(len(weights), 0.5), several)
-    fitted = _combined(plan, scores, excess, truth, folds, rows, plain)
+    fitted = _combined(plan, scores, excess, _Judge(truth, folds, rows, are_known(words), plain))
     parts = {name: Part(model, fitted.alone[name]) for name, model in ((LINEAR, linear), (NETWORK, members)) if model}
     clock.ends("calibration")
     clock.seconds["all"] = clock.last - clock.started
@@ -190,10 +193,34 @@ def run(
         fitted.combination,
         fitted.asked,
         held_out,
+        truth.mean(axis=0),
         fitted.quick,
         clock.seconds,
         notes,
     )
+
+
+class _Judge(NamedTuple):
+    """What models are judged by.
+
+    Attributes:
+        truth: Which classes each text has.
+        folds: The fold of each text.
+        rows: The texts of which every part says something. The linear model does of all.
+        known: Whether any token of each text is known.
+        decision: What makes classes of probabilities.
+    """
+
+    truth: Bool[np.ndarray, "samples classes"]
+    folds: Int32[np.ndarray, " samples"]
+    rows: Int64[np.ndarray, " rows"]
+    known: Bool[np.ndarray, " samples"]
+    decision: Decision
+
+    def shares(self) -> Float64[np.ndarray, "samples classes"]:
+        """Return for each text the shares that the classes have in the other folds."""
+        of_folds = np.stack([self.truth[self.folds != fold].mean(axis=0) for fold in range(int(self.folds.max()) + 1)])
+        return of_folds[self.folds]
 
 
 class _Combined(NamedTuple):
@@ -245,10 +272,7 @@ def _combined(
     plan: Plan,
     scores: dict[str, Any],
     excess: dict[str, float],
-    truth: Bool[np.ndarray, "samples classes"],
-    folds: Int32[np.ndarray, " samples"],
-    rows: Int64[np.ndarray, " rows"],
-    decision: Decision,
+    judge: _Judge,
 ) -> _Combined:
     """Learn the combination of all parts and of each alone, and the probabilities of texts held out by both.
 
@@ -256,12 +280,9 @@ def _combined(
         plan: What to do.
         scores: What each part says of texts that it does not know.
         excess: How much chance these scores have beyond what the part will say.
-        truth: Which classes each text has.
-        folds: The fold of each text.
-        rows: The texts of which every part says something. The linear model does of all.
-        decision: What makes classes of probabilities.
+        judge: What they are judged by.
     """
-    several = decision.several
+    truth, folds, rows, several = judge.truth, judge.folds, judge.rows, judge.decision.several
     asked = (NETWORK,) if plan.network_only and NETWORK in scores else tuple(scores)
 
     def some_of(names: tuple[str, ...]) -> np.ndarray:
@@ -281,7 +302,7 @@ def _combined(
         some = some_of(names)
         method = usable(plan.calibration.method, len(some))
         found = cross_combined(stacked(names), truth[some], folds[some], several, method)
-        return found[np.searchsorted(some, rows)]
+        return with_shares(found[np.searchsorted(some, rows)], judge.known[rows], judge.shares()[rows])
 
     alone = {name: learnt((name,)) for name in scores}
     probabilities = {name: judged((name,)) for name in scores}
@@ -293,7 +314,7 @@ def _combined(
         method = usable(plan.calibration.method, len(rows))
         quick = Quickness.learnt(sure, combine(stacked(asked), truth[rows], several, method))
         probabilities[QUICK] = np.where(quick.unsure(sure)[:, None], probabilities[COMBINED], sure)
-    held_out = HeldOut(rows, folds[rows], truth[rows], probabilities, decision)
+    held_out = HeldOut(rows, folds[rows], truth[rows], probabilities, judge.decision)
     return _Combined(learnt(asked), asked, alone, held_out, quick)
 
 

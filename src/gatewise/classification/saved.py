@@ -48,6 +48,7 @@ def write(
     """
     decision = fitted.held_out.decision
     arrays: Arrays = {"decision/weights": decision.weights, "decision/thresholds": decision.thresholds}
+    arrays["decision/shares"] = fitted.shares
     linear: LinearViews = fitted.linear.model
     known = [id(view.runs.ngrams) for view, _ in linear]
     for number, (view, _) in enumerate(linear):
@@ -128,7 +129,8 @@ def _read(
         name.rpartition("/")[2]: array for name, array in arrays.items() if name.startswith("held_out/probabilities/")
     }
     decision = Decision(arrays["decision/weights"], arrays["decision/thresholds"], several)
-    if not decision.weights.shape == decision.thresholds.shape == classes.shape:
+    shares = arrays["decision/shares"]
+    if not decision.weights.shape == decision.thresholds.shape == shares.shape == classes.shape:
         raise refusal(where, "its decisions do not fit its classes")
     held = HeldOut(arrays["held_out/rows"], arrays["held_out/folds"], arrays["held_out/truth"], found, decision)
     network = None
@@ -142,6 +144,7 @@ def _read(
         _read_combination("combination", arrays, several),
         tuple(entries["asked"]),
         held,
+        shares,
         _read_quickness(entries["quick_below"], arrays, several),
         dict(entries["seconds"]),
         tuple(entries["notes"]),

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ import typer
 from gatewise.cli.predictions import columns_of, decided
 from gatewise.cli.text_options import TextsTyped
 from gatewise.cli.wording import without_controls
-from gatewise.errors import UsageError
+from gatewise.errors import GatewiseWarning, UsageError
 
 if TYPE_CHECKING:
     from gatewise.classification import Explanation
@@ -51,11 +52,14 @@ def predict_texts(model: Path, source: str, typed: TextsTyped) -> None:
         batches = chain([next(batches, [])], batches)
     if heading:
         say(heading, typed.quiet)
-    for texts in batches:
-        empty += sum(not text.strip() for text in texts)
-        for line in _lines(classifier, texts, names, typed):
-            typer.echo(line)
-        sys.stdout.flush()
+    with warnings.catch_warnings():
+        # Of every batch, not of the first alone, it is said how many of its texts hold nothing that is known.
+        warnings.simplefilter("always", GatewiseWarning)
+        for texts in batches:
+            empty += sum(not text.strip() for text in texts)
+            for line in _lines(classifier, texts, names, typed):
+                typer.echo(line)
+            sys.stdout.flush()
     if empty:
         say(f"{empty:,} of the texts {'was' if empty == 1 else 'were'} empty and got no class.", typed.quiet)
 
@@ -96,12 +100,20 @@ def _lines(classifier: Any, texts: list[str], names: list[str], typed: TextsType
             content: dict[str, Any] = {"predicted": predicted}
             content["probabilities"] = dict(zip(names, chances.tolist(), strict=True))
             if typed.explain:
-                content["explanation"] = classifier.explain(text).to_json()["tokens"]
+                content["explanation"] = _why(classifier, text).to_json()["tokens"]
             yield json.dumps(content, ensure_ascii=False)
         elif typed.explain:
-            yield _explained(classifier.explain(text), predicted)
+            yield _explained(_why(classifier, text), predicted)
         else:
             yield "\t".join([_one_line(predicted), *(f"{chance:.6f}" for chance in chances.tolist())])
+
+
+def _why(classifier: Any, text: str) -> "Explanation":
+    """Explain a text; that none of its words is known has been said."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GatewiseWarning)
+        found: Explanation = classifier.explain(text)
+    return found
 
 
 def _predicted(classifier: Any, texts: list[str], quick: bool) -> Iterator[tuple[str, str, np.ndarray | None]]:

@@ -15,13 +15,13 @@ SEVERAL = "|"
 
 
 def judged(assessment: "Assessment") -> "pd.DataFrame":
-    """Return the predictions of texts whose classes are known: position, truth, what was given, and all probabilities."""
+    """Return the predictions of texts whose classes are known: row, truth, what was given, and all probabilities."""
     import pandas as pd
 
     names = np.array(assessment.classes, dtype=object)
     found = assessment.found
     frame = {
-        "row": found.rows + 1,
+        "row": assessment.rows,
         "label": [SEVERAL.join(names[row]) for row in found.truth],
         "predicted": [SEVERAL.join(names[row]) for row in assessment.given],
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.classification.assessment import Assessment, Mistake
+from gatewise.classification.assessment import TRAINING, Assessment, Mistake
 from gatewise.classification.explanation import Explanation
 from gatewise.recipes.wording import NOTHING, Heading
 from gatewise.report import classification_figures as figures
@@ -72,6 +72,7 @@ def classification_page(assessment: Assessment, about_data: Sequence[str] = ()) 
         "classification.html",
         shown,
         part=assessment.part,
+        learnt_from=assessment.part == TRAINING,
         classes=len(assessment.classes),
         conclusion=first,
         sentences=others,
@@ -112,7 +113,7 @@ def _percent(share: float) -> str:
 
 def _mistake(one: Mistake) -> dict[str, Any]:
     return {
-        "place": one.place,
+        "row": f"{one.row:,}",
         "truth": ", ".join(one.truth) or "none",
         "given": ", ".join(one.given) or "none",
         "sure": f"{100 * one.probability:.1f}",

@@ -279,7 +279,16 @@ class TestParts:
         corpus = gw.read_corpus(train, test=test)
         assert list(corpus.test.texts) == ["d", "e"]
         assert corpus.test.labels.tolist() == [2, 1]
-        assert corpus.notes[-1] == "Test part: 2 texts, 3 classes, of which each text has one."
+        assert corpus.notes[-1] == "Test part: 2 texts, 2 of 3 classes ('y', 'z'), of which each text has one."
+
+    def test_texts_are_named_by_their_row_in_their_own_source(self, tmp_path):
+        train = written(tmp_path / "train.csv", "text,label\n,x\na,x\n ,y\nb,y\n")
+        test = written(tmp_path / "test.csv", "text,label\n,x\n,y\nc,x\n")
+        corpus = gw.read_corpus(train, test=test)
+        assert corpus.rows.tolist() == [2, 4, 3]
+        assert corpus.train.rows.tolist() == [2, 4]
+        assert corpus.test.rows.tolist() == [3]
+        assert corpus.train.select([1]).named_rows.tolist() == [4]
 
     def test_from_lists(self):
         corpus = gw.read_corpus(["a", "b"], label=[0, 1], test=(["c"], [1]))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int8, Int32
+from jaxtyping import Int8, Int32, Int64
 
 from gatewise.datasets.text.corpus import PARTS
 from gatewise.datasets.text.folders import PART_NAMES
@@ -31,6 +31,7 @@ class Collected(NamedTuple):
         parts: The part of each text, ``(samples,)``.
         has_parts: Whether the table says the parts.
         places: Where each text is, ``(samples,)``.
+        rows: The row of each text, from 1, those without a text counted, ``(samples,)``.
     """
 
     table: Table
@@ -41,6 +42,7 @@ class Collected(NamedTuple):
     parts: Int8[np.ndarray, " samples"]
     has_parts: bool
     places: list[Any]
+    rows: Int64[np.ndarray, " samples"]
 
 
 def collect(table: Table, roles: Roles, separator: str | None) -> Collected:
@@ -61,7 +63,8 @@ def collect(table: Table, roles: Roles, separator: str | None) -> Collected:
     groups = None if roles.group is None else _groups(table, roles.group)
     parts = np.zeros(len(kept), np.int8) if roles.split is None else _parts(table, roles.split)
     table.rows = []
-    return Collected(table, roles, texts, labels, groups, parts, roles.split is not None, table.places)
+    rows = np.array(kept, np.int64) + 1
+    return Collected(table, roles, texts, labels, groups, parts, roles.split is not None, table.places, rows)
 
 
 def numbered(names: Sequence[str]) -> Int32[np.ndarray, " samples"]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Int8, Int32
+from jaxtyping import Bool, Int8, Int32, Int64
 
 from gatewise.datasets.text.texts import Texts
 from gatewise.errors import UsageError
@@ -28,6 +28,8 @@ class Corpus:
         split: To which part each text belongs, as its position in ``("train", "validation", "test")``, ``(samples,)``;
             or None, where there is only one part.
         notes: What was understood, found out and left out while reading, a sentence each.
+        rows: The row that each text had where it was read, from 1, rows without a text counted and a header not,
+            ``(samples,)``; or None, where every row had a text.
     """
 
     texts: Texts
@@ -36,6 +38,7 @@ class Corpus:
     groups: Int32[np.ndarray, " samples"] | None = None
     split: Int8[np.ndarray, " samples"] | None = None
     notes: tuple[str, ...] = ()
+    rows: Int64[np.ndarray, " samples"] | None = None
 
     @property
     def multi_label(self) -> bool:
@@ -76,9 +79,13 @@ class Corpus:
         """Return the texts at some positions, in that order, as a corpus of one part."""
         positions = np.asarray(rows, np.int64)
         groups = None if self.groups is None else self.groups[positions]
-        return replace(
-            self, texts=self.texts.select(positions), labels=self.labels[positions], groups=groups, split=None
-        )
+        texts, labels = self.texts.select(positions), self.labels[positions]
+        return replace(self, texts=texts, labels=labels, groups=groups, split=None, rows=self.named_rows[positions])
+
+    @property
+    def named_rows(self) -> Int64[np.ndarray, " samples"]:
+        """The row by which each text is named, ``(samples,)``: `rows`, or its position from 1."""
+        return np.arange(1, len(self.texts) + 1) if self.rows is None else self.rows
 
     def counts(self) -> dict[str, int]:
         """Return how many texts each class has."""

@@ -22,7 +22,7 @@ from gatewise.datasets.text.review_files import as_path
 from gatewise.datasets.text.roles import Name, find_roles
 from gatewise.datasets.text.table import Roles, Table
 from gatewise.datasets.text.texts import Texts
-from gatewise.datasets.text.wording import short
+from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import DataError, GatewiseWarning, UsageError
 from gatewise.tables.form import count
 
@@ -154,13 +154,18 @@ def _with_test(corpus: Corpus, found: Collected, test: Any, named: _Named, class
         groups = numbered([*found.groups, *second.groups])
     elif found.groups is not None or second.groups is not None:
         notes.append("Only one of the two sources has groups, so that they are not kept.")
-    return Corpus(texts, labels, classes.names, groups, split, tuple(notes))
+    rows = np.concatenate([found.rows, second.rows])
+    return Corpus(texts, labels, classes.names, groups, split, tuple(notes), rows)
 
 
 def _corpus(found: Collected, classes: Classes) -> Corpus:
     split = found.parts if found.has_parts else None
     groups = None if found.groups is None else numbered(found.groups)
     labels = as_array(found.table, found.labels, classes, found.places)
+    corpus = Corpus(found.texts, labels, classes.names, groups, split, rows=found.rows)
     kind = "a text may have several" if classes.multi else "each text has one"
-    said = f"{count(len(labels), 'text')}, {count(len(classes.names), 'class', 'classes')}, of which {kind}."
-    return Corpus(found.texts, labels, classes.names, groups, split, (*found.table.notes, said))
+    all_of_them = count(len(classes.names), "class", "classes")
+    there = [name for name, texts in corpus.counts().items() if texts]
+    met = all_of_them if len(there) == len(classes.names) else f"{len(there):,} of {all_of_them} ({listed(there)})"
+    said = f"{count(len(labels), 'text')}, {met}, of which {kind}."
+    return replace(corpus, notes=(*found.table.notes, said))

@@ -151,11 +151,7 @@ class Vocabulary:
         Warns:
             GatewiseWarning: No token of any text is known.
         """
-        given = texts if isinstance(texts, Texts) else list(texts)
-        if self.bigram_buckets or len(given) < _FEW_TEXTS:
-            words, hashes = self._one_by_one(given)
-        else:
-            words, hashes = self._many(given), None
+        words, hashes = self._encoded(texts)
         if len(words.ids) and (words.ids == UNKNOWN).all():
             warnings.warn(
                 f"Not one of {count(len(words.ids), 'token')} in {count(len(words), 'text')} is known to the "
@@ -167,6 +163,16 @@ class Vocabulary:
             return Encoded(words, None)
         pairs = _pair_numbers(hashes, words.lengths, self.bigram_buckets)
         return Encoded(words, Sequences(pairs, words.lengths))
+
+    def words_of(self, texts: Iterable[str]) -> Sequences:
+        """Return the words of `encode`, without a warning where none is known."""
+        return self._encoded(texts)[0]
+
+    def _encoded(self, texts: Iterable[str]) -> tuple[Sequences, UInt64[np.ndarray, " tokens"] | None]:
+        given = texts if isinstance(texts, Texts) else list(texts)
+        if self.bigram_buckets or len(given) < _FEW_TEXTS:
+            return self._one_by_one(given)
+        return self._many(given), None
 
     def _one_by_one(self, texts: Iterable[str]) -> tuple[Sequences, UInt64[np.ndarray, " tokens"] | None]:
         """Return the numbers of tokens, and where pairs are numbered a hash of each."""

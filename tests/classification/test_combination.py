@@ -121,6 +121,8 @@ def test_what_is_right_is_what_is_given():
     truth = np.eye(2, dtype=bool)[[1, 1, 0]]
     weighed = Decision(np.array([1.0, 3.0]), np.full(2, 0.5), False)
     assert weighed.given(chances)[:, 1].tolist() == [True, True, False]
+    balanced = Decision(np.array([143, 8]) / 151, np.full(2, 0.5), False)
+    assert balanced.given(np.array([[8, 143], [9, 142]]) / 151).tolist() == [[False, True], [True, False]]
     found = scores(truth, chances, weighed)
     assert (found.accuracy, scores(truth, chances, Decision.plain(2)).accuracy) == (1.0, 1 / 3)
     assert found.log_loss == scores(truth, chances, Decision.plain(2)).log_loss

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 
+_ALIKE = 1 - 1e-9
+
 
 @dataclass(frozen=True, eq=False)
 class Decision:
@@ -38,5 +40,8 @@ class Decision:
         if self.several:
             result: np.ndarray = probabilities >= self.thresholds
             return result
-        chosen = (probabilities * self.weights).argmax(axis=1)
+        weighed = probabilities * self.weights
+        # Where several are alike (balanced classes, and a text of which nothing is known), the likeliest of these.
+        highest = weighed >= _ALIKE * weighed.max(axis=1, keepdims=True)
+        chosen = np.where(highest, probabilities, -1.0).argmax(axis=1)
         return np.eye(len(self.weights), dtype=bool)[chosen]

@@ -38,8 +38,8 @@ def threshold_of(
 def as_weights(threshold: float) -> Float64[np.ndarray, " classes"]:
     """Return weights of two classes by which the second is given from a probability on.
 
-    >>> (np.array([0.7, 0.3]) * as_weights(0.25)).argmax(), (np.array([0.8, 0.2]) * as_weights(0.25)).argmax()
-    (1, 0)
+    >>> (np.array([[0.7, 0.3], [0.8, 0.2]]) * as_weights(0.25)).argmax(axis=1).tolist()
+    [1, 0]
     """
     return np.array([2 * threshold, 2 * (1 - threshold)])
 

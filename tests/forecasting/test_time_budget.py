@@ -11,7 +11,10 @@ import gatewise as gw
 from forecasting.made_networks import Lines
 from forecasting.made_series import made_frame
 from gatewise.backend import import_keras
+from gatewise.forecasting.fitted import Plan
 from gatewise.forecasting.networks.local_networks import LocalNetworks
+from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.planning import mode_for
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,25 @@ def test_real_networks_stop_in_the_middle_of_their_training():
     assert forecaster.explanation.sentences[-1].startswith(
         "In 0.05 minutes there was no time for the networks 'local':"
     )
+
+
+@pytest.mark.parametrize(
+    ("series", "time", "minutes", "mode"),
+    [
+        # Mode best takes two and a half times the processor time of mode fast here, and a minute where nothing is compiled.
+        (24, 48, 0.5, "fast"),
+        (24, 48, 2, "best"),
+        (1000, 100, 5, "fast"),
+        (1000, 100, 10, "best"),
+        # From 49 cutoffs 32 networks of each series, instead of 25 and 8.
+        (1, 144, 0.25, "fast"),
+        (1, 144, 1, "best"),
+        (19, 400, 1, "fast"),
+        (19, 400, 10, "best"),
+    ],
+)
+def test_the_mode_has_room_for_compiling_and_for_all_cutoffs_and_members(series, time, minutes, mode):
+    assert mode_for(Plan(12, minutes=minutes), Panel(np.ones((series, time)), 12)) == mode
 
 
 def test_where_all_fits_the_clock_changes_nothing():

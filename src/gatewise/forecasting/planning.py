@@ -34,8 +34,12 @@ MANY_SERIES = 20
 # the time of everything else, so it is for few series only.
 _BASELINE_SECONDS = {"fast": 20.0, "best": 120.0}
 _BASELINE_SHARE = 0.4
-# Seconds that training takes in mode "best" for each value, roughly, on two cores: of all series together, or of each.
-_SECONDS_A_VALUE = 3e-3
+# Seconds that mode "best" takes, roughly, on two cores that began without compiled programs: for six configurations and their
+# programs, and for each value of all series together; of networks of each series, for their programs, and for each of these
+# values from each cutoff and of each member.
+_SECONDS_OF_POOL, _SECONDS_A_VALUE = 60.0, 3e-3
+_SECONDS_OF_FEW, _SECONDS_A_MEMBER = 30.0, 2e-5
+_MEMBERS_OF_FEW = {"fast": 8, "best": 32}
 
 
 def panel_for(plan: Plan, table: SeriesTable, steps_back: int = 0) -> tuple[Panel, tuple[str, ...]]:
@@ -65,7 +69,19 @@ def mode_for(plan: Plan, panel: Panel) -> Mode:
     """Return the mode that a budget of minutes leaves time for, or the one that was asked for."""
     if plan.minutes is None:
         return plan.mode
-    return "best" if np.isfinite(panel.values).sum() * _SECONDS_A_VALUE <= 60 * plan.minutes else "fast"
+    return "best" if seconds_of_best(panel) <= 60 * plan.minutes else "fast"
+
+
+def seconds_of_best(panel: Panel) -> float:
+    """Return about how long mode "best" takes, compiling included: numbers, and not a clock.
+
+    Where that is more than there is, mode "fast" does more in the time, as what is left out is worth more than what is added.
+    """
+    values = int(np.isfinite(panel.values).sum())
+    if len(panel) >= MANY_SERIES:
+        return _SECONDS_OF_POOL + values * _SECONDS_A_VALUE
+    each = _MEMBERS_OF_FEW["best"] * (MOST_CUTOFFS_OF_FEW["best"] + 1)
+    return _SECONDS_OF_FEW + values * each * _SECONDS_A_MEMBER
 
 
 def networks_for(plan: Plan, panel: Panel) -> tuple[Networks, ...]:
@@ -75,7 +91,7 @@ def networks_for(plan: Plan, panel: Panel) -> tuple[Networks, ...]:
         mode = mode_for(plan, panel)
         if len(panel) >= MANY_SERIES:
             return (usual_networks(panel, mode),)
-        members = 8 if mode == "fast" else 32
+        members = _MEMBERS_OF_FEW[mode]
         if explained_in_time(panel):
             # Recurrent ones take several times as long with covariates, and were no better on made series.
             return (LocalNetworks(cell="dense", layout="flat", learning_rate=0.005, members=members),)

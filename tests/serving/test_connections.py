@@ -1,5 +1,6 @@
 """Connections whose requests follow each other, come slowly or not at all: each is answered, cut or closed in its time."""
 
+import gc
 import json
 import logging
 import threading
@@ -8,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from gatewise.serving.http import answers
 from serving.made_models import Lengths, Memory
 from serving.made_server import QUICK, Running, request
 
@@ -85,6 +87,37 @@ def test_what_comes_behind_a_slow_answer_has_its_own_time(tmp_path):
         client.send(second[10:])
         assert client.read()[0] == 200
     server.stop()
+
+
+def test_what_is_long_is_read_and_answered_beside_other_requests(tmp_path, monkeypatch):
+    server = Running(tmp_path)
+    server.asked("POST", "/v1/models/memory/sessions", {"id": "a"})
+    loop, seen = server.thread.ident, []
+
+    def noted(function):
+        def call(*given, **named):
+            seen.append(threading.get_ident() == loop)
+            assert gc.isenabled() == seen[-1]
+            return function(*given, **named)
+
+        return call
+
+    monkeypatch.setattr(answers.json_text, "parse", noted(answers.json_text.parse))
+    monkeypatch.setattr(answers.long_json, "written", noted(answers.long_json.written))
+    for length, in_loop in ((10, True), (70_000, False)):
+        texts = {"inputs": ["a"] * length}
+        data = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [length], "data": texts["inputs"]}]}
+        for path, body, status in (
+            ("/predict/lengths", texts, 200),
+            ("/v2/models/lengths/infer", data, 200),
+            (STEPS, {"seq": 1, "xs": [[1, 2]] * length}, 200 if in_loop else 422),
+            ("/v1/models/memory/sessions", {"warmup": [[1, 2]] * length}, 201 if in_loop else 422),
+        ):
+            seen.clear()
+            assert server.asked("POST", path, body)[0] == status
+            assert set(seen) == {in_loop}
+    server.stop()
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("bad", [b"\x16\x03\x01", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 40_000])

@@ -15,6 +15,8 @@ def model(*inputs):
 
 
 def test_a_column_of_words_is_one_sequence_and_rows_of_features_are_many():
+    with pytest.raises(Problem, match="has 4 commas and lines, and may have 3"):
+        of_csv(b"word\n3,4\n5\n", model(Tensor("x", "INT64", (-1, -1))), 3)
     words = of_csv(b"word\n3\n4.0\n\n5\n", model(Tensor("x", "INT64", (-1, -1))))["x"]
     assert (words.dtype, words.tolist()) == (np.dtype("int64"), [[3, 4, 5]])
     rows = of_csv(b"a,b\n3,4\n5,6\n", model(Tensor("x", "FP32", (-1, 2))))["x"]

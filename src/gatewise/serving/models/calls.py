@@ -1,6 +1,8 @@
 """Calls of a model's own functions: in the server's loop where they are quick, else in a thread and with a time limit."""
 
 import asyncio
+import gc
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -31,6 +33,7 @@ class ModelCalls:
         self._beside = ThreadPoolExecutor(4, "gatewise-asked")
         # Of all calls of many rows one goes on at a time: between two of its parts everybody else gets a turn.
         self._part = asyncio.Lock()
+        self._counting, self._uncollecting = threading.Lock(), 0
 
     @staticmethod
     def at_once(model: Stepped, rows: np.ndarray) -> bool:
@@ -94,7 +97,20 @@ class ModelCalls:
 
     async def sized(self, size: int, call: Callable[[], Result]) -> Result:
         """Return what a call returns that reads or writes some bytes: at once where they are few, else as `beside`."""
-        return call() if size <= _BYTES_AT_ONCE else await self.beside(call)
+        return call() if size <= _BYTES_AT_ONCE else await self.beside(lambda: self._uncollected(call))
+
+    def _uncollected(self, call: Callable[[], Result]) -> Result:
+        """Return what a call returns that makes many objects and no garbage: to look for it would hold up everybody."""
+        with self._counting:
+            self._uncollecting += 1
+            gc.disable()
+        try:
+            return call()
+        finally:
+            with self._counting:
+                self._uncollecting -= 1
+                if not self._uncollecting:
+                    gc.enable()
 
     def _stepper(self, model: ServedModel) -> ThreadPoolExecutor:
         if model.name not in self._steppers:

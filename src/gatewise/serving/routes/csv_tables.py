@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewise.serving.routes.tensors import TYPES, check_shape
 from gatewise.serving.terms.contract import Asked, Tensor
+from gatewise.serving.terms.limits import Limits
 from gatewise.serving.terms.problems import Problem, shown
 
 # What a spreadsheet would take for a formula when it stands at the beginning of a cell.
@@ -22,12 +23,15 @@ class _Line(NamedTuple):
     cells: list[str]
 
 
-def of_csv(body: bytes, model: Asked) -> dict[str, np.ndarray]:
+def of_csv(body: bytes, model: Asked, most: int = Limits.values) -> dict[str, np.ndarray]:
     """Return the input that a table holds.
 
     A column called as the input, where that has one axis: texts, or a horizon. Else one sequence with a row for each of its
-    steps, or rows of features.
+    steps, or rows of features. There may be so many cells as `most`, counted as commas and lines.
     """
+    cells = body.count(b",") + max(body.count(b"\n"), body.count(b"\r"))
+    if cells > most:
+        raise Problem("body_large", f"The table has {cells:,} commas and lines, and may have {most:,}.")
     if len(model.inputs) != 1:
         raise Problem("type_unsupported", f"The model {model.name} has {len(model.inputs)} inputs, and CSV is for one.")
     wanted = model.inputs[0]

@@ -22,7 +22,9 @@ async def predict(service: Service, name: str, request: Incoming) -> Answer:
     table = is_type(request.header(b"content-type"), CSV)
     inputs = await service.calls.sized(
         len(request.body),
-        lambda: of_csv(request.body, model) if table else _of_json(request, model, service.limits),
+        lambda: (
+            of_csv(request.body, model, service.limits.values) if table else _of_json(request, model, service.limits)
+        ),
     )
     if model.quick and sum(values.size for values in inputs.values()) <= _FEW:
         outputs = model.predict(inputs)

@@ -1,13 +1,16 @@
 """Requests that no client would send, to the real server: ``python tests/campaigns/fuzz_http.py --inputs 100000``.
 
 Requests of every route are changed in their bytes, their headers, or the values of their JSON, and written to sockets, 32 at
-a time. Each must be answered as documented, or its connection closed, within five seconds of its last byte; an error must
-have the one shape of errors. In the end the server must be well, its log without a traceback, its memory bounded, and a
+a time: one on a connection, several in one packet or after each other, or one with a half behind it that nobody ends. The
+server has a network, a forecaster and a classifier. Each must be answered as documented, or its connection closed, within
+five seconds of its last byte, and what never ends within ten; right requests in one packet are answered one by one; an error
+must have the one shape of errors. In the end the server must be well, its log without a traceback, its memory bounded, and a
 session that nobody disturbed where it was.
 """
 
 import argparse
 import asyncio
+import contextlib
 import copy
 import json
 import random
@@ -18,13 +21,17 @@ from pathlib import Path
 
 from fuzzing import mutated
 from recorded import record
-from served import Client, Served, save_network
+from served import Client, Served, save_models
 
 from gatewise.serving.terms.problems import CODES
 
 SLOWEST = 5.0
+# What never ends is cut so soon, and one connection of so many is one that never does.
+CUT = 10.0
+RARE = 100
 SNAPSHOT = {"format": 1, "model": "lstm", "model_sha256": "0" * 64, "seq": 1, "state": "AAAA"}
 INFER = {"id": "1", "inputs": [{"name": "x", "shape": [1, 2, 1], "datatype": "FP32", "data": [0.5, 1]}]}
+HORIZON = {"inputs": [{"name": "horizon", "shape": [1], "datatype": "INT64", "data": [2]}]}
 CSV = {"csv": "ds,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-04,5\n"}
 # Method, path, and body of requests that are right, or nearly so.
 REQUESTS = [
@@ -53,6 +60,16 @@ REQUESTS = [
     ("PUT", "/v1/sessions/c?replace=true", SNAPSHOT),
     ("DELETE", "/v1/sessions/b", None),
     ("POST", "/v1/tables", CSV),
+    ("POST", "/predict/sales", {"inputs": {"horizon": [2]}}),
+    ("POST", "/v2/models/sales/infer", HORIZON),
+    ("POST", "/v2/models/sales/infer", {**INFER, "parameters": {"sequence_id": "q", "sequence_start": True}}),
+    ("POST", "/v1/models/sales/sessions", {"id": "f", "series": "a"}),
+    ("POST", "/v1/sessions/f/steps", {"seq": 1, "x": 3}),
+    ("GET", "/v1/sessions/f/history?last=2", None),
+    ("POST", "/v1/sessions/f/forecast", {"horizon": 3}),
+    ("POST", "/predict/moods", {"inputs": ["a good film", ""]}),
+    ("POST", "/predict/moods", "text\na bad film\n"),
+    ("POST", "/v1/models/moods/explain", {"text": "so good"}),
     ("GET", "/v1/jobs/x", None),
 ]
 ODD = (
@@ -99,8 +116,37 @@ HEADERS = (
 )  # fmt: skip
 
 
+# Where an answer begins among those of a connection.
+ANSWERS = re.compile(rb"(?=HTTP/1\.1 \d{3} [A-Z])")
+LIVE = b"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+
+
 def made(rng):
-    """Return the bytes of a request."""
+    """Return what is sent on a connection: packets, how many answers there have to be or None, and whether it never ends."""
+    kind = rng.random()
+    if kind < 1 / RARE:
+        first, half = made_request(rng, "keep-alive", False), made_request(rng, "keep-alive", False)
+        return [first + half[: rng.randrange(1, len(half))]], None, True
+    if kind < 0.7:
+        return [made_request(rng, "close")], None, False
+    count, changing = rng.randrange(2, 5), kind < 0.9
+    requests = [made_request(rng, "keep-alive", changing) for _ in range(count - 1)] + [
+        made_request(rng, "close", changing)
+    ]
+    packets = requests if rng.random() < 0.3 else [b"".join(requests)]
+    return packets, None if changing else count, False
+
+
+def made_request(rng, connection, changing=True):
+    """Return the bytes of a request, as they should be or changed."""
+    if not changing:
+        method, path, body = rng.choice(REQUESTS)
+        content = body if isinstance(body, str) else "" if body is None else json.dumps(body)
+        form = "text/csv" if isinstance(body, str) else "application/json"
+        headers = (
+            f"Host: 127.0.0.1\r\nConnection: {connection}\r\nContent-Type: {form}\r\nContent-Length: {len(content)}"
+        )
+        return f"{method} {path} HTTP/1.1\r\n{headers}\r\n\r\n{content}".encode()
     method, path, body = rng.choice(REQUESTS)
     kind = rng.random()
     if body is not None and not isinstance(body, str):
@@ -117,8 +163,8 @@ def made(rng):
     if rng.random() < 0.1:
         place = rng.randrange(len(path) + 1)
         path = path[:place] + rng.choice(PATHS) + path[place:]
-    form = "text/csv" if body == "a\n1\n2\n" else "application/json"
-    headers = ["Host: 127.0.0.1", "Connection: close"]
+    form = "text/csv" if body in ("a\n1\n2\n", "text\na bad film\n") else "application/json"
+    headers = ["Host: 127.0.0.1", f"Connection: {connection}"]
     headers += [f"Content-Type: {form}", f"Content-Length: {len(content)}"] if body is not None else []
     for _ in range(rng.choice((0, 0, 0, 0, 1, 2))):
         place = rng.randrange(len(headers) + 1)
@@ -150,46 +196,61 @@ def changed(rng, body):
     return body if rng.random() < 0.97 else rng.choice(ODD)
 
 
-async def sent(port, request):
-    """Send a request; return all that was answered, and the seconds after the last byte."""
+async def sent(port, packets, whole=False, endless=False):
+    """Send packets; return all that was answered, the seconds after the last byte, and what is wrong or None.
+
+    Args:
+        port: The server's.
+        packets: What is sent.
+        whole: Whether there is nothing more to send, and all is waited for.
+        endless: Whether something is left to send that never will be.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    parts = []
     try:
-        writer.write(request)
-        await writer.drain()
-        started, parts = time.perf_counter(), []
-        half_closed = False
+        for place, packet in enumerate(packets):
+            writer.write(packet)
+            await writer.drain()
+            if place < len(packets) - 1:
+                # The next request after some of the answer to this one, if there is any.
+                with contextlib.suppress(TimeoutError):
+                    parts.append(await asyncio.wait_for(reader.read(65536), 0.2))
+        started = time.perf_counter()
+        closing = whole or endless
         while True:
             try:
-                part = await asyncio.wait_for(reader.read(65536), SLOWEST if half_closed else 0.5)
+                part = await asyncio.wait_for(reader.read(65536), CUT if endless else SLOWEST if closing else 0.5)
             except TimeoutError:
-                if half_closed:
+                if closing:
                     return b"".join(parts), time.perf_counter() - started, "neither answered nor closed"
                 # Perhaps it waits for more of the request, which will not come.
                 writer.write_eof()
-                half_closed, started = True, time.perf_counter()
+                closing, started = True, time.perf_counter()
                 continue
             if not part:
                 return b"".join(parts), time.perf_counter() - started, None
             parts.append(part)
     except (ConnectionError, OSError):
-        return b"", 0.0, None
+        return b"".join(parts), 0.0, None
     finally:
         writer.close()
 
 
-async def tried(port, request):
-    """Send a request; return a word on its answer, what is wrong with it or None, and the seconds that it took."""
+async def tried(port, packets, wanted, endless):
+    """Send packets; return words on the answers, what is wrong with them or None, and the seconds that they took."""
+    most = CUT if endless else SLOWEST
     for _ in range(3):
-        answer, seconds, fault = await sent(port, request)
-        word, wrong = judged(answer)
-        if wrong is not None or (fault is None and seconds <= SLOWEST):
-            return word, wrong, seconds
+        answer, seconds, fault = await sent(port, packets, wanted is not None, endless)
+        found = [judged(one) for one in ANSWERS.split(answer)[1:]] or [judged(answer)]
+        words, wrong = [word for word, _ in found], next((wrong for _, wrong in found if wrong is not None), None)
+        if wanted is not None and wanted != len(words):
+            wrong = wrong or f"{len(words)} answers to {wanted} requests"
+        if wrong is not None or (fault is None and seconds <= most):
+            return words, wrong, seconds
         # Where the machine does other things, the simplest question waits as long: once more, when it is quick again.
-        while (await sent(port, b"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"))[
-            1
-        ] > 0.5:
+        while (await sent(port, [LIVE]))[1] > 0.5:
             await asyncio.sleep(1.0)
-    return word, fault or f"took {seconds:.1f} s", seconds
+    return words, fault or f"took {seconds:.1f} s", seconds
 
 
 def judged(answer):
@@ -218,21 +279,23 @@ def judged(answer):
     return f"{status} {code}", "failed inside" if code == "internal" else None
 
 
-def campaign(first, inputs, together, scratch, network):
+def campaign(first, inputs, together, scratch, models):
     """Send many requests; return what was found, and the faults."""
-    server = Served({"lstm": network}, scratch / "sessions")
-    became, faults, slowest = {}, [], 0.0
+    server = Served(models, scratch / "sessions")
+    became, faults, cut, slowest = {}, [], 0, 0.0
     numbers = iter(range(first, first + inputs))
 
     async def one_after_the_other():
-        nonlocal slowest
+        nonlocal cut, slowest
         for number in numbers:
-            request = made(random.Random(f"http {number}"))
-            word, fault, seconds = await tried(server.port, request)
-            became[word] = became.get(word, 0) + 1
-            slowest = max(slowest, seconds)
+            packets, wanted, endless = made(random.Random(f"http {number}"))
+            words, fault, seconds = await tried(server.port, packets, wanted, endless)
+            for word in words:
+                became[word] = became.get(word, 0) + 1
+            cut += endless
+            slowest = max(slowest, 0.0 if endless else seconds)
             if fault:
-                faults.append((number, fault, request))
+                faults.append((number, fault, packets))
                 if len(faults) > 20:
                     return
 
@@ -240,6 +303,9 @@ def campaign(first, inputs, together, scratch, network):
         client = Client(server.port)
         assert (await client.ask("POST", "/v1/models/lstm/sessions", {"id": "undisturbed"}))[0] == 201
         before = await client.ask("POST", "/v1/sessions/undisturbed/steps", {"seq": 1, "x": [0.25]})
+        await client.close()
+        # What the first work of all waits for, Keras, is loaded.
+        await client.ask("POST", "/v1/tables", CSV)
         await client.close()
         memory = server.megabytes()
         await asyncio.gather(*(one_after_the_other() for _ in range(together)))
@@ -256,6 +322,8 @@ def campaign(first, inputs, together, scratch, network):
         "inputs": inputs,
         "first": first,
         "answers": dict(sorted(became.items())),
+        "models": sorted(models),
+        "never_ended": cut,
         "faults": len(faults),
         "slowest_seconds": round(slowest, 2),
         "megabytes_before_after_most": memory,
@@ -271,17 +339,21 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="the number of the first request")
     parser.add_argument("--together", type=int, default=32)
     parser.add_argument("--show", type=int, help="print this request")
-    parser.add_argument("--network", type=Path, help="a saved network that reads and says one number; else one is made")
+    parser.add_argument(
+        "--network",
+        type=Path,
+        help="a saved network that reads and says one number, served alone; else three models are made",
+    )
     parser.add_argument("--short", action="store_true", help="record nothing")
     given = parser.parse_args()
     if given.show is not None:
         print(made(random.Random(f"http {given.show}")))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        network = given.network or save_network(Path(scratch) / "lstm", 8)
-        found, faults = campaign(given.first, given.inputs, given.together, Path(scratch), network)
-    for number, fault, request in faults:
-        print(f"--show {number}: {fault}\n{request[:1000]!r}\n")
+        models = {"lstm": given.network} if given.network else save_models(Path(scratch))
+        found, faults = campaign(given.first, given.inputs, given.together, Path(scratch), models)
+    for number, fault, packets in faults:
+        print(f"--show {number}: {fault}\n{[packet[:1000] for packet in packets]!r}\n")
     record("fuzz_http", found, not given.short)
     raise SystemExit(bool(faults or found["tracebacks"]))
 

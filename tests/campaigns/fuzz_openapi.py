@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from recorded import record
-from served import Client, Served, save_network
+from served import Client, Served, save_models
 
 SLOWEST = 5.0
 # A network is looked into by Keras, which is loaded for it and compiles each length anew; the tests ask that.
@@ -32,23 +32,6 @@ positive_data_acceptance.enabled = false
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", {", ".join(map(str, COME_BACK))}]
 negative_data_rejection.expected-statuses = ["4xx", "5xx"]
 """
-
-
-def save_models(folder):
-    """Save a network, a forecaster and a classifier, the small ones that there are; return their folders by name."""
-    import gatewise as gw
-
-    table = "\n".join(
-        ["unique_id,ds,y", *(f"{one},2024-01-{day:02},{day % 7 + 1}" for one in "ab" for day in range(1, 31))]
-    )
-    (folder / "sales.csv").write_text(table)
-    sales = gw.Forecaster(horizon=3, network=[], baselines=["Naive", "SeasonalNaive"]).fit(
-        gw.read_series(folder / "sales.csv")
-    )
-    sales.save(folder / "sales")
-    texts = ["a good film", "good fun", "so good", "a bad film", "bad taste", "so bad"] * 4
-    gw.TextClassifier(network=()).fit(texts, ["pos", "pos", "pos", "neg", "neg", "neg"] * 4).save(folder / "moods")
-    return {"lstm": save_network(folder / "lstm", 8), "sales": folder / "sales", "moods": folder / "moods"}
 
 
 class Log(threading.Thread):

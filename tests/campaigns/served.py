@@ -23,6 +23,23 @@ def save_network(folder, units=64):
     return folder
 
 
+def save_models(folder):
+    """Save a network, a forecaster and a classifier, the small ones that there are; return their folders by name."""
+    import gatewise as gw
+
+    table = "\n".join(
+        ["unique_id,ds,y", *(f"{one},2024-01-{day:02},{day % 7 + 1}" for one in "ab" for day in range(1, 31))]
+    )
+    (folder / "sales.csv").write_text(table)
+    sales = gw.Forecaster(horizon=3, network=[], baselines=["Naive", "SeasonalNaive"]).fit(
+        gw.read_series(folder / "sales.csv")
+    )
+    sales.save(folder / "sales")
+    texts = ["a good film", "good fun", "so good", "a bad film", "bad taste", "so bad"] * 4
+    gw.TextClassifier(network=()).fit(texts, ["pos", "pos", "pos", "neg", "neg", "neg"] * 4).save(folder / "moods")
+    return {"lstm": save_network(folder / "lstm", 8), "sales": folder / "sales", "moods": folder / "moods"}
+
+
 class Served:
     """``gatewise serve`` over models and a folder of sessions."""
 

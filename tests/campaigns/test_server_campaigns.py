@@ -34,6 +34,7 @@ def test_requests_that_no_client_would_send(network):
     (found,) = ran("fuzz_http.py", "--inputs", 300, "--network", network)
     assert (found["faults"], found["tracebacks"], found["exit_status"]) == (0, 0, 0)
     assert len(found["answers"]) > 15
+    assert found["never_ended"] > 0
 
 
 def test_requests_made_from_the_document_are_answered_as_it_says(network):

@@ -63,6 +63,21 @@ def test_quickly_the_networks_are_asked_where_the_linear_model_is_not_sure(train
     assert classifier.predict_proba([], quick=True).shape == (0, 2)
 
 
+def test_texts_of_unknown_words_are_not_asked_about(trained):
+    classifier, texts, labels, _ = trained
+    share = np.mean([label == "good" for label in labels])
+    asked = ["zzz yyy", texts[0], "xxx"]
+    for way in (
+        lambda: classifier.predict_proba(asked, quick=True),
+        lambda: classifier.predict_proba(asked),
+        lambda: classifier.network_.predict_proba(asked),
+    ):
+        with pytest.warns(gw.errors.GatewiseWarning, match="^2 of 3 texts have no word that is known"):
+            found = way()
+        np.testing.assert_allclose(found[[0, 2]], [[1 - share, share]] * 2, rtol=1e-12)
+        assert abs(found[1, 1] - share) > 0.1
+
+
 def test_held_out_probabilities_of_the_quick_way_are_of_the_same_models(trained):
     classifier, *_ = trained
     held = classifier.validation_.probabilities

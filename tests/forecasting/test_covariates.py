@@ -190,7 +190,7 @@ def test_a_promotion_is_forecast_far_better_by_who_knows_of_it(fitted):
 
 def test_the_explanation_says_who_uses_what(fitted):
     assert fitted.explanation.covariates == ("promo", "lead")
-    assert fitted.explanation.sentences[2:] == (
+    assert fitted.explanation.sentences[-3:] == (
         "The networks use the covariates 'promo', 'lead'.",
         "The networks cannot use static covariates: 'area' is nothing to them.",
         "Of the baselines, Regression uses 'promo', 'lead', and the others go by the series alone.",

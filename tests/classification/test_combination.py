@@ -102,6 +102,19 @@ def test_few_texts_that_are_all_on_the_right_side_do_not_make_certainty(outputs,
     assert many.weights.sum() > 3
 
 
+def test_ratios_of_few_texts_do_not_depend_on_the_size_of_scores():
+    truth = np.arange(40) % 2 == 1
+    random = np.random.default_rng(0)
+    one, other = (np.where(truth, 1.0, -1.0) + random.normal(0, 2, 40) for _ in range(2))
+    both = np.stack([~truth, truth], axis=1)
+
+    def ratio(size):
+        weights = combine(np.stack([one, size * other])[..., None], both, False, "temperature", held=False).weights
+        return weights[0] / (size * weights[1])
+
+    assert ratio(5.0) == pytest.approx(ratio(1.0), rel=1e-3)
+
+
 def test_for_many_texts_holding_the_scale_changes_nothing(monkeypatch):
     found, truth = two_parts(20_000)
     held = combine(found, truth, False, "temperature").probabilities(found)

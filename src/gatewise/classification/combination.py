@@ -65,6 +65,8 @@ def combine(
     truth: Bool[np.ndarray, "samples classes"],
     several: bool,
     method: Method | None,
+    *,
+    held: bool = True,
 ) -> Combination:
     """Learn a combination from scores of texts that the models did not know.
 
@@ -74,11 +76,13 @@ def combine(
         several: Whether a text may have several classes, or none.
         method: How to calibrate; None takes the mean of the models and leaves it as it is. What can be done with so many
             texts, `usable` says.
+        held: Whether few texts hold the sum of the weights near 1. Where only their ratios count, that would favour the model
+            with the larger scores.
     """
     parts, _, outputs = scores.shape
     if method is None:
         return Combination(np.full(parts, 1 / parts), np.zeros(outputs), several)
-    plain = _fitted(scores, truth, several)
+    plain = _fitted(scores, truth, several, held)
     if method == "temperature":
         return plain
     found = plain.probabilities(scores)
@@ -144,14 +148,14 @@ def for_steadier(
     return Combination(weights, shifts, found.several, found.curves)
 
 
-def _fitted(scores: np.ndarray, truth: np.ndarray, several: bool) -> Combination:
+def _fitted(scores: np.ndarray, truth: np.ndarray, several: bool, held: bool) -> Combination:
     from scipy.optimize import minimize
 
     parts, samples, outputs = scores.shape
     one = outputs == 1 and not several
     wanted = truth[:, 1:] if one else truth
     # Each output of a text is a decision of its own, where it may have several classes.
-    hold = (outputs if several else 1) * (_FEW_FOR_SCALE / samples) ** 2
+    hold = held * (outputs if several else 1) * (_FEW_FOR_SCALE / samples) ** 2
     ridge = _RIDGE + (_FEW_FOR_SHIFTS / samples) ** 2
 
     def loss(values: np.ndarray) -> tuple[float, Any]:

@@ -169,7 +169,7 @@ def _weights(
         return np.ones(1)
     several = outputs > 1 and not lesson.one_of_many
     truth = np.concatenate([~lesson.truth, lesson.truth], axis=1) if outputs == 1 else lesson.truth
-    weights = combine(scores[:, rows], truth[rows], several, "temperature").weights
+    weights = combine(scores[:, rows], truth[rows], several, "temperature", held=False).weights
     # Where none is worth anything, all are worth the same.
     result: Float64[np.ndarray, " parts"] = weights / weights.sum() if weights.sum() > 0 else np.full(parts, 1 / parts)
     return result

@@ -109,7 +109,7 @@ def test_ratios_of_few_texts_do_not_depend_on_the_size_of_scores():
     both = np.stack([~truth, truth], axis=1)
 
     def ratio(size):
-        weights = combine(np.stack([one, size * other])[..., None], both, False, "temperature", held=False).weights
+        weights = combine(np.stack([one, size * other])[..., None], both, False, "temperature").weights
         return weights[0] / (size * weights[1])
 
     assert ratio(5.0) == pytest.approx(ratio(1.0), rel=1e-3)
@@ -118,7 +118,7 @@ def test_ratios_of_few_texts_do_not_depend_on_the_size_of_scores():
 def test_for_many_texts_holding_the_scale_changes_nothing(monkeypatch):
     found, truth = two_parts(20_000)
     held = combine(found, truth, False, "temperature").probabilities(found)
-    for name in ("_FEW_FOR_SCALE", "_FEW_FOR_SHIFTS"):
+    for name in ("_FEW_FOR_SPREAD", "_FEW_FOR_SHIFTS"):
         monkeypatch.setattr(f"gatewise.classification.combination.{name}", 0.0)
     free = combine(found, truth, False, "temperature").probabilities(found)
     assert np.abs(held - free).max() < 1e-4

@@ -10,9 +10,11 @@ from gatewise.classification.specification import Method
 
 # Holds the shifts of classes with few texts near zero.
 _RIDGE = 1e-3
-# Few texts hold the scale near 1 as well, and the shifts once more: a few that are all on the right side would make the scale
-# as large as can be. It falls with the square of their number, (25 / texts)² and (5 / texts)², and is nothing for thousands.
-_FEW_FOR_SCALE, _FEW_FOR_SHIFTS = 25.0, 5.0
+# Few texts hold back the spread of the sums where it is above that of a classifier that knows a lot, and the shifts once more:
+# a few that are all on the right side would make both as large as can be. The hold falls with the square of their number,
+# (40 / texts)² and (5 / texts)², and is nothing for thousands.
+_FEW_FOR_SPREAD, _FEW_FOR_SHIFTS = 40.0, 5.0
+_SPREAD = 2.0
 # Of the variance of scores that others do not explain, so much may be chance at most: what is left has to have a sense.
 _MOST_CHANCE = 0.8
 # A logistic curve blurred by a variance q is one that is flatter by √(1 + q π/8) (D. J. C. MacKay, The Evidence Framework
@@ -76,8 +78,7 @@ def combine(
         several: Whether a text may have several classes, or none.
         method: How to calibrate; None takes the mean of the models and leaves it as it is. What can be done with so many
             texts, `usable` says.
-        held: Whether few texts hold the sum of the weights near 1. Where only their ratios count, that would favour the model
-            with the larger scores.
+        held: Whether few texts hold back how sure the sums are. Where only the ratios of weights count, they need not.
     """
     parts, _, outputs = scores.shape
     if method is None:
@@ -155,8 +156,10 @@ def _fitted(scores: np.ndarray, truth: np.ndarray, several: bool, held: bool) ->
     one = outputs == 1 and not several
     wanted = truth[:, 1:] if one else truth
     # Each output of a text is a decision of its own, where it may have several classes.
-    hold = held * (outputs if several else 1) * (_FEW_FOR_SCALE / samples) ** 2
+    hold = held * (outputs if several else 1) * (_FEW_FOR_SPREAD / samples) ** 2
     ridge = _RIDGE + (_FEW_FOR_SHIFTS / samples) ** 2
+    apart = (scores - scores.mean(axis=1, keepdims=True)).reshape(parts, -1)
+    together = apart @ apart.T / apart.shape[1]
 
     def loss(values: np.ndarray) -> tuple[float, Any]:
         weights, shifts = values[:parts], values[parts:]
@@ -170,9 +173,16 @@ def _fitted(scores: np.ndarray, truth: np.ndarray, several: bool, held: bool) ->
             found = np.exp(sums - norm)
             total = (norm[:, 0] - sums[wanted]).sum()
         off = (found - wanted) / samples
-        scale = weights.sum() - 1
-        slope = np.concatenate([np.tensordot(scores, off, axes=2) + hold * scale, off.sum(axis=0) + ridge * shifts])
-        return float(total / samples + 0.5 * (ridge * shifts @ shifts + hold * scale**2)), slope
+        spread = max(float(np.sqrt(weights @ together @ weights)), _SPREAD)
+        # Its logarithm, so that models with small scores are held as much as those with large ones.
+        above = np.log(spread / _SPREAD)
+        slope = np.concatenate(
+            [
+                np.tensordot(scores, off, axes=2) + hold * above / spread**2 * (together @ weights),
+                off.sum(axis=0) + ridge * shifts,
+            ]
+        )
+        return float(total / samples + 0.5 * (ridge * shifts @ shifts + hold * above**2)), slope
 
     start = np.concatenate([np.full(parts, 1 / parts), np.zeros(outputs)])
     # A model that is worse than nothing gets no say, rather than a negative one.

@@ -111,6 +111,6 @@ def _shares(
     if parts == 1:
         return first
     classes = np.concatenate([~truth, truth], axis=1) if outputs == 1 else truth
-    weights = combine(scores, classes, outputs > 1 and not one_of_many, "temperature").weights
+    weights = combine(scores, classes, outputs > 1 and not one_of_many, "temperature", held=False).weights
     weights = np.where(weights < _LEAST_SHARE * weights.sum(), 0, weights)
     return weights / weights.sum() if weights.sum() > 0 else first

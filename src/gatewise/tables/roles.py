@@ -148,9 +148,10 @@ class _Finder:
         if not numeric:
             sign = re.search(r"[^\w.+-]", self.names[0]) if len(self.names) == 1 else None
             if sign is not None:
+                written = sign[0] if sign[0].isprintable() else ascii(sign[0])[1:-1]
                 raise DataError(
-                    f"{self.sheet.name} has one column, {self.names[0]!r}, and no numbers in it: if {sign[0]!r} separates its "
-                    f'cells, give format={{"separator": "{sign[0]}"}}.'
+                    f"{self.sheet.name} has one column, {self.names[0]!r}, and no numbers in it: if '{written}' separates its "
+                    f'cells, give format={{"separator": "{written}"}}.'
                 )
             raise DataError(
                 f"{self.sheet.name} has no column of numbers among {quoted(self.names)}: name the values with target_col."

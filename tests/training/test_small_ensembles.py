@@ -304,6 +304,10 @@ def test_the_choice_depends_on_the_size_of_the_job(monkeypatch):
     assert planned(model, x, x[:, 0, :1]).words.startswith("kernel: one member a lane, ")
     monkeypatch.setattr(choice, "LEAST_SECONDS", 100.0)
     assert planned(model, x, x[:, 0, :1]).words == "general: it is too little work"
+    # What is too little by itself is enough, if there is a lot of it.
+    with choice.shared_by(10**9):
+        assert planned(model, x, x[:, 0, :1]).words.startswith("kernel: one member a lane, ")
+    assert planned(model, x, x[:, 0, :1]).words == "general: it is too little work"
     # A step whose rows fill more than the processor's caches is no quicker.
     monkeypatch.setattr(choice, "LEAST_SECONDS", 0.0)
     long = np.ones((512, 256, FEATURES), "float32")

@@ -9,8 +9,8 @@ import numpy as np
 from gatewise.errors import UsageError
 from gatewise.forecasting.fitted import Fitted
 from gatewise.forecasting.networks.heads import Head
-from gatewise.forecasting.networks.local_networks import TrainedLocalNetworks, lengths_of
-from gatewise.forecasting.networks.local_samples import last_windows
+from gatewise.forecasting.networks.local_networks import TrainedLocalNetworks
+from gatewise.forecasting.networks.local_samples import last_windows, lengths_of
 from gatewise.forecasting.rolling import MEDIAN, QUANTILE_LEVELS
 from gatewise.inspection.inspection import Inspection
 from gatewise.inspection.looking import looked

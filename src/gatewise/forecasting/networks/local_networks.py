@@ -15,7 +15,7 @@ from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.counts import level_of_counts, quantiles_of_counts, refuse_all_but_counts
 from gatewise.forecasting.networks.heads import COUNTS, Head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.local_checks import built_by, check_local
-from gatewise.forecasting.networks.local_samples import Beside, last_windows, samples_of
+from gatewise.forecasting.networks.local_samples import Beside, by_length, last_windows, lengths_of, samples_of
 from gatewise.forecasting.networks.views import Glasses, LocalView
 from gatewise.forecasting.panel import Panel
 from gatewise.recipes import Recipe
@@ -129,24 +129,27 @@ class LocalNetworks:
             seed: Where weights and order come from, unless the series of the panel have keys.
             progress: Told the share that is done.
         """
+        from gatewise.training.small_ensembles.choice import shared_by
+
         lens = CovariateGlasses.of_each(panel)
         if self.head == COUNTS:
             refuse_all_but_counts(panel.values, lens is not None)
         every = np.arange(len(panel))
         groups = by_length(panel.values) if self.stateful else np.array_split(every, self._blocks(len(panel)))
         parts = []
-        for place, rows in enumerate(groups):
-            # A series without a value is forecast as NaN, and has networks to have some.
-            own = panel.select(rows)
-            if self.stateful:
-                own = own.last(max(int(lengths_of(own.values).max()), 2))
-            covariates = None if lens is None else lens.select(rows)
 
-            def share(done: float, place: int = place) -> None:
-                if progress is not None:
-                    progress((place + done) / len(groups))
+        def told(place: int, done: float) -> None:
+            if progress is not None:
+                progress((place + done) / len(groups))
 
-            parts.append(self._trained(own, horizon, covariates, (seed + place, share)))
+        with shared_by(len(groups)):
+            for place, rows in enumerate(groups):
+                # A series without a value is forecast as NaN, and has networks to have some.
+                own = panel.select(rows)
+                if self.stateful:
+                    own = own.last(max(int(lengths_of(own.values).max()), 2))
+                covariates = None if lens is None else lens.select(rows)
+                parts.append(self._trained(own, horizon, covariates, (seed + place, partial(told, place))))
         return parts[0] if len(parts) == 1 else merged(parts, np.argsort(np.concatenate(groups)))
 
     def _trained(
@@ -409,18 +412,6 @@ class TrainedLocalNetworks:
             specification["way"],
             CovariateGlasses.restore(arrays),
         )
-
-
-def lengths_of(values: Float64[np.ndarray, "series time"]) -> Int64[np.ndarray, " series"]:
-    """Return how many columns each series has from its first value on."""
-    known = np.isfinite(values)
-    return np.where(known.any(axis=1), values.shape[1] - known.argmax(axis=1), 0)
-
-
-def by_length(values: Float64[np.ndarray, "series time"]) -> list[Int64[np.ndarray, " chosen"]]:
-    """Return the numbers of the series of each length."""
-    lengths = lengths_of(values)
-    return [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
 
 
 def merged(parts: Sequence["TrainedLocalNetworks"], order: Int64[np.ndarray, " series"]) -> "TrainedLocalNetworks":

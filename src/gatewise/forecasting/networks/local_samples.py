@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Int64
 
 from gatewise.forecasting.networks.counts import level_of_counts
 from gatewise.forecasting.networks.views import Glasses, filled
@@ -196,3 +196,15 @@ def _smoothing(rate: float, look_back: int) -> Float64[np.ndarray, " look_back"]
     """Return the weights of exponential smoothing over a window, which sum to 1."""
     weights = (1 - rate) ** np.arange(look_back - 1, -1, -1)
     return weights / weights.sum()
+
+
+def lengths_of(values: Float64[np.ndarray, "series time"]) -> Int64[np.ndarray, " series"]:
+    """Return how many columns each series has from its first value on."""
+    known = np.isfinite(values)
+    return np.where(known.any(axis=1), values.shape[1] - known.argmax(axis=1), 0)
+
+
+def by_length(values: Float64[np.ndarray, "series time"]) -> list[Int64[np.ndarray, " chosen"]]:
+    """Return the numbers of the series of each length."""
+    lengths = lengths_of(values)
+    return [np.flatnonzero(lengths == length) for length in np.unique(lengths)]

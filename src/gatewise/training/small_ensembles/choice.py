@@ -1,5 +1,8 @@
 """Whether the training of an ensemble takes a kernel, and if not, why: decided here, by measured numbers, and nowhere else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from gatewise.backend import cores
@@ -18,6 +21,17 @@ MOST_BYTES = 16 * 2**20
 # Floats of the widest vectors that there are: the choice is the same on every processor.
 _WIDEST = 16
 _SECONDS_OF_A_STEP, _MULTIPLICATIONS_A_SECOND = 7e-7, 5e9
+_runs: ContextVar[int] = ContextVar("runs", default=1)
+
+
+@contextmanager
+def shared_by(runs: int) -> Iterator[None]:
+    """Let so many trainings of the same network, one after the other, share what a kernel takes the first time."""
+    before = _runs.set(runs)
+    try:
+        yield
+    finally:
+        _runs.reset(before)
 
 
 class Way(NamedTuple):
@@ -35,8 +49,8 @@ class Way(NamedTuple):
 def choose(model: Any, data: Data, plan: Any, job: tuple[int, int, int]) -> Way:
     """Choose how to train an ensemble.
 
-    The choice depends on the model, the run and their sizes alone, so that the same call gives the same bits whatever was
-    compiled before.
+    The choice depends on the model, the run, their sizes and how many runs there are alone, so that the same call gives the
+    same bits whatever was compiled before.
 
     Args:
         model: A compiled model, its metrics built.
@@ -52,7 +66,7 @@ def choose(model: Any, data: Data, plan: Any, job: tuple[int, int, int]) -> Way:
         except Unknown as unknown:
             reason = str(unknown)
         else:
-            if _general_seconds(network, plan, members * epochs) < LEAST_SECONDS:
+            if _general_seconds(network, plan, members * epochs) * _runs.get() < LEAST_SECONDS:
                 reason = "it is too little work"
             elif Room(network).row * plan.steps.batch * 4 * _WIDEST > MOST_BYTES:
                 reason = "the rows of a step are more than fits a cache"

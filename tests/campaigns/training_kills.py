@@ -225,8 +225,8 @@ def _name(combination):
     return " + ".join(on) or "none of them"
 
 
-def trained_for_seconds(folder, data_, epochs=4):
-    """Train an LSTM(64) as users do, with checkpoints or without; return the seconds of the training."""
+def trained_for_seconds(folder, data_, epochs=60):
+    """Train an LSTM(64) as users do, long enough for some checkpoints, or without any; return the seconds of the training."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((16, 1)), layers.LSTM(64), layers.Dense(1)])
     model.compile("adam", "mse")

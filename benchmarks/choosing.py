@@ -196,7 +196,11 @@ def publish(results):
     page = PAGE.read_text(encoding="utf-8")
     for name, header, rows in (
         ("weights", ["", "networks", *(f"{weight:g}" for weight in WEIGHTS)], weights_table(results)),
-        ("guesses", ["", *map("{:g}".format, SHARES), *map("{} epochs".format, EPOCHS)], guesses_table(results)),
+        (
+            "guesses",
+            ["", *map("{:g}".format, SHARES), *(f"{epochs} epoch{'' if epochs == 1 else 's'}" for epochs in EPOCHS)],
+            guesses_table(results),
+        ),
         ("intervals", ["before the end", "80 %", "95 %", "ETS 80 %", "ETS 95 %"], intervals_table(results)),
     ):
         begin, end = f"<!-- choosing-{name}:begin -->", f"<!-- choosing-{name}:end -->"

@@ -110,6 +110,33 @@ def test_the_statistical_ones_are_those_of_statsforecast():
         np.testing.assert_array_equal(found[0], expected)
 
 
+@pytest.mark.parametrize("name", ["ETS", "DynamicOptimizedTheta"])
+def test_from_later_ends_the_statistical_ones_follow_with_what_they_estimated(name):
+    models = pytest.importorskip("statsforecast.models")
+    model = {"ETS": models.AutoETS, "DynamicOptimizedTheta": models.DynamicOptimizedTheta}[name]
+    generator = np.random.default_rng(3)
+    values = 50 + 4 * np.sin(np.arange(40) * np.pi / 2) + generator.normal(0, 3, (4, 40))
+    values[1, :20] = NAN  # begins between the first end and the second
+    values[2, 8:10] = NAN
+    values[3, :38] = NAN  # too short for anything at the end, and not begun before
+    baseline, ends = getattr(baselines, name)(), (20, 6, 0)
+    found = baseline.forecast_from(values, ends, 4, 3)
+    assert found.shape == (4, 3, 3)
+    # At its first end each is estimated, as by itself.
+    np.testing.assert_array_equal(found[[0, 2], 0], baseline.forecast(values[[0, 2], :20], 4, 3))
+    np.testing.assert_array_equal(found[1, 1], baseline.forecast(values[1:2, :34], 4, 3)[0])
+    estimated = model(season_length=4).fit(values[0, :20].copy())
+    np.testing.assert_array_equal(found[0, 2], estimated.forward(y=values[0].copy(), h=3)["mean"])
+    assert not np.array_equal(found[0, 2], baseline.forecast(values[:1], 4, 3)[0])
+    assert np.isnan(found[1, 0]).all()
+    assert np.isnan(found[3, :2]).all()
+    np.testing.assert_array_equal(found[3, 2], baselines.SeasonalNaive().forecast(values[3:], 4, 3)[0])
+    # What comes after an end does not move its forecast.
+    changed = values.copy()
+    changed[:, 34:] *= 2
+    np.testing.assert_array_equal(baseline.forecast_from(changed, ends, 4, 3)[:, :2], found[:, :2])
+
+
 def test_gaps_are_filled_along_a_line():
     pytest.importorskip("statsforecast")
     whole = np.array([[10, 12, 14, 16, 13, 11, 12, 15, 18, 17, 15, 16]], float)

@@ -47,6 +47,20 @@ def test_workers_forecast_what_the_baselines_do():
     assert all(process.poll() is not None for process in processes)
 
 
+def test_many_series_are_estimated_at_the_first_cutoff_and_at_the_end():
+    panel = made_panel()
+    method = SlowBaselines(((THETA, 3), (ETS, 2)), once=True)
+    found = method.roll(panel, 4, [12, 6, 0], print)
+    past = THETA.forecast_from(panel.values[:, :54], (6, 0), 12, 4)
+    np.testing.assert_allclose(found[THETA.name][:2], np.moveaxis(past, 1, 0), rtol=1e-6)
+    np.testing.assert_allclose(found[THETA.name][2], THETA.forecast(panel.values, 12, 4), rtol=1e-6)
+    # Two cutoffs are two estimates.
+    begun = np.isfinite(panel.values[:, :48]).any(axis=1)
+    np.testing.assert_allclose(found[ETS.name][0, begun], ETS.forecast(panel.values[begun, :48], 12, 4), rtol=1e-6)
+    assert np.isnan(found[ETS.name][1]).all()
+    assert [one.once for one in planning.baseline_methods(Plan(4), panel, 3, 2, once=True)[0][-1:]] == [True]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker loads for itself, when there is work")
 def test_a_worker_without_work_is_ended(monkeypatch):
     monkeypatch.setattr(baseline_workers, "cores", lambda: 2)

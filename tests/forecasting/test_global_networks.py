@@ -2,17 +2,22 @@
 
 import json
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from forecasting.made_networks import Lines
+from gatewise.forecasting.fitted import Plan
 from gatewise.forecasting.networks import sequence_networks
 from gatewise.forecasting.networks.alignment import AlignedSeries
-from gatewise.forecasting.networks.global_networks import Pool, middle, restore
+from gatewise.forecasting.networks.global_networks import Pool, Stage, middle, restore
 from gatewise.forecasting.networks.origins import UNKNOWN, View, origins_of, targets_of
+from gatewise.forecasting.networks.season_networks import SeasonNetworks
 from gatewise.forecasting.networks.seasonality import seasons_so_far
 from gatewise.forecasting.networks.sequence_networks import SequenceNetworks
 from gatewise.forecasting.panel import Panel
+from gatewise.forecasting.planning import network_methods
 
 VIEWS = [
     View(),
@@ -218,3 +223,54 @@ def test_series_of_every_kind_have_a_forecast(trained):
 def test_the_middle_weighs_configurations_alike():
     forecasts = np.array([1.0, 2.0, 9.0, 10.0])[:, None, None]
     assert middle(forecasts, ["a", "a", "a", "b"]).tolist() == [[6.0]]
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [SequenceNetworks("one", units=4, members=2, steps=4), SeasonNetworks("one", cycle=2, units=4, members=2, steps=4)],
+    ids=["sequence", "season"],
+)
+def test_a_later_stage_begins_with_what_was_learnt_and_takes_its_share_of_the_steps(networks):
+    panel = made_panel()
+    before = networks.train(panel.until(8), 4, seed=1, stage=Stage(0.5))
+    still = replace(networks, rate=1e-9, decay=0.0)
+    after = still.train(panel, 4, seed=1, stage=Stage(0.5, before.weights))
+    for member in range(2):
+        for one, other in zip(before.weights[member], after.weights[member], strict=True):
+            np.testing.assert_allclose(other, one, atol=1e-6)
+    assert np.any(np.abs(after.weights[0][0] - after.weights[1][0]) > 1e-3)
+    whole = networks.train(panel, 4, seed=1)
+    assert before.losses.shape[1] * 2 == whole.losses.shape[1]
+    learnt = networks.train(panel, 4, seed=1, stage=Stage(0.5, before.weights))
+    assert np.any(np.abs(learnt.weights[0][0] - before.weights[0][0]) > 1e-3)
+
+
+class InStages(Lines):
+    """Lines that say which stages they were trained in."""
+
+    in_stages = True
+    stages: ClassVar[list[Stage]] = []
+
+    def train(self, panel, horizon, *, seed=0, progress=None, stage):
+        self.stages.append(stage)
+        trained = super().train(panel, horizon, seed=seed)
+        object.__setattr__(trained, "weights", panel.values.shape[1])
+        return trained
+
+
+def test_validation_trains_in_stages_and_a_backtest_from_fresh_weights(monkeypatch):
+    back = [12, 8, 0]
+    panel = made_panel()
+    plan = Plan(4, network=InStages())
+    for in_stages, expected in ((True, [Stage(0.5), Stage(0.5, 48)]), (False, None)):
+        (method,) = network_methods(plan, [InStages()], False, last=0, in_stages=in_stages)
+        InStages.stages.clear()
+        if expected is None:
+            with pytest.raises(TypeError, match="stage"):  # it was not told of any
+                method.roll(panel, 4, back, print)
+        else:
+            method.roll(panel, 4, back, print)
+            assert InStages.stages == expected
+    # Networks that know nothing of stages are not told of them.
+    (plain,) = network_methods(plan, [Lines()], False, last=0, in_stages=True)
+    assert set(plain.roll(panel, 4, back, lambda _: None)) == {"lines", "lines, flat"}

@@ -27,5 +27,9 @@ def test_the_season_and_the_length_choose_the_configurations(season, time, mode,
 
 
 def test_a_panel_of_many_values_gets_larger_networks():
-    sizes = [configurations(Panel(np.ones((rows, 60)), 12), "fast")["last"].units for rows in (999, 1000)]
-    assert sizes == [24, 40]
+    few, many = (configurations(Panel(np.ones((rows, 60)), 12), "fast") for rows in (999, 1000))
+    assert (few["last"].units, few["last"].cell, many["last"].units, many["last"].cell) == (24, "GRU", 40, "LSTM")
+    assert set(many) == {"last", "lasting season", "theta"}
+    best = configurations(Panel(np.ones((1000, 60)), 12), "best")
+    assert set(best) == {*many, "deep", "theta, GRU", "unadjusted"}
+    assert {part.share for part in best.values() if part.view.base == "theta"} == {0.6}

@@ -326,6 +326,9 @@ def test_a_model_built_without_values_has_zeros_and_then_the_values_of_its_seed(
     for one, two in zip(usual.get_weights(), quick.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
     assert np.any(quick.get_weights()[0])
+    # The seed of what is dropped is no weight.
+    seeds = [[np.asarray(one.value) for one in model.variables if "seed" in one.path] for model in (usual, quick)]
+    assert [one.shape for one in seeds[1]] == [one.shape for one in seeds[0]] != []
     # A scope of Keras's that comes later finds nothing left to be drawn.
     with keras.StatelessScope():
         pass

@@ -6,7 +6,7 @@ brings numba, statsmodels, fugue and a dozen more along; it is loaded at the fir
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from jaxtyping import Float64
 
 from gatewise.errors import EnvironmentFault, GatewiseWarning
 from gatewise.evaluation.averages import whole_number
-from gatewise.evaluation.histories import read_histories
+from gatewise.evaluation.histories import Histories, read_histories
 from gatewise.evaluation.simple_baselines import SeasonalNaive
 
 
@@ -36,34 +36,59 @@ class _Statistical:
         Raises:
             EnvironmentFault: statsforecast is not installed.
         """
-        history = read_histories(values)
-        season_length, horizon = whole_number(season_length, "season_length"), whole_number(horizon, "horizon")
-        make = self._maker()
-        forecasts = SeasonalNaive().forecast(values, season_length, horizon)
-        failures = []
-        for row, (first, last, skipped) in enumerate(
-            zip(history.first, history.last, history.missing_at_end, strict=True)
-        ):
-            series = _without_gaps(history.values[row, first : last + 1])
-            try:
-                with warnings.catch_warnings(), np.errstate(all="ignore"):
-                    warnings.simplefilter("ignore")
-                    means = make(season_length=season_length).forecast(y=series, h=int(skipped) + horizon)["mean"]
-            except Exception as error:  # Any method may fail on some series in a way of its own.
-                failures.append(f"series {row}: {type(error).__name__}: {error}")
-                continue
-            if np.isfinite(means).all():
-                forecasts[row] = means[skipped:]
-            else:
-                failures.append(f"series {row}: the forecast is not finite")
+        found, failures = self._from(read_histories(values), [0], season_length, horizon)
         if failures:
             warnings.warn(
-                f"{self.name} failed on {len(failures)} of {len(forecasts)} series, which get the seasonal naive forecast "
+                f"{self.name} failed on {len(failures)} of {len(found)} series, which get the seasonal naive forecast "
                 f"instead ({failures[0]}).",
                 GatewiseWarning,
                 stacklevel=2,
             )
-        return forecasts
+        return found[:, 0]
+
+    def forecast_from(
+        self, values: Any, steps_back: Sequence[int], season_length: int, horizon: int
+    ) -> Float64[np.ndarray, "series ends horizon"]:
+        """Forecast each series from several ends, with what was estimated at the first of them that it had begun by.
+
+        At the later ends only the states follow the values, as those of a network do that is not trained again.
+
+        Args:
+            values: The series, to the last end or beyond; see `Baseline.forecast`.
+            steps_back: The ends, as columns that come after them, the earliest end first.
+            season_length: Steps in a season, 1 for none.
+            horizon: Steps.
+
+        Returns:
+            NaN where a series had not begun.
+
+        Raises:
+            EnvironmentFault: statsforecast is not installed.
+        """
+        return self._from(read_histories(values), steps_back, season_length, horizon)[0]
+
+    def _from(
+        self, history: Histories, steps_back: Sequence[int], season_length: int, horizon: int
+    ) -> tuple[Float64[np.ndarray, "series ends horizon"], list[str]]:
+        """Return the forecasts from several ends, and what failed."""
+        season_length, horizon = whole_number(season_length, "season_length"), whole_number(horizon, "horizon")
+        make, columns, failures = self._maker(), history.values.shape[1], []
+        found = np.full((len(history.values), len(steps_back), horizon), np.nan)
+        for row, values in enumerate(history.values):
+            model = _OneSeries(make(season_length=season_length))
+            for place, back in enumerate(steps_back):
+                until = values[: columns - back]
+                known = np.flatnonzero(np.isfinite(until))
+                if not len(known):
+                    continue
+                skipped = len(until) - 1 - int(known[-1])
+                try:
+                    means = model.forecast(_without_gaps(until[known[0] : known[-1] + 1]), skipped + horizon)
+                    found[row, place] = means[skipped:]
+                except Exception as error:  # Any method may fail on some series in a way of its own.
+                    failures.append(f"series {row}: {type(error).__name__}: {error}")
+                    found[row, place] = SeasonalNaive().forecast(until[None], season_length, horizon)[0]
+        return found, failures
 
     def _maker(self) -> Callable[..., Any]:
         """Return the class of statsforecast."""
@@ -106,6 +131,27 @@ class ARIMA(_Statistical):
 
     name = "ARIMA"
     _model = "AutoARIMA"
+
+
+class _OneSeries:
+    """A model of statsforecast for one series: estimated at the first end, and followed to later ones."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.estimated = False
+
+    def forecast(self, series: Float64[np.ndarray, " time"], ahead: int) -> Float64[np.ndarray, " ahead"]:
+        """Return so many steps after a series that ends later than the one before."""
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            if self.estimated:
+                means = self.model.forward(y=series, h=ahead)["mean"]
+            else:
+                means = self.model.fit(series).predict(ahead)["mean"]
+        if not np.isfinite(means).all():
+            raise ValueError("the forecast is not finite")
+        self.estimated = True
+        return np.asarray(means, np.float64)
 
 
 def _without_gaps(series: Float64[np.ndarray, " time"]) -> Float64[np.ndarray, " time"]:

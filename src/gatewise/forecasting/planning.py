@@ -114,7 +114,7 @@ def most_cutoffs(plan: Plan, panel: Panel, networks: Sequence[Networks]) -> int:
 
 
 def network_methods(
-    plan: Plan, networks: Sequence[Networks], refit: bool | int, last: int | None = None
+    plan: Plan, networks: Sequence[Networks], refit: bool | int, last: int | None = None, in_stages: bool = False
 ) -> list[NetworkMethod]:
     """Return networks as methods, each configuration of a pool one of its own.
 
@@ -123,6 +123,7 @@ def network_methods(
         networks: The networks.
         refit: At which cutoffs they are trained, as in `gatewise.backtest`.
         last: A cutoff at which they are trained whatever `refit` says: the end.
+        in_stages: Whether a later training goes on with what an earlier one learnt; see `NetworkMethod`.
     """
 
     def trained_at(steps_back: Sequence[int]) -> Any:
@@ -130,14 +131,14 @@ def network_methods(
         return at if last is None else np.where(np.asarray(steps_back) == last, last, at)
 
     return [
-        NetworkMethod(part, plan.seed + place + inner, trained_at)
+        NetworkMethod(part, plan.seed + place + inner, trained_at, in_stages)
         for place, one in enumerate(networks)
         for inner, part in enumerate(one.networks if isinstance(one, Pool) else (one,))
     ]
 
 
 def baseline_methods(
-    plan: Plan, panel: Panel, windows: int, least: int
+    plan: Plan, panel: Panel, windows: int, least: int, once: bool = False
 ) -> tuple[list[Method], tuple[Baseline, ...], tuple[str, ...]]:
     """Return the baselines as methods, themselves, and what is to be said of them.
 
@@ -146,6 +147,7 @@ def baseline_methods(
         panel: The series.
         windows: From how many cutoffs. Where there is not the time for all, from fewer.
         least: A baseline that there is no time for from so many is left out.
+        once: Whether those that are estimated series by series are for all past cutoffs together; see `SlowBaselines`.
     """
     mode = mode_for(plan, panel)
     named = plan.baselines is not None
@@ -162,15 +164,15 @@ def baseline_methods(
         cost = seconds_of(baseline, panel) if BY_NAME.get(baseline.name) == baseline else 0.0
         if not cost:
             quick.append(baseline)
-        elif left < least * cost:
+        elif left < seconds_of(baseline, panel, least, once):
             notes.append(
                 f"{baseline.name} was left out, since it would take longer than the {seconds:.0f} seconds that baselines "
                 "have: give more minutes, or name it in baselines."
             )
         else:
-            count = windows if named else min(windows, int(left / cost))
+            count = windows if named or once else min(windows, int(left / cost))
             slow.append((baseline, count))
-            left -= count * cost
+            left -= seconds_of(baseline, panel, count, once)
     if not named and not has_statsforecast():
         notes.append(
             "Theta and ETS are not among the baselines, since statsforecast is not installed: pip install "
@@ -178,7 +180,7 @@ def baseline_methods(
         )
     methods: list[Method] = [BaselineMethod(baseline) for baseline in quick]
     if slow:
-        methods.append(SlowBaselines(tuple(slow)))
+        methods.append(SlowBaselines(tuple(slow), once))
     return methods, (*quick, *(baseline for baseline, _ in slow)), tuple(notes)
 
 

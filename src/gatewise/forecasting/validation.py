@@ -8,7 +8,14 @@ from gatewise.forecasting.cutoffs import validation_cutoffs
 from gatewise.forecasting.fitted import Plan
 from gatewise.forecasting.networks.network_methods import NetworkMethod
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.planning import are_few, baseline_methods, most_cutoffs, network_methods, networks_for
+from gatewise.forecasting.planning import (
+    MANY_SERIES,
+    are_few,
+    baseline_methods,
+    most_cutoffs,
+    network_methods,
+    networks_for,
+)
 from gatewise.forecasting.rolling import Method, Progress, Rolled, roll
 from gatewise.forecasting.time_budget import Budget, WithinBudget, refuse_nothing
 
@@ -48,8 +55,11 @@ def validated(plan: Plan, panel: Panel, budget: Budget, progress: Progress) -> V
     """
     networks = networks_for(plan, panel)
     back = [*validation_cutoffs(panel, plan.horizon, most_cutoffs(plan, panel, networks)), 0]
-    trainers = network_methods(plan, networks, refit=are_few(panel, networks), last=0)
-    methods, named, notes = baseline_methods(plan, panel, len(back), least=min(len(back), 2))
+    trainers = network_methods(plan, networks, refit=are_few(panel, networks), last=0, in_stages=True)
+    # Of many series baselines are estimated as often as networks are trained, which takes a fraction of the time.
+    many = len(panel) >= MANY_SERIES
+    least = len(back) if many else min(len(back), 2)
+    methods, named, notes = baseline_methods(plan, panel, len(back), least, once=many)
     timed = [WithinBudget(trainer, budget) for trainer in trainers]
     rolled = roll([*methods, *timed], panel, plan.horizon, back, progress)
     refuse_nothing(budget, rolled, plan.network_only)

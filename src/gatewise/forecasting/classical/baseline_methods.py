@@ -4,7 +4,7 @@ import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -23,6 +23,8 @@ _SECONDS_A_VALUE = {
     ETS.name: (5e-5, 6.5e-4),
     ARIMA.name: (5e-4, 1.7e-3),
 }
+# What it takes to follow the values to a further cutoff, of what it takes to estimate.
+_FOLLOWING = 0.1
 
 
 @runtime_checkable
@@ -31,6 +33,16 @@ class PanelBaseline(Protocol):
 
     def forecast_panel(self, panel: Panel, horizon: int) -> Float64[np.ndarray, "series horizon"]:
         """Forecast the steps after a panel, in which every series has a value."""
+
+
+@runtime_checkable
+class Followed(Protocol):
+    """A baseline that can go on with what it has estimated."""
+
+    def forecast_from(
+        self, values: Any, steps_back: Sequence[int], season_length: int, horizon: int
+    ) -> Float64[np.ndarray, "series ends horizon"]:
+        """Forecast from several ends with what was estimated at the first."""
 
 
 @dataclass(eq=False)
@@ -91,6 +103,31 @@ def baseline_forecast(
     return forecast
 
 
+def baseline_forecasts(
+    baseline: Baseline,
+    values: Float64[np.ndarray, "series time"],
+    steps_back: Sequence[int],
+    season_length: int,
+    horizon: int,
+) -> Float64[np.ndarray, "series ends horizon"]:
+    """Return the forecasts of a baseline from several ends, estimated at the first of them where it can go on from there.
+
+    Args:
+        baseline: The baseline.
+        values: The series.
+        steps_back: The ends, as columns that come after them, the earliest end first.
+        season_length: Steps in a season.
+        horizon: Steps.
+    """
+    if len(steps_back) > 1 and isinstance(baseline, Followed):
+        found = np.full((len(values), len(steps_back), horizon), np.nan)
+        begun = np.isfinite(values).any(axis=1)
+        found[begun] = baseline.forecast_from(values[begun], steps_back, season_length, horizon)
+        return found
+    ends = [values[:, : values.shape[1] - back] for back in steps_back]
+    return np.stack([baseline_forecast(baseline, known, season_length, horizon) for known in ends], axis=1)
+
+
 def usual_baselines(season_length: int, arima: bool = False, covariates: bool = False) -> tuple[Baseline, ...]:
     """Return the baselines that a forecast is weighed against: those of statsforecast only where it is installed."""
     simple: tuple[Baseline, ...] = (Naive(), SeasonalNaive(), Drift()) if season_length > 1 else (Naive(), Drift())
@@ -101,10 +138,18 @@ def usual_baselines(season_length: int, arima: bool = False, covariates: bool = 
     return (*simple, DynamicOptimizedTheta(), ETS(), *([ARIMA()] if arima else []))
 
 
-def seconds_of(baseline: Baseline, panel: Panel) -> float:
-    """Return about how long a baseline takes to forecast all series once; 0 for those that take no time."""
+def seconds_of(baseline: Baseline, panel: Panel, cutoffs: int = 1, once: bool = False) -> float:
+    """Return about how long a baseline takes to forecast all series from some cutoffs; 0 for those that take no time.
+
+    Args:
+        baseline: The baseline.
+        panel: The series.
+        cutoffs: How many, the end among them.
+        once: Whether it is estimated at the first and at the end only.
+    """
     costs = _SECONDS_A_VALUE.get(baseline.name, (0.0, 0.0))
-    return int(np.isfinite(panel.values).sum()) * costs[panel.season_length > 1]
+    estimates = min(cutoffs, 2) + _FOLLOWING * max(cutoffs - 2, 0) if once else cutoffs
+    return int(np.isfinite(panel.values).sum()) * costs[panel.season_length > 1] * estimates
 
 
 def has_statsforecast() -> bool:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from jaxtyping import Float64
 from gatewise.backend import cores
 from gatewise.errors import GatewiseError
 from gatewise.evaluation.simple_baselines import Baseline
-from gatewise.forecasting.classical.baseline_methods import BY_NAME, baseline_forecast, has_statsforecast
+from gatewise.forecasting.classical.baseline_methods import BY_NAME, baseline_forecasts, has_statsforecast
 
 # Forking is safe before any thread has begun; macOS has threads of its own from the start.
 _FORKS = sys.platform == "linux"
@@ -45,12 +45,14 @@ class Task:
     Attributes:
         baseline: The baseline, one of `BY_NAME`.
         values: The series, ``(series, time)``.
+        steps_back: The ends to forecast from, as columns that come after them, the earliest end first.
         season_length: Steps in a season.
         horizon: Steps.
     """
 
     baseline: Baseline
     values: Float64[np.ndarray, "series time"]
+    steps_back: tuple[int, ...]
     season_length: int
     horizon: int
 
@@ -134,7 +136,7 @@ class Workers:
             worker.give(_packed(_share(tasks, place, shares), count // shares))
             self.processes.append(worker)
 
-    def forecasts(self) -> list[Float64[np.ndarray, "series horizon"]]:
+    def forecasts(self) -> list[Float64[np.ndarray, "series ends horizon"]]:
         """Wait for all, and return the forecasts of each task.
 
         Raises:
@@ -166,15 +168,12 @@ def _rows(number: int, place: int, shares: int) -> slice:
 
 
 def _share(tasks: list[Task], place: int, shares: int) -> list[Task]:
-    return [
-        Task(task.baseline, task.values[_rows(number, place, shares)], task.season_length, task.horizon)
-        for number, task in enumerate(tasks)
-    ]
+    return [replace(task, values=task.values[_rows(number, place, shares)]) for number, task in enumerate(tasks)]
 
 
-def _whole(tasks: list[Task], parts: list[list[np.ndarray]]) -> list[Float64[np.ndarray, "series horizon"]]:
+def _whole(tasks: list[Task], parts: list[list[np.ndarray]]) -> list[Float64[np.ndarray, "series ends horizon"]]:
     """Return the forecasts of whole tasks from those of all their shares."""
-    found = [np.full((len(task.values), task.horizon), np.nan) for task in tasks]
+    found = [np.full((len(task.values), len(task.steps_back), task.horizon), np.nan) for task in tasks]
     for place, part in enumerate(parts):
         for number, forecast in enumerate(part):
             found[number][_rows(number, place, len(parts))] = forecast
@@ -182,7 +181,7 @@ def _whole(tasks: list[Task], parts: list[list[np.ndarray]]) -> list[Float64[np.
 
 
 def _packed(tasks: list[Task], processes: int) -> bytes:
-    facts = [processes, [[task.baseline.name, task.season_length, task.horizon] for task in tasks]]
+    facts = [processes, [[task.baseline.name, task.steps_back, task.season_length, task.horizon] for task in tasks]]
     arrays: dict[str, Any] = {str(number): task.values for number, task in enumerate(tasks)}
     content = io.BytesIO()
     np.savez(content, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
@@ -199,16 +198,20 @@ def work(given: bytes) -> bytes:
     with np.load(io.BytesIO(given), allow_pickle=False) as arrays:
         processes, facts = json.loads(arrays["facts"].tobytes())
         tasks = [
-            Task(BY_NAME[name], arrays[str(number)], season_length, horizon)
-            for number, (name, season_length, horizon) in enumerate(facts)
+            Task(BY_NAME[name], arrays[str(number)], tuple(ends), season_length, horizon)
+            for number, (name, ends, season_length, horizon) in enumerate(facts)
         ]
     return _done(tasks) if processes == 1 else _forked(tasks, processes)
 
 
 def _done(tasks: list[Task]) -> bytes:
     """Return the forecasts of some tasks, packed."""
-    forecasts = [baseline_forecast(task.baseline, task.values, task.season_length, task.horizon) for task in tasks]
-    return _stored(forecasts)
+    return _stored(
+        [
+            baseline_forecasts(task.baseline, task.values, task.steps_back, task.season_length, task.horizon)
+            for task in tasks
+        ]
+    )
 
 
 def _stored(forecasts: list[np.ndarray]) -> bytes:

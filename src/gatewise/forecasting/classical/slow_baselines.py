@@ -20,12 +20,15 @@ class SlowBaselines:
     Attributes:
         baselines: The baselines, each with the number of cutoffs that it forecasts from at most; the last is always among
             them.
+        once: Whether they are estimated at the first cutoff and at the last, and follow the values to those between, as
+            networks do that are not trained again.
     """
 
     baselines: tuple[tuple[Baseline, int], ...]
+    once: bool = False
     is_network: bool = field(default=False, init=False)
     _workers: Workers | None = field(default=None, init=False)
-    _places: list[tuple[str, int, np.ndarray]] = field(default_factory=list, init=False)
+    _places: list[tuple[str, list[int], np.ndarray]] = field(default_factory=list, init=False)
 
     @property
     def title(self) -> str:
@@ -39,13 +42,19 @@ class SlowBaselines:
         for baseline, most in self.baselines:
             count = min(most, len(steps_back))
             chosen = np.unique(np.linspace(len(steps_back) - 1, 0, count).round().astype(int))
-            for window in chosen.tolist():
-                values = values_until(panel, steps_back[window])
+            for windows in self._together(chosen.tolist()):
+                last = steps_back[windows[-1]]
+                values = values_until(panel, last)
                 begun = np.flatnonzero(np.isfinite(values).any(axis=1))
-                tasks.append(Task(baseline, values[begun], panel.season_length, horizon))
-                self._places.append((baseline.name, window, begun))
-            seconds += len(chosen) * seconds_of(baseline, panel)
+                ends = tuple(steps_back[window] - last for window in windows)
+                tasks.append(Task(baseline, values[begun], ends, panel.season_length, horizon))
+                self._places.append((baseline.name, windows, begun))
+            seconds += seconds_of(baseline, panel, len(chosen), self.once)
         self._workers = Workers(tasks, seconds)
+
+    def _together(self, chosen: list[int]) -> list[list[int]]:
+        """Return the cutoffs of each estimate."""
+        return [chosen[:-1], chosen[-1:]] if self.once and len(chosen) > 1 else [[window] for window in chosen]
 
     def stop(self) -> None:
         """End what still runs."""
@@ -63,7 +72,8 @@ class SlowBaselines:
         found = {
             baseline.name: np.full((len(steps_back), len(panel), horizon), np.nan) for baseline, _ in self.baselines
         }
-        for (name, window, begun), forecast in zip(self._places, self._workers.forecasts(), strict=True):
-            found[name][window, begun] = forecast
+        for (name, windows, begun), forecasts in zip(self._places, self._workers.forecasts(), strict=True):
+            for place, window in enumerate(windows):
+                found[name][window, begun] = forecasts[:, place]
         progress(1.0)
         return found

@@ -20,7 +20,7 @@ def methods_of(shared: Shared) -> list[Method]:
     """Return the methods in the order in which the sample had them."""
     quick = [BaselineMethod(BY_NAME[name]) for name, count in shared.baselines if not count]
     slow = tuple((BY_NAME[name], count) for name, count in shared.baselines if count)
-    methods: list[Method] = [*quick, *([SlowBaselines(slow)] if slow else [])]
+    methods: list[Method] = [*quick, *([SlowBaselines(slow, shared.once)] if slow else [])]
     for networks in shared.networks:
         method: Method
         if isinstance(networks, LocalNetworks):

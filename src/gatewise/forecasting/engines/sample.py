@@ -67,6 +67,7 @@ def shared_of(
         steps_back=rolled.steps_back,
         trained_at=_trained_at(made),
         baselines=_counted(made),
+        once=any(method.once for method in made.baseline_methods if isinstance(method, SlowBaselines)),
         networks=tuple(_to_send(method) for method in made.networks),
         levels=levels,
         usual=usual_errors_of(rolled, panel, plan.network_only),

@@ -39,6 +39,7 @@ class Shared:
         steps_back: The cutoffs, and 0 for the end, ``(windows,)``.
         trained_at: At which of them the networks were trained that forecast from each, ``(windows,)``.
         baselines: Each with from how many cutoffs it forecasts where it takes time, else 0.
+        once: Whether these are estimated once for all past cutoffs; see `SlowBaselines`.
         networks: Local networks, to be trained with each series, or trained ones by cutoff.
         levels: Of the intervals, in per cent.
         usual: What the errors of a series are drawn to.
@@ -59,6 +60,7 @@ class Shared:
     steps_back: Int64[np.ndarray, " windows"]
     trained_at: Int64[np.ndarray, " windows"]
     baselines: tuple[tuple[str, int], ...]
+    once: bool
     networks: tuple[LocalNetworks | dict[int, TrainedNetworks], ...]
     levels: Float64[np.ndarray, " levels"]
     usual: UsualErrors
@@ -96,6 +98,7 @@ _PLAIN = (
     "texts",
     "width",
     "baselines",
+    "once",
     "sentences",
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
@@ -45,6 +45,23 @@ class TrainedNetworks(Protocol):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return their weights by name."""
+
+
+class Stage(NamedTuple):
+    """A part of a training that goes on with what was learnt at an earlier end of the same series.
+
+    Families whose `in_stages` is true are trained in parts, with a `stage`.
+
+    Attributes:
+        share: Of the steps of the whole training.
+        weights: The weights that each member begins with; None for fresh ones.
+    """
+
+    share: float = 1.0
+    weights: Sequence[Sequence[np.ndarray]] | None = None
+
+
+WHOLE = Stage()
 
 
 @runtime_checkable

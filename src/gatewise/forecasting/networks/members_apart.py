@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from gatewise.forecasting.covariate_glasses import CovariateGlasses
-from gatewise.forecasting.networks.global_networks import Progress
+from gatewise.forecasting.networks.global_networks import Progress, Stage
 from gatewise.forecasting.panel import Panel
 
 
@@ -29,7 +29,7 @@ class Rows(NamedTuple):
 
 
 def trained_weights(
-    model: Any, rows: Rows, members: int, seed: int, progress: Progress | None
+    model: Any, rows: Rows, members: int, seed: int, progress: Progress | None, stage: Stage
 ) -> tuple[list[list[np.ndarray]], Float64[np.ndarray, "members epochs"]]:
     """Train members one after the other in one model, and return the weights of each, and its losses.
 
@@ -39,6 +39,7 @@ def trained_weights(
         members: How many.
         seed: Where weights, order and dropout come from.
         progress: Told how much is done.
+        stage: Which weights they begin with.
     """
     from gatewise.training.fit import fit
     from gatewise.training.initial import initialize, member_seed
@@ -48,6 +49,8 @@ def trained_weights(
     for member in range(members):
         own = member_seed(seed, member)
         initialize(model, own)
+        if stage.weights is not None:
+            model.set_weights(stage.weights[member])
         with shares_told_to(part_of_progress(progress, member, members)):
             history = fit(
                 model,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from gatewise.forecasting.networks.global_networks import Networks, TrainedNetworks
+from gatewise.forecasting.networks.global_networks import Networks, Stage, TrainedNetworks
 from gatewise.forecasting.networks.local_networks import LocalNetworks
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.rolling import MEDIAN
@@ -60,6 +60,8 @@ class NetworkMethod:
         networks: What they are.
         seed: Where their weights come from.
         trained_at: For each cutoff, at which they are trained.
+        in_stages: Whether they are trained once for all cutoffs, each of the later ones going on with what was learnt before,
+            rather than with fresh weights; only networks that can are.
         trained: The networks of the last cutoff, once they have been trained.
         quantiles: By name, of the networks that give any, once they have been rolled, ``(windows, series, horizon,
             levels)``.
@@ -69,6 +71,7 @@ class NetworkMethod:
     networks: Networks
     seed: int
     trained_at: Callable[[Sequence[int]], Int64[np.ndarray, " windows"]]
+    in_stages: bool = False
     trained: TrainedNetworks | None = field(default=None, init=False)
     quantiles: dict[str, np.ndarray] = field(default_factory=dict, init=False)
     by_cutoff: dict[int, TrainedNetworks] = field(default_factory=dict, init=False)
@@ -114,11 +117,18 @@ class NetworkMethod:
             def share(done: float, place: int = place) -> None:
                 progress((place + done) / len(trainings))
 
-            trained = self.networks.train(panel.until(training), horizon, seed=self.seed, progress=share)
+            stage = self._stage(trained, len(trainings))
+            trained = self.networks.train(panel.until(training), horizon, seed=self.seed, progress=share, **stage)
             self.by_cutoff[training] = trained
             forecasts += forecasts_at(trained, panel, [b for b, when in zip(back, at, strict=True) if when == training])
         quantiles = {name: np.stack([own[name] for _, own in forecasts]) for name in forecasts[0][1]}
         return trained, np.stack([members for members, _ in forecasts]), quantiles
+
+    def _stage(self, before: Any, stages: int) -> dict[str, Any]:
+        """Return the argument that makes a training a part of a whole; none for networks that begin afresh each time."""
+        if not (self.in_stages and getattr(self.networks, "in_stages", False)):
+            return {}
+        return {"stage": Stage(1 / stages, None if before is None else before.weights)}
 
 
 def forecasts_at(

@@ -4,7 +4,9 @@ Every step of a series is the origin of a forecast. All that stands here for an 
 (a law in `tests/forecasting` says so), except for the targets.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -87,19 +89,14 @@ def origins_of(aligned: AlignedSeries, view: View, horizon: int, usual: float) -
     seasons = seasons_so_far(levels, season_length, view.memory) if seasonal else np.zeros((series, time, 1))
     period = season_length if seasonal else 1
     steps = np.arange(time)
-
-    def season_at(offset: int) -> np.ndarray:
-        """The season some steps after each origin, as estimated at the origin."""
-        return seasons[:, steps, (steps + offset) % period]
+    # The season at each origin and so many steps after it, as estimated there; gathered once, places first.
+    turned = seasons[:, steps[:, None], (steps[:, None] + np.arange(period)) % period].transpose(2, 0, 1).copy()
 
     count = np.clip(steps + 1.0, 1.0, np.maximum(aligned.lengths, 1)[:, None])
-    current = levels - season_at(0)
-    lagged = []
-    for lag in range(view.lags + 1):
-        earlier = levels[:, np.maximum(steps - lag, 0)] - season_at(-lag)
-        first = levels[:, :1] - seasons[:, steps, np.zeros(time, int)]
-        lagged.append(np.where(steps >= lag, earlier, first))
-    movement = _movement(np.stack(lagged, -1), count)
+    lagged = _lagged(levels, seasons[..., 0], turned, view.lags)
+    current = lagged[0]
+    # One after the other: new memory for all of them at once would take longer than the numbers.
+    movement = sum(np.abs(one - next_one) for one, next_one in pairwise(lagged)) / np.clip(count - 1, 1, view.lags)
     typical = np.where(aligned.positive, usual, 1.0)[:, None]
     volatility = np.maximum((movement * (count - 1) + 2 * typical) / (count + 1), _LEAST_SCALE)
     scale = typical * (volatility / typical) ** np.where(aligned.positive, view.own_scale, 1.0)[:, None]
@@ -110,30 +107,50 @@ def origins_of(aligned: AlignedSeries, view: View, horizon: int, usual: float) -
     base = np.repeat(reference[..., None], horizon, axis=-1)
     if view.base == "repeat":
         before = steps[:, None] + (ahead - 1) % season_length + 1 - season_length
-        base = (levels - season_at(0))[:, np.where(before < 0, steps[:, None], before)]
+        base = (levels - turned[0])[:, np.where(before < 0, steps[:, None], before)]
     if view.base == "theta":
         worn = (1 - (1 - rate) ** count) / rate
         risen = np.cumsum(view.damping**ahead)
         base = base + 0.5 * slope[..., None] * (risen - 1 + worn[..., None])
-    base = base + np.stack([season_at(offset) for offset in ahead.tolist()], -1)
+    base = base + np.moveaxis(turned[ahead % period], 0, -1)
 
-    parts = [(one - reference) / scale for one in lagged]
-    parts += [(_average(current, weight) - reference) / scale for weight in (0.1, 0.3, 0.6)]
-    parts += [(smooth - current) / scale, 4 * slope / scale]
-    parts += [4 * (current - current[:, :1]) / np.maximum(count - 1, 1) / scale]
-    parts = [np.clip(part, -12, 12) / 3 for part in parts]
-    parts += [np.log(count) / 3 - 1, np.log(volatility / typical), rate - 0.5]
-    parts += [np.where(aligned.positive[:, None], levels / 5 - 1.5, 0.0)]
-    # Zeros without a season: every view of a panel has as many inputs, so that they share their compiled programs.
-    parts += [3 * seasons.std(axis=-1)]
-    parts += [
-        np.clip(season_at(offset) / scale, -12, 12) / 3
-        for offset in range(1, min(season_length if season_length > 1 else 0, horizon) + 1)
-    ]
-    parts += [np.where(aligned.observed, 0.0, 1.0)]
-    inside = (steps < aligned.lengths[:, None])[..., None]
-    inputs = np.where(inside, np.stack(parts, -1), 0.0).astype(np.float32)
+    def in_scale(part: np.ndarray) -> np.ndarray:
+        return np.clip(part / scale, -12, 12) / 3
+
+    def parts() -> Iterator[np.ndarray]:
+        yield from (in_scale(one - reference) for one in lagged)
+        yield from (in_scale(_average(current, weight) - reference) for weight in (0.1, 0.3, 0.6))
+        yield from (in_scale(smooth - current), in_scale(4 * slope))
+        yield in_scale(4 * (current - current[:, :1]) / np.maximum(count - 1, 1))
+        yield from (np.log(count) / 3 - 1, np.log(volatility / typical), rate - 0.5)
+        yield np.where(aligned.positive[:, None], levels / 5 - 1.5, 0.0)
+        # Zeros without a season: every view of a panel has as many inputs, so that they share their compiled programs.
+        yield 3 * seasons.std(axis=-1)
+        for offset in range(1, min(season_length if season_length > 1 else 0, horizon) + 1):
+            yield in_scale(turned[offset % period])
+        yield np.where(aligned.observed, 0.0, 1.0)
+
+    inside = steps < aligned.lengths[:, None]
+    inputs = np.stack([np.where(inside, part, 0.0).astype(np.float32) for part in parts()], -1)
     return Origins(inputs, base, scale, volatility)
+
+
+def _lagged(
+    levels: Float64[np.ndarray, "series time"],
+    first: Float64[np.ndarray, "series time"],
+    turned: Float64[np.ndarray, "places series time"],
+    lags: int,
+) -> Float64[np.ndarray, "lags series time"]:
+    """Return the values at each origin and so many before it, without the season as estimated at the origin.
+
+    Before a series begins, its first value stands.
+    """
+    found = np.empty((lags + 1, *levels.shape))
+    found[:] = levels[:, :1] - first
+    for lag in range(min(lags, levels.shape[1] - 1) + 1):
+        season = turned[-lag % len(turned), :, lag:]
+        found[lag, :, lag:] = levels[:, : levels.shape[1] - lag] - season
+    return found
 
 
 def targets_of(
@@ -186,12 +203,6 @@ def slopes_so_far(current: np.ndarray) -> np.ndarray:
     moment = np.cumsum(steps * around, axis=1) * count - np.cumsum(steps) * np.cumsum(around, axis=1)
     spread = count * np.cumsum(steps**2) - np.cumsum(steps) ** 2
     return np.where(count >= 3, moment / np.maximum(spread, 1e-9), 0.0)
-
-
-def _movement(lagged: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Return the mean absolute change within the lags, ``(series, time)``."""
-    changes = np.abs(np.diff(lagged, axis=-1)).sum(axis=-1)
-    return changes / np.clip(count - 1, 1, lagged.shape[-1] - 1)
 
 
 def _average(current: np.ndarray, weight: float) -> np.ndarray:

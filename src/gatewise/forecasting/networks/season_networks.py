@@ -6,7 +6,7 @@ again, and the mean season of the last cycle. Shares and correction come from th
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from jaxtyping import Float32, Float64, Int64
 from gatewise.forecasting.covariate_glasses import CovariateGlasses
 from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
-from gatewise.forecasting.networks.global_networks import Progress, Reading
+from gatewise.forecasting.networks.global_networks import WHOLE, Progress, Reading, Stage
 from gatewise.forecasting.networks.members_apart import Rows, TrainedMembers, in_blocks, trained_weights
 from gatewise.forecasting.networks.origins import UNKNOWN
 from gatewise.forecasting.panel import Panel
@@ -48,6 +48,7 @@ class SeasonNetworks:
     """
 
     covariates_used: ClassVar[tuple[Kind, ...]] = ("future",)
+    in_stages: ClassVar[bool] = True
 
     name: str
     cycle: int = 7
@@ -64,22 +65,22 @@ class SeasonNetworks:
     phases: int = 12
 
     def train(
-        self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None
+        self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None, stage: Stage = WHOLE
     ) -> "TrainedSeasonNetworks":
-        """Train the members; see `Networks.train`."""
+        """Train the members, or train them on; see `Networks.train` and `Stage`."""
         lens = CovariateGlasses.of_all(panel)
         inputs, y = training_rows(self, panel if lens is None else lens.without(panel).panel, horizon, seed)
         batch = min(self.batch, len(inputs))
         rows = np.arange(-(-len(inputs) // batch) * batch) % len(inputs)
         inputs, y = inputs[rows], y[rows]
-        epochs = max(round(self.steps * batch / len(inputs)), 1)
+        epochs = max(round(stage.share * self.steps * batch / len(inputs)), 1)
         model = _model(self, panel.season_length, horizon, epochs * (len(inputs) // batch))
 
         def targets_for(member: int) -> np.ndarray:
             y[..., -1] = self.relative[member % len(self.relative)]
             return y
 
-        found = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress)
+        found = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress, stage)
         return TrainedSeasonNetworks(self, horizon, panel.season_length, found[0], lens, losses=found[1])
 
 
@@ -247,13 +248,18 @@ def _model(networks: SeasonNetworks, season: int, horizon: int, steps: int) -> A
 def _built(
     architecture: tuple[str, int, float], shape: tuple[int, int, int], training: tuple[int, float, float]
 ) -> Any:
+    from gatewise.forecasting.networks.losses import OriginLoss, compiled
+    from gatewise.training.initial import with_zeros
+
+    return compiled(with_zeros(partial(_layers, *architecture, *shape)), OriginLoss(shape[-1]), training)
+
+
+def _layers(cell: str, units: int, dropout: float, cycle: int, season: int, horizon: int) -> Any:
+    """Return a model that is not compiled."""
     from gatewise import layers as recurrent
     from gatewise.backend import import_keras
-    from gatewise.forecasting.networks.losses import OriginLoss, compiled
 
     keras = import_keras()
-    cell, units, dropout = architecture
-    cycle, season, horizon = shape
     again = min(horizon, cycle * season)
     inputs = keras.Input((None, 2 * season + again + cycle + 4))
     seen = keras.layers.Dropout(dropout, noise_shape=(None, 1, None))(inputs)
@@ -270,4 +276,4 @@ def _built(
     mean = keras.ops.take(inputs[..., season + again + cycle : -4], steps % season, axis=-1) - below
     mixed = keras.ops.sum(shares * keras.ops.stack([last, cycle_ago, mean], axis=2), axis=2)
     outputs = keras.layers.Add()([mixed, keras.layers.Dense(horizon, kernel_initializer=small)(both)])
-    return compiled(keras.Model(inputs, outputs), OriginLoss(horizon), training)
+    return keras.Model(inputs, outputs)

@@ -12,7 +12,7 @@ from gatewise.errors import UsageError
 from gatewise.forecasting.covariate_glasses import Bare, CovariateGlasses
 from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
-from gatewise.forecasting.networks.global_networks import Progress, Reading
+from gatewise.forecasting.networks.global_networks import WHOLE, Progress, Reading, Stage
 from gatewise.forecasting.networks.heads import Head, outputs_of, quantiles_of
 from gatewise.forecasting.networks.members_apart import Rows, TrainedMembers, in_blocks, trained_weights
 from gatewise.forecasting.networks.origin_covariates import with_covariates
@@ -51,6 +51,7 @@ class SequenceNetworks:
     """
 
     covariates_used: ClassVar[tuple[Kind, ...]] = ("future", "past", "static")
+    in_stages: ClassVar[bool] = True
 
     name: str
     view: View = field(default_factory=View)
@@ -73,9 +74,9 @@ class SequenceNetworks:
             raise UsageError(f"head is {self.head!r}: networks that read whole series have 'point' or 'quantile'.")
 
     def train(
-        self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None
+        self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None, stage: Stage = WHOLE
     ) -> "TrainedSequenceNetworks":
-        """Train the members; see `Networks.train`."""
+        """Train the members, or train them on; see `Networks.train` and `Stage`."""
         panel = part_of(panel, seed)
         lens = CovariateGlasses.of_all(panel)
         aligned = AlignedSeries.of(panel if lens is None else lens.without(panel).panel, _LONGEST)
@@ -86,7 +87,7 @@ class SequenceNetworks:
         scaled = np.where(aligned.positive[:, None], origins.scale / origins.volatility, 1.0) * usual
         rows, batch = _whole_batches(len(panel), self.batch)
         per_epoch = len(rows) // batch
-        epochs = -(-self.steps // per_epoch)
+        epochs = -(-round(stage.share * self.steps) // per_epoch)
         inputs = with_covariates(origins.inputs, panel, lens, horizon, _LONGEST)[rows]
         model = _model(self, _features(inputs, lens), horizon, epochs * per_epoch)
 
@@ -97,7 +98,7 @@ class SequenceNetworks:
             y[len(panel) :, :, :horizon] = UNKNOWN
             return y
 
-        found = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress)
+        found = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress, stage)
         fixed = self, horizon, panel.season_length
         return TrainedSequenceNetworks(*fixed, found[0], lens, losses=found[1], usual=usual)
 
@@ -245,13 +246,27 @@ def _built(
     horizon: int,
     training: tuple[int, float, float],
 ) -> Any:
+    from gatewise.forecasting.networks.losses import OriginLoss, compiled
+    from gatewise.training.initial import with_zeros
+
+    model = with_zeros(partial(_layers, *architecture, features, horizon))
+    head = architecture[-1]
+    if head == "point":
+        return compiled(model, OriginLoss(horizon), training)
+    from gatewise.forecasting.networks.head_losses import OriginQuantileLoss
+
+    return compiled(model, OriginQuantileLoss(horizon), training)
+
+
+def _layers(
+    cell: str, layers: int, units: int, dropout: float, head: Head, features: tuple[int, int], horizon: int
+) -> Any:
+    """Return a model that is not compiled."""
     from gatewise import layers as recurrent
     from gatewise.backend import import_keras
     from gatewise.forecasting.networks.covariate_heads import known_ahead
-    from gatewise.forecasting.networks.losses import OriginLoss, compiled
 
     keras = import_keras()
-    cell, layers, units, dropout, head = architecture
     inputs = keras.Input((None, features[0]))
     reach = features[0] - horizon * features[1]
     seen = inputs[..., :reach] if features[1] else inputs
@@ -268,9 +283,4 @@ def _built(
     if features[1]:
         ahead = keras.layers.Reshape((-1, horizon, features[1]))(inputs[..., reach:])
         parts.append(known_ahead(hidden, ahead, outputs_of(head)))
-    model = keras.Model(inputs, keras.layers.Add()(parts))
-    if head == "point":
-        return compiled(model, OriginLoss(horizon), training)
-    from gatewise.forecasting.networks.head_losses import OriginQuantileLoss
-
-    return compiled(model, OriginQuantileLoss(horizon), training)
+    return keras.Model(inputs, keras.layers.Add()(parts))

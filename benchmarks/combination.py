@@ -29,7 +29,7 @@ PARTS = ("networks", "combination")
 M3 = {"yearly", "quarterly", "monthly", "other"}
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "forecasting.md"
 BEGIN, END = "<!-- combination:begin -->", "<!-- combination:end -->"
-HEADER = ("", "mode", "networks", "together", "by series", "MASE", "in 80 %", "in 95 %", "MSIS", "naive", "ETS")
+HEADER = ("", "mode", "networks", "together", "by series", "MASE", "in 80 %", "in 95 %", "MSIS", "naive", "ETS", "s")
 
 
 class Started:
@@ -161,7 +161,8 @@ def table():
                 rows += [row(name, mode, found) for name, found in frequencies.items()]
                 if set(frequencies) == M3:
                     parts = {part: totals([found[part] for found in frequencies.values()]) for part in PARTS}
-                    rows.append([*row("**all**", mode, parts)[:6], *("" for _ in HEADER[6:])])
+                    seconds = sum(found["seconds"][0] for found in frequencies.values())
+                    rows.append([*row("**all**", mode, parts)[:6], *("" for _ in HEADER[6:-1]), f"{seconds:.0f}"])
     return rows
 
 
@@ -174,7 +175,8 @@ def row(name, mode, found):
         return cells
     beside = found["intervals"]["beside"]
     msis = [f"{beside[one]['msis'][1]:.1f}" for one in ("gatewise", "Naive", "ETS")]
-    return [*cells, *(f"{100 * share:.1f}" for share in found["intervals"]["coverage"]), *msis]
+    held_shares = [f"{100 * share:.1f}" for share in found["intervals"]["coverage"]]
+    return [*cells, *held_shares, *msis, f"{found['seconds'][0]:.0f}"]
 
 
 def publish():

@@ -78,8 +78,8 @@ def test_real_networks_stop_in_the_middle_of_their_training():
         # Mode best takes two and a half times the processor time of mode fast here, and a minute where nothing is compiled.
         (24, 48, 0.5, "fast"),
         (24, 48, 2, "best"),
-        (1000, 100, 5, "fast"),
-        (1000, 100, 10, "best"),
+        (1000, 100, 2, "fast"),
+        (1000, 100, 5, "best"),
         # From 49 cutoffs 32 networks of each series, instead of 25 and 8.
         (1, 144, 0.25, "fast"),
         (1, 144, 1, "best"),

@@ -33,3 +33,6 @@ def test_a_panel_of_many_values_gets_larger_networks():
     best = configurations(Panel(np.ones((1000, 60)), 12), "best")
     assert set(best) == {*many, "deep", "theta, GRU", "unadjusted"}
     assert {part.share for part in best.values() if part.view.base == "theta"} == {0.6}
+    # Every series is met 24 times, 128 in a step.
+    more = [configurations(Panel(np.ones((rows, 60)), 12), "best")["last"].steps for rows in (1000, 2000, 9000)]
+    assert more == [200, 375, 600]

@@ -37,7 +37,7 @@ _BASELINE_SHARE = 0.4
 # Seconds that mode "best" takes, roughly, on two cores that began without compiled programs: for six configurations and their
 # programs, and for each value of all series together; of networks of each series, for their programs, and for each of these
 # values from each cutoff and of each member.
-_SECONDS_OF_POOL, _SECONDS_A_VALUE = 60.0, 3e-3
+_SECONDS_OF_POOL, _SECONDS_A_VALUE = 40.0, 1.2e-3
 _SECONDS_OF_FEW, _SECONDS_A_MEMBER = 30.0, 2e-5
 _MEMBERS_OF_FEW = {"fast": 8, "best": 32}
 

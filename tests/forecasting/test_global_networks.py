@@ -13,7 +13,6 @@ from gatewise.forecasting.networks import sequence_networks
 from gatewise.forecasting.networks.alignment import AlignedSeries
 from gatewise.forecasting.networks.global_networks import Pool, Stage, middle, restore
 from gatewise.forecasting.networks.origins import UNKNOWN, View, origins_of, targets_of
-from gatewise.forecasting.networks.season_networks import SeasonNetworks
 from gatewise.forecasting.networks.seasonality import seasons_so_far
 from gatewise.forecasting.networks.sequence_networks import SequenceNetworks
 from gatewise.forecasting.panel import Panel
@@ -225,12 +224,8 @@ def test_the_middle_weighs_configurations_alike():
     assert middle(forecasts, ["a", "a", "a", "b"]).tolist() == [[6.0]]
 
 
-@pytest.mark.parametrize(
-    "networks",
-    [SequenceNetworks("one", units=4, members=2, steps=4), SeasonNetworks("one", cycle=2, units=4, members=2, steps=4)],
-    ids=["sequence", "season"],
-)
-def test_a_later_stage_begins_with_what_was_learnt_and_takes_its_share_of_the_steps(networks):
+def test_a_later_stage_begins_with_what_was_learnt_and_takes_its_share_of_the_steps():
+    networks = SequenceNetworks("one", units=4, members=2, steps=4)
     panel = made_panel()
     before = networks.train(panel.until(8), 4, seed=1, stage=Stage(0.5))
     still = replace(networks, rate=1e-9, decay=0.0)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from gatewise.forecasting.covariate_glasses import CovariateGlasses
-from gatewise.forecasting.networks.global_networks import Progress, Stage
+from gatewise.forecasting.networks.global_networks import WHOLE, Progress, Stage
 from gatewise.forecasting.panel import Panel
 
 
@@ -29,7 +29,7 @@ class Rows(NamedTuple):
 
 
 def trained_weights(
-    model: Any, rows: Rows, members: int, seed: int, progress: Progress | None, stage: Stage
+    model: Any, rows: Rows, members: int, seed: int, progress: Progress | None, stage: Stage = WHOLE
 ) -> tuple[list[list[np.ndarray]], Float64[np.ndarray, "members epochs"]]:
     """Train members one after the other in one model, and return the weights of each, and its losses.
 

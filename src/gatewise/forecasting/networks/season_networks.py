@@ -15,7 +15,7 @@ from jaxtyping import Float32, Float64, Int64
 from gatewise.forecasting.covariate_glasses import CovariateGlasses
 from gatewise.forecasting.covariates import Kind
 from gatewise.forecasting.networks.alignment import AlignedSeries
-from gatewise.forecasting.networks.global_networks import WHOLE, Progress, Reading, Stage
+from gatewise.forecasting.networks.global_networks import Progress, Reading
 from gatewise.forecasting.networks.members_apart import Rows, TrainedMembers, in_blocks, trained_weights
 from gatewise.forecasting.networks.origins import UNKNOWN
 from gatewise.forecasting.panel import Panel
@@ -48,7 +48,6 @@ class SeasonNetworks:
     """
 
     covariates_used: ClassVar[tuple[Kind, ...]] = ("future",)
-    in_stages: ClassVar[bool] = True
 
     name: str
     cycle: int = 7
@@ -65,22 +64,22 @@ class SeasonNetworks:
     phases: int = 12
 
     def train(
-        self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None, stage: Stage = WHOLE
+        self, panel: Panel, horizon: int, *, seed: int = 0, progress: Progress | None = None
     ) -> "TrainedSeasonNetworks":
-        """Train the members, or train them on; see `Networks.train` and `Stage`."""
+        """Train the members; see `Networks.train`."""
         lens = CovariateGlasses.of_all(panel)
         inputs, y = training_rows(self, panel if lens is None else lens.without(panel).panel, horizon, seed)
         batch = min(self.batch, len(inputs))
         rows = np.arange(-(-len(inputs) // batch) * batch) % len(inputs)
         inputs, y = inputs[rows], y[rows]
-        epochs = max(round(stage.share * self.steps * batch / len(inputs)), 1)
+        epochs = max(round(self.steps * batch / len(inputs)), 1)
         model = _model(self, panel.season_length, horizon, epochs * (len(inputs) // batch))
 
         def targets_for(member: int) -> np.ndarray:
             y[..., -1] = self.relative[member % len(self.relative)]
             return y
 
-        found = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress, stage)
+        found = trained_weights(model, Rows(inputs, targets_for, batch, epochs), self.members, seed, progress)
         return TrainedSeasonNetworks(self, horizon, panel.season_length, found[0], lens, losses=found[1])
 
 

@@ -137,6 +137,14 @@ def test_from_later_ends_the_statistical_ones_follow_with_what_they_estimated(na
     np.testing.assert_array_equal(baseline.forecast_from(changed, ends, 4, 3)[:, :2], found[:, :2])
 
 
+def test_an_estimate_from_fewer_than_three_seasons_is_made_anew_at_the_next_end():
+    pytest.importorskip("statsforecast")
+    values = 50 + 10 * np.sin(np.arange(30) * np.pi / 2) + np.random.default_rng(3).normal(0, 1, (1, 30))
+    for before, anew in ((11, True), (12, False)):
+        found = baselines.ETS().forecast_from(values, (30 - before, 0), 4, 3)
+        assert np.array_equal(found[0, 1], baselines.ETS().forecast(values, 4, 3)[0]) == anew
+
+
 def test_gaps_are_filled_along_a_line():
     pytest.importorskip("statsforecast")
     whole = np.array([[10, 12, 14, 16, 13, 11, 12, 15, 18, 17, 15, 16]], float)

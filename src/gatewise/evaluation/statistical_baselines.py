@@ -18,6 +18,9 @@ from gatewise.evaluation.averages import whole_number
 from gatewise.evaluation.histories import Histories, read_histories
 from gatewise.evaluation.simple_baselines import SeasonalNaive
 
+# Seasons of a series of which an estimate may serve for later ends.
+_SETTLED = 3
+
 
 @dataclass(frozen=True)
 class _Statistical:
@@ -49,9 +52,10 @@ class _Statistical:
     def forecast_from(
         self, values: Any, steps_back: Sequence[int], season_length: int, horizon: int
     ) -> Float64[np.ndarray, "series ends horizon"]:
-        """Forecast each series from several ends, with what was estimated at the first of them that it had begun by.
+        """Forecast each series from several ends, with what was estimated at the first of them by which it had three seasons.
 
-        At the later ends only the states follow the values, as those of a network do that is not trained again.
+        At the later ends only the states follow the values, as those of a network do that is not trained again. Before, it is
+        estimated at every end: of two seasons no method knows that they are.
 
         Args:
             values: The series, to the last end or beyond; see `Baseline.forecast`.
@@ -75,7 +79,7 @@ class _Statistical:
         make, columns, failures = self._maker(), history.values.shape[1], []
         found = np.full((len(history.values), len(steps_back), horizon), np.nan)
         for row, values in enumerate(history.values):
-            model = _OneSeries(make(season_length=season_length))
+            model = _OneSeries(make(season_length=season_length), _SETTLED * season_length if season_length > 1 else 0)
             for place, back in enumerate(steps_back):
                 until = values[: columns - back]
                 known = np.flatnonzero(np.isfinite(until))
@@ -134,10 +138,16 @@ class ARIMA(_Statistical):
 
 
 class _OneSeries:
-    """A model of statsforecast for one series: estimated at the first end, and followed to later ones."""
+    """A model of statsforecast for one series: estimated at the first end, and followed to later ones.
 
-    def __init__(self, model: Any) -> None:
+    Args:
+        model: The model.
+        settled: From how many values on an estimate lasts: one of fewer is made anew at the next end.
+    """
+
+    def __init__(self, model: Any, settled: int) -> None:
         self.model = model
+        self.settled = settled
         self.estimated = False
 
     def forecast(self, series: Float64[np.ndarray, " time"], ahead: int) -> Float64[np.ndarray, " ahead"]:
@@ -150,7 +160,7 @@ class _OneSeries:
                 means = self.model.fit(series).predict(ahead)["mean"]
         if not np.isfinite(means).all():
             raise ValueError("the forecast is not finite")
-        self.estimated = True
+        self.estimated = self.estimated or len(series) >= self.settled
         return np.asarray(means, np.float64)
 
 

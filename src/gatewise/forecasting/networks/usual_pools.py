@@ -80,8 +80,8 @@ def _pool_of_many_steps(season: int, series: int, mode: Mode) -> Networks:
     """Return networks that read a value at each step of many series: LSTMs that see alike, as these have enough to learn from.
 
     On the last horizon of M3's monthly training parts three of them have the sMAPE of the four of `_pool_of_steps` in the same
-    time, and less on the two horizons before. For mode "best" 200 steps are too few for the 1,428 series of the last of these, and
-    320 too many for the 1,081 of the one before.
+    time, and less on the two horizons before. For mode "best" 200 steps are too few for the 1,428 series of the last of these,
+    and 320 too many for the 1,081 of the one before.
     """
     lags = min(2 * season, 26)
     size: dict[str, Any] = {"cell": "LSTM", "units": 40, "dropout": 0.1, "relative": (0.5, 1.0, 0.0)}

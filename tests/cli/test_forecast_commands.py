@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 
 import gatewise as gw
+from gatewise import progress
 from gatewise.cli.app import run
 from gatewise.evaluation.simple_baselines import Drift, Naive, SeasonalNaive
 from gatewise.forecasting import forecaster as room
 from gatewise.forecasting import planning
 from gatewise.report.spreadsheets import as_csv
-from gatewise.training import progress
 from made_backtests import made_table
 from terminals import on_a_terminal
 
@@ -240,7 +240,7 @@ class TestForecast:
         assert (status, out, err.splitlines()[-1]) == (130, "", "interrupted")
 
     def test_the_bar_says_what_is_done(self, typed, monkeypatch):
-        monkeypatch.setattr("gatewise.cli.progress.SILENT_FOR", 0.0)
+        monkeypatch.setattr("gatewise.progress.SILENT_FOR", 0.0)
         with on_a_terminal() as seen:
             assert run([*AIRLINE, "--out", "f.csv"]) == 0
         assert "SeasonalNaive" in seen[0]
@@ -326,7 +326,7 @@ class TestSavedModels:
 
     def test_a_terminal_sees_what_takes_a_second(self, typed, model, tmp_path, sales, monkeypatch):
         self.later(tmp_path, sales)
-        monkeypatch.setattr("gatewise.cli.progress.SILENT_FOR", 0.0)
+        monkeypatch.setattr("gatewise.progress.SILENT_FOR", 0.0)
         with on_a_terminal() as seen:
             assert run(["predict", model, "june.csv"]) == 0
         assert "reading m " in seen[0]

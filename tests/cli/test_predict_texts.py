@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import types
 
 import pytest
 
@@ -14,6 +15,7 @@ from gatewise.cli.predict_texts import predict_texts
 from gatewise.cli.text_options import TextsTyped
 from gatewise.errors import DataError, GatewiseWarning, UsageError
 from made_texts import made
+from terminals import on_a_terminal
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +72,9 @@ def test_quickly_is_what_the_classifier_says_quickly(model, written, capsys, mon
     asked = []
     usual = gw.TextClassifier.predict_proba
 
-    def noted(self, texts, *, quick=False):
+    def noted(self, texts, *, quick=False, progress):
         asked.append(quick)
-        return usual(self, texts, quick=quick)
+        return usual(self, texts, quick=quick, progress=progress)
 
     monkeypatch.setattr(gw.TextClassifier, "predict_proba", noted)
     assert run(["predict", str(model), "new.txt", "--quick", "--quiet"]) == 0
@@ -98,6 +100,25 @@ def test_a_table_of_predictions(model, written):
     assert float(rows[2]["p(bad)"]) > 0.5
 
 
+def test_somebody_who_only_sees_standard_error_sees_how_far_a_file_is(model, written, capsys, monkeypatch):
+    monkeypatch.setattr("gatewise.progress.SILENT_FOR", 0.0)
+    for command in (["predict", str(model), "new.txt"], ["predict", str(model), "new.txt", "--out", "said.csv"]):
+        with on_a_terminal() as seen:
+            assert run(command) == 0
+        assert "reading texts" in seen[0]
+        with on_a_terminal() as seen:
+            assert run([*command, "--quiet", *(["--force"] if "--out" in command else [])]) == 0
+        assert seen == [""]
+    with on_a_terminal() as seen:
+        assert run(["predict", str(model), "new.txt", "--explain"]) == 0
+    assert "explaining texts" in seen[0]
+    # Lines that are seen say it themselves.
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with on_a_terminal() as seen:
+        assert run(["predict", str(model), "new.txt"]) == 0
+    assert "━" not in seen[0]
+
+
 def test_lines_of_standard_input_are_answered_as_they_come(model, monkeypatch, capsys):
     reading, writing = os.pipe()
     os.write(writing, b"superb\nawful\n\n")
@@ -117,7 +138,8 @@ def test_an_empty_file_is_one_sentence_about_texts(model, written, capsys):
 
 def test_texts_of_which_no_token_is_known_are_told_of_in_every_batch(model, classifier, monkeypatch, capsys):
     pipe = iter([["zzz yyy", "superb w1"], ["zzz yyy", "superb w1"], ["superb"]])
-    monkeypatch.setattr("gatewise.cli.predict_texts._batches", lambda source, typed: pipe)
+    monkeypatch.setattr("gatewise.datasets.text.unlabelled.lines_of_pipe", lambda *asked: pipe)
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(fileno=lambda: 0))
     with pytest.warns(GatewiseWarning, match=r"^1 of 2 texts has no word that is known") as warned:
         predict_texts(model, "-", TextsTyped(quiet=True, explain=True))
     assert len(warned) == 2

@@ -14,7 +14,7 @@ from terminals import on_a_terminal
 
 keras = import_keras()
 
-TIME_LEFT = r"(?:\d+:)?\d\d:\d\d"
+TIME_LEFT = r"\d+:\d\d left"
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_compiling_is_said(monkeypatch):
     monkeypatch.setattr(progress, "SILENT_FOR", 0.0)
     with on_a_terminal() as seen, Progress("auto", 4, "fit: epoch") as bar:
         bar.compiling()
-        bar.bar.refresh()
+        bar.face.bars.refresh()
     assert re.search(r"fit: epoch 1/4 .*compiling", seen[0])
 
 

@@ -21,6 +21,7 @@ from gatewise.classification.linear_views import LinearViews
 from gatewise.classification.unknown_texts import are_known, tell_of_unknown, with_shares
 from gatewise.datasets import Sequences, Vocabulary
 from gatewise.datasets.text import Texts
+from gatewise.progress import Progress, shown, silent
 
 # Enough for the networks to sort texts of similar length together, and for the work of a thread.
 _TEXTS_AT_A_TIME = 1024
@@ -28,6 +29,8 @@ _TEXTS_AT_A_TIME = 1024
 _TEXTS_OF_A_THREAD = 512
 # Texts whose unsure ones the networks are asked about together.
 _TEXTS_QUICKLY = 1 << 15
+# What is told to be done.
+_READING = "reading texts"
 
 
 class Said(NamedTuple):
@@ -51,24 +54,26 @@ class _Prepared(NamedTuple):
     linear: dict[int, Float32[np.ndarray, "samples outputs"]]
 
 
-def ask(fitted: Fitted, texts: Texts) -> Float64[np.ndarray, "samples classes"]:
+def ask(fitted: Fitted, texts: Texts, progress: Progress = silent) -> Float64[np.ndarray, "samples classes"]:
     """Return the probability of each class for each text, by all models.
 
     Args:
         fitted: The classifier.
         texts: The texts.
+        progress: Told how far it is.
     """
-    said = said_of(fitted.vocabulary, fitted.models, texts)
+    said = said_of(fitted.vocabulary, fitted.models, texts, progress)
     return with_shares(fitted.combination.probabilities(said.scores), said.known, fitted.shares)
 
 
-def said_of(vocabulary: Vocabulary, models: Sequence[Any], texts: Texts) -> Said:
+def said_of(vocabulary: Vocabulary, models: Sequence[Any], texts: Texts, progress: Progress = silent) -> Said:
     """Return what each model says of each text.
 
     Args:
         vocabulary: The words.
         models: Linear models and `Members`.
         texts: The texts.
+        progress: Told how far it is.
 
     Warns:
         GatewiseWarning: Of some texts no token is known.
@@ -87,15 +92,17 @@ def said_of(vocabulary: Vocabulary, models: Sequence[Any], texts: Texts) -> Said
         return Said(np.stack(each).astype(np.float64), are_known(part.words), part.words.lengths == 0)
 
     if len(texts) <= _TEXTS_AT_A_TIME:
+        progress(0.0, _READING)
         said = finished(prepared(0))
         tell_of_unknown(said.known, said.empty)
         return said
-    found = []
+    found: list[Said] = []
     starts = iter(range(0, len(texts), _TEXTS_AT_A_TIME))
     threads = max(cores(), 1)
     with ThreadPoolExecutor(threads) as pool:
         coming = deque(pool.submit(prepared, start) for start in islice(starts, threads + 1))
         while coming:
+            progress(_TEXTS_AT_A_TIME * len(found) / len(texts), _READING)
             part = coming.popleft().result()
             coming.extend(pool.submit(prepared, start) for start in islice(starts, 1))
             found.append(finished(part))
@@ -104,19 +111,20 @@ def said_of(vocabulary: Vocabulary, models: Sequence[Any], texts: Texts) -> Said
     return Said(np.concatenate([part.scores for part in found], axis=1), known, empty)
 
 
-def ask_quickly(fitted: Fitted, texts: Texts) -> Float64[np.ndarray, "samples classes"]:
+def ask_quickly(fitted: Fitted, texts: Texts, progress: Progress = silent) -> Float64[np.ndarray, "samples classes"]:
     """Return the probability of each class for each text, by the linear model and few questions to the networks.
 
     Args:
         fitted: The classifier; without a quick way, all models are asked.
         texts: The texts.
+        progress: Told how far it is.
     """
     if fitted.quick is None or fitted.network is None:
-        return ask(fitted, texts)
-    parts = [
-        _quickly(fitted, texts[start : start + _TEXTS_QUICKLY])
-        for start in range(0, max(len(texts), 1), _TEXTS_QUICKLY)
-    ]
+        return ask(fitted, texts, progress)
+    parts = []
+    for start in range(0, max(len(texts), 1), _TEXTS_QUICKLY):
+        progress(start / max(len(texts), 1), _READING)
+        parts.append(_quickly(fitted, texts[start : start + _TEXTS_QUICKLY]))
     chances, known, empty = (np.concatenate([part[place] for part in parts]) for place in range(3))
     tell_of_unknown(known, empty)
     return with_shares(chances, known, fitted.shares)
@@ -160,7 +168,13 @@ class PartOfClassifier:
         self._part = part
         self._fitted = fitted
 
-    def predict_proba(self, texts: Any) -> Float64[np.ndarray, "samples classes"]:
-        """Return the probability of each class for each text, calibrated for this part alone."""
-        said = said_of(self._fitted.vocabulary, [self.model], as_texts(texts))
+    def predict_proba(self, texts: Any, *, progress: Progress | bool = True) -> Float64[np.ndarray, "samples classes"]:
+        """Return the probability of each class for each text, calibrated for this part alone.
+
+        Args:
+            texts: The texts.
+            progress: As in `TextClassifier.fit`.
+        """
+        with shown(progress) as told:
+            said = said_of(self._fitted.vocabulary, [self.model], as_texts(texts), told)
         return with_shares(self._part.combination.probabilities(said.scores), said.known, self._fitted.shares)

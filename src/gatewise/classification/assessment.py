@@ -27,11 +27,14 @@ from gatewise.datasets import Corpus
 from gatewise.datasets.text import Texts
 from gatewise.datasets.text.vocabulary import UNKNOWN
 from gatewise.errors import DataError
+from gatewise.progress import Progress, shown
 from gatewise.tables.form import count
 
 TEST, TRAINING = "test texts", "training texts held out"
 _GROUPS = 5
 _MISTAKES = 10
+# The share of the time that it takes to ask about the texts; the rest explains mistakes.
+_ASKING_TAKES = 0.9
 
 
 class Group(NamedTuple):
@@ -211,7 +214,13 @@ class Assessment:
         }
 
 
-def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: int = _MISTAKES) -> Assessment:
+def assess(
+    classifier: Any,
+    corpus: Corpus,
+    held_out: bool = False,
+    mistakes: int = _MISTAKES,
+    progress: Progress | bool = True,
+) -> Assessment:
     """Compare a fitted classifier with the truth.
 
     Args:
@@ -220,6 +229,8 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
             that it did learn from.
         held_out: Whether each text is judged by those of the models that did not know it, as `TextClassifier.validation_`.
         mistakes: How many of the most confident mistakes are explained.
+        progress: True for a bar, on a terminal or in a notebook; False for none; or what is called with the share that is
+            done, from 0 to 1, and with what is being done.
 
     Raises:
         UsageError: The corpus has several parts, and they are not held out.
@@ -231,12 +242,14 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
             f"The texts have the classes {', '.join(corpus.classes)} and the classifier knows {', '.join(classes)}: read them "
             "together, read_corpus(train, test=test)."
         )
-    if held_out:
-        found: HeldOut = classifier.validation_
-        judged = corpus.train.select(found.rows)
-    else:
-        check_one_part(corpus)
-        found, judged = _asked(classifier, corpus), corpus
+    with shown(progress) as told:
+        if held_out:
+            found: HeldOut = classifier.validation_
+            judged = corpus.train.select(found.rows)
+        else:
+            check_one_part(corpus)
+            found, judged = _asked(classifier, corpus, told), corpus
+        explained = _mistakes(classifier, found, judged, mistakes, told)
     texts, rows = judged.texts, judged.named_rows
     words = classifier.vocabulary_.words_of(texts)
     starts = words.offsets[:-1]
@@ -249,20 +262,22 @@ def assess(classifier: Any, corpus: Corpus, held_out: bool = False, mistakes: in
         rows=rows,
         tokens=words.lengths,
         unknown=unknown / np.maximum(words.lengths, 1),
-        mistakes=_mistakes(classifier, found, judged, mistakes),
+        mistakes=explained,
         curves_of_networks=_curves(classifier),
         seconds=dict(classifier.seconds_),
         notes=tuple(classifier.notes_),
     )
 
 
-def _asked(classifier: Any, corpus: Corpus) -> HeldOut:
-    probabilities = classifier.probabilities_of_parts(corpus.texts)
+def _asked(classifier: Any, corpus: Corpus, progress: Progress) -> HeldOut:
+    probabilities = classifier.probabilities_of_parts(
+        corpus.texts, progress=lambda share, what: progress(_ASKING_TAKES * share, what)
+    )
     rows = np.arange(len(corpus))
     return HeldOut(rows, np.zeros(len(rows), np.int32), having(corpus), probabilities, classifier.validation_.decision)
 
 
-def _mistakes(classifier: Any, found: HeldOut, judged: Corpus, most: int) -> tuple[Mistake, ...]:
+def _mistakes(classifier: Any, found: HeldOut, judged: Corpus, most: int, progress: Progress) -> tuple[Mistake, ...]:
     """Return the mistakes that the classifier was most sure of."""
     chances, given = found.probabilities[COMBINED], found.given()
     wrong = given != found.truth
@@ -273,7 +288,8 @@ def _mistakes(classifier: Any, found: HeldOut, judged: Corpus, most: int) -> tup
     order = [int(row) for row in np.argsort(-sure.max(axis=1), kind="stable")[:most] if sure[row].max() >= 0]
     names = classifier.classes_.tolist()
     result = []
-    for row in order:
+    for number, row in enumerate(order):
+        progress(_ASKING_TAKES + (1 - _ASKING_TAKES) * number / len(order), "explaining mistakes")
         place = int(sure[row].argmax())
         text = judged.texts[row]
         result.append(

@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from gatewise.classification import saved
 from gatewise.classification.arguments import as_plain
 from gatewise.classification.asking import PartOfClassifier, ask, ask_quickly, said_of
-from gatewise.classification.fitting import Fitted, Plan, Progress, run
+from gatewise.classification.fitting import Fitted, Plan, run
 from gatewise.classification.given_texts import as_given, as_texts, check_one_part, importances, truth_of
 from gatewise.classification.held_out import COMBINED, LINEAR, NETWORK, HeldOut
 from gatewise.classification.kinds import NETWORKS, kinds_of
@@ -23,6 +23,7 @@ from gatewise.classification.unknown_texts import with_shares
 from gatewise.datasets import Corpus
 from gatewise.datasets.text.wording import listed, short
 from gatewise.errors import UsageError
+from gatewise.progress import Progress, shown
 
 if TYPE_CHECKING:
     from gatewise.classification.explanation import Explanation
@@ -88,14 +89,15 @@ class TextClassifier:
         self.calibration = calibration
         self.seed = seed
 
-    def fit(self, texts: Any, labels: Any = None, *, progress: Progress | None = None) -> "TextClassifier":
+    def fit(self, texts: Any, labels: Any = None, *, progress: Progress | bool = True) -> "TextClassifier":
         """Learn from labelled texts.
 
         Args:
             texts: A `Corpus`, of which the training part is taken (`notes_` says how many texts a validation part has); or
                 texts.
             labels: Of texts that are no corpus: one label each, or a matrix of truth values ``(texts, classes)``.
-            progress: Called with the share that is done, from 0 to 1, and what is being done.
+            progress: True for a bar, on a terminal or in a notebook; False for none; or what is called with the share that
+                is done, from 0 to 1, and with what is being done.
 
         Raises:
             UsageError: An argument that cannot be meant.
@@ -105,13 +107,16 @@ class TextClassifier:
         given = as_given(texts, labels)
         importance, weights = importances(self.class_weight, given)
         check_thresholds(plan.calibration, len(given.classes), given.corpus.multi_label)
-        fitted = run(plan, given, importance, weights, progress or (lambda share, what: None))
+        with shown(progress) as told:
+            fitted = run(plan, given, importance, weights, told)
         once_more = (NOTE,) if plan.kinds and plan.validation.refit else ()
         fitted.notes = (*given.notes, *fitted.notes, *once_more)
         self._take(fitted, given.classes)
         return self
 
-    def predict_proba(self, texts: Any, *, quick: bool = False) -> Float64[np.ndarray, "samples classes"]:
+    def predict_proba(
+        self, texts: Any, *, quick: bool = False, progress: Progress | bool = True
+    ) -> Float64[np.ndarray, "samples classes"]:
         """Return the probability of each class for each text, in the order of `classes_`.
 
         A text without any known token is given the shares that the classes have among the training texts.
@@ -120,22 +125,30 @@ class TextClassifier:
             texts: The texts.
             quick: Whether networks are asked about a tenth of the texts alone, those of which the linear model is least
                 sure, and of these networks one of each kind. What that is worth, ``validation_.scores("quick")`` says.
+            progress: As in `fit`.
 
         Warns:
             GatewiseWarning: Of some texts no token is known; it says of how many.
         """
         self._check_fitted()
-        fitted = self._fitted
-        if quick:
-            return ask_quickly(fitted, as_texts(texts))
-        return ask(fitted, as_texts(texts))
+        way = ask_quickly if quick else ask
+        with shown(progress) as told:
+            return way(self._fitted, as_texts(texts), told)
 
-    def probabilities_of_parts(self, texts: Any) -> dict[str, Float64[np.ndarray, "samples classes"]]:
-        """Return what `predict_proba` returns as "combined", and that of "linear" and "network" alone; each is asked once."""
+    def probabilities_of_parts(
+        self, texts: Any, *, progress: Progress | bool = True
+    ) -> dict[str, Float64[np.ndarray, "samples classes"]]:
+        """Return what `predict_proba` returns as "combined", and that of "linear" and "network" alone; each is asked once.
+
+        Args:
+            texts: The texts.
+            progress: As in `fit`.
+        """
         self._check_fitted()
         fitted = self._fitted
         parts = {name: part for name, part in ((LINEAR, fitted.linear), (NETWORK, fitted.network)) if part is not None}
-        said = said_of(fitted.vocabulary, [part.model for part in parts.values()], as_texts(texts))
+        with shown(progress) as told:
+            said = said_of(fitted.vocabulary, [part.model for part in parts.values()], as_texts(texts), told)
         scores = dict(zip(parts, said.scores, strict=True))
         combined = fitted.combination.probabilities(np.stack([scores[name] for name in fitted.asked]))
         found = {name: part.combination.probabilities(scores[name][None]) for name, part in parts.items()}
@@ -143,14 +156,15 @@ class TextClassifier:
             name: with_shares(each, said.known, fitted.shares) for name, each in {COMBINED: combined, **found}.items()
         }
 
-    def predict(self, texts: Any, *, quick: bool = False) -> np.ndarray:
+    def predict(self, texts: Any, *, quick: bool = False, progress: Progress | bool = True) -> np.ndarray:
         """Return the class of each text ``(samples,)``; where it may have several, truth values ``(samples, classes)``.
 
         Args:
             texts: The texts.
             quick: As in `predict_proba`.
+            progress: As in `fit`.
         """
-        return self.decide(self.predict_proba(texts, quick=quick))
+        return self.decide(self.predict_proba(texts, quick=quick, progress=progress))
 
     def decide(self, probabilities: Float64[np.ndarray, "samples classes"]) -> np.ndarray:
         """Return what `predict` makes of probabilities."""

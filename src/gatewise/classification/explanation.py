@@ -104,7 +104,7 @@ def explain(classifier: Any, text: str, label: Any = None) -> Explanation:
     if not isinstance(text, str):
         raise UsageError(f"text is a {type(text).__name__}: give one text, a str.")
     names = classifier.classes_.tolist()
-    found = classifier.predict_proba([text])[0]
+    found = classifier.predict_proba([text], progress=False)[0]
     if label is not None and label not in names:
         raise UsageError(f"label is {label!r}: give one of the classes, {listed(names)}, or None for the likeliest.")
     explained = int(found.argmax()) if label is None else names.index(label)
@@ -135,7 +135,7 @@ def _occlusion(
     with warnings.catch_warnings():
         # That no token is known may be so only because the one that is was left out.
         warnings.simplefilter("ignore", GatewiseWarning)
-        changed = _log_odds(classifier.predict_proba(without)[:, explained])
+        changed = _log_odds(classifier.predict_proba(without, progress=False)[:, explained])
     falls = _log_odds(np.array([probability]))[0] - changed
     sizes = [min(size, len(tokens) - start) for start in starts]
     each: np.ndarray = np.repeat(falls / sizes, sizes)

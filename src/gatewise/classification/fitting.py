@@ -34,9 +34,8 @@ from gatewise.classification.word_vectors import neighbour_vectors
 from gatewise.datasets import Corpus, Sequences, Vocabulary
 from gatewise.datasets.text.vocabulary import UNKNOWN
 from gatewise.errors import DataError
+from gatewise.progress import Progress
 from gatewise.tables.form import count
-
-Progress = Callable[[float, str], None]
 
 # Shares of the time that the parts take, for the progress.
 _BEFORE_LINEAR, _BEFORE_NETWORKS = 0.02, 0.1

@@ -133,7 +133,10 @@ def classify(
         classifier.fit(learnt, progress=progress)
     if model is not None:
         classifier.save(model, overwrite=force)
-    assessment = assess(classifier, learnt if judged is None else judged, held_out=judged is None)
+    with told(quiet) as progress:
+        assessment = assess(
+            classifier, learnt if judged is None else judged, held_out=judged is None, progress=progress
+        )
     assessment = replace(assessment, part=part or assessment.part)
     for note in assessment.notes:
         say(f"- {note}", quiet)

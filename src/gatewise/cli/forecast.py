@@ -205,7 +205,7 @@ def _give(
 
     out, as_json, force, quiet = ways
     started = time.perf_counter()
-    frame = forecaster.predict(level=levels)
+    frame = forecaster.predict(level=levels, progress=False)
     seconds["forecasting"] = time.perf_counter() - started
     content: dict[str, Any] = {}
     if as_json or not quiet:

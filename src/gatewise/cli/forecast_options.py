@@ -1,6 +1,5 @@
 """Options that ``gatewise forecast``, ``backtest`` and ``predict`` share."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewise.cli.interrupts import raise_if_pressed
+from gatewise.progress import Progress, shown
 
 if TYPE_CHECKING:
     from gatewise.forecasting.forecaster import Forecaster
-    from gatewise.forecasting.rolling import Progress
 
 
 class Mode(StrEnum):
@@ -118,17 +117,12 @@ def write_paths(
 
 
 @contextmanager
-def told(quiet: bool) -> "Iterator[Progress]":
+def told(quiet: bool) -> Iterator[Progress]:
     """Give what is told how far the work is: it shows that where somebody can see it, and answers Ctrl-C."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda share, what: raise_if_pressed()
-        return
-    from gatewise.cli.progress import WorkBar
-
-    with WorkBar() as bar:
+    with shown(not quiet) as show:
 
         def progress(share: float, what: str) -> None:
             raise_if_pressed()
-            bar.update(share, what)
+            show(share, what)
 
         yield progress

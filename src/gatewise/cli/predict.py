@@ -25,7 +25,7 @@ from gatewise.errors import UsageError
 
 if TYPE_CHECKING:
     from gatewise.forecasting.forecaster import Forecaster
-    from gatewise.forecasting.rolling import Progress
+    from gatewise.progress import Progress
     from gatewise.tables import SeriesTable
 
 

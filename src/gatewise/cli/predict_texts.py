@@ -7,18 +7,21 @@ import warnings
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import typer
 
+from gatewise.cli.forecast_options import told
 from gatewise.cli.predictions import columns_of, decided
 from gatewise.cli.text_options import TextsTyped
 from gatewise.cli.wording import without_controls
 from gatewise.errors import GatewiseWarning, UsageError
+from gatewise.progress import silent
 
 if TYPE_CHECKING:
     from gatewise.classification import Explanation
+    from gatewise.progress import Progress
 
 _AT_ONCE = 4096
 
@@ -41,7 +44,8 @@ def predict_texts(model: Path, source: str, typed: TextsTyped) -> None:
     classifier = TextClassifier.load(model)
     names = [str(name) for name in classifier.classes_.tolist()]
     if typed.out is not None:
-        _write(classifier, _all_texts(source, typed), names, typed)
+        with told(typed.quiet) as progress:
+            _write(classifier, _all_texts(source, typed), names, typed, progress)
         say(f"predictions: {typed.out}", typed.quiet)
         return
     plain = not typed.as_json and not typed.explain
@@ -49,22 +53,35 @@ def predict_texts(model: Path, source: str, typed: TextsTyped) -> None:
     empty, batches = 0, _batches(source, typed)
     if source != "-":
         # What cannot be read is told before there is anything to explain.
-        batches = chain([next(batches, [])], batches)
+        batches = chain([next(batches, _Batch([]))], batches)
     if heading:
         say(heading, typed.quiet)
-    with warnings.catch_warnings():
+    # Where the lines are seen, they say how far it is.
+    with warnings.catch_warnings(), told(typed.quiet or source == "-" or sys.stdout.isatty()) as progress:
         # Of every batch, not of the first alone, it is said how many of its texts hold nothing that is known.
         warnings.simplefilter("always", GatewiseWarning)
-        for texts in batches:
-            empty += sum(not text.strip() for text in texts)
-            for line in _lines(classifier, texts, names, typed):
+        for batch in batches:
+            empty += sum(not text.strip() for text in batch.texts)
+            for line in _lines(classifier, batch.texts, names, typed, batch.telling(progress)):
                 typer.echo(line)
             sys.stdout.flush()
     if empty:
         say(f"{empty:,} of the texts {'was' if empty == 1 else 'were'} empty and got no class.", typed.quiet)
 
 
-def _batches(source: str, typed: TextsTyped) -> Iterator[list[str]]:
+class _Batch(NamedTuple):
+    """Some of the texts: which part of all they are, from where to where, in shares."""
+
+    texts: list[str]
+    begins: float = 0.0
+    ends: float = 0.0
+
+    def telling(self, progress: "Progress") -> "Progress":
+        """Return what is to be told how far these texts are, and tells how far all are."""
+        return lambda share, what: progress(self.begins + share * (self.ends - self.begins), what)
+
+
+def _batches(source: str, typed: TextsTyped) -> Iterator[_Batch]:
     """Go through the texts, some at a time; those of a pipe as they come."""
     from gatewise.cli.outputs import say
 
@@ -74,9 +91,8 @@ def _batches(source: str, typed: TextsTyped) -> Iterator[list[str]]:
             raise UsageError("--text names a column, and standard input has a text in each line: leave it out.")
         from gatewise.datasets.text.unlabelled import lines_of_pipe
 
-        yield from lines_of_pipe(
-            sys.stdin.fileno(), "standard input", errors, lambda note: say(f"- {note}", typed.quiet)
-        )
+        lines = lines_of_pipe(sys.stdin.fileno(), "standard input", errors, lambda note: say(f"- {note}", typed.quiet))
+        yield from map(_Batch, lines)
         return
     from gatewise.datasets import read_texts
 
@@ -84,16 +100,22 @@ def _batches(source: str, typed: TextsTyped) -> Iterator[list[str]]:
     for note in found.notes:
         say(f"- {note}", typed.quiet)
     for start in range(0, len(found), _AT_ONCE):
-        yield list(found.texts[start : start + _AT_ONCE])
+        end = min(start + _AT_ONCE, len(found))
+        yield _Batch(list(found.texts[start:end]), start / len(found), end / len(found))
 
 
 def _all_texts(source: str, typed: TextsTyped) -> list[str]:
-    return [text for batch in _batches(source, typed) for text in batch]
+    return [text for batch in _batches(source, typed) for text in batch.texts]
 
 
-def _lines(classifier: Any, texts: list[str], names: list[str], typed: TextsTyped) -> Iterable[str]:
+def _lines(
+    classifier: Any, texts: list[str], names: list[str], typed: TextsTyped, progress: "Progress"
+) -> Iterable[str]:
     """Return what is printed for each of some texts."""
-    for text, predicted, chances in _predicted(classifier, texts, typed.quick):
+    asked = silent if typed.explain else progress
+    for place, (text, predicted, chances) in enumerate(_predicted(classifier, texts, typed.quick, asked)):
+        if typed.explain:
+            progress(place / len(texts), "explaining texts")
         if chances is None:
             yield json.dumps({"predicted": None, "probabilities": None}) if typed.as_json else ""
         elif typed.as_json:
@@ -116,10 +138,14 @@ def _why(classifier: Any, text: str) -> "Explanation":
     return found
 
 
-def _predicted(classifier: Any, texts: list[str], quick: bool) -> Iterator[tuple[str, str, np.ndarray | None]]:
+def _predicted(
+    classifier: Any, texts: list[str], quick: bool, progress: "Progress"
+) -> Iterator[tuple[str, str, np.ndarray | None]]:
     """Go through texts with what they are given; nothing where a text is empty."""
     there = [text for text in texts if text.strip()]
-    chances = classifier.predict_proba(there, quick=quick) if there else np.zeros((0, len(classifier.classes_)))
+    chances = np.zeros((0, len(classifier.classes_)))
+    if there:
+        chances = classifier.predict_proba(there, quick=quick, progress=progress)
     found = iter(zip(decided(classifier, chances), chances, strict=True))
     for text in texts:
         if text.strip():
@@ -129,12 +155,12 @@ def _predicted(classifier: Any, texts: list[str], quick: bool) -> Iterator[tuple
             yield text, "", None
 
 
-def _write(classifier: Any, texts: list[str], names: list[str], typed: TextsTyped) -> None:
+def _write(classifier: Any, texts: list[str], names: list[str], typed: TextsTyped, progress: "Progress") -> None:
     import pandas as pd
 
     from gatewise.cli.outputs import write_csv
 
-    rows = list(_predicted(classifier, texts, typed.quick))
+    rows = list(_predicted(classifier, texts, typed.quick, progress))
     nothing = np.full(len(names), np.nan)
     chances = np.array([nothing if each is None else each for _, _, each in rows]).reshape(len(rows), len(names))
     frame = {"row": np.arange(1, len(rows) + 1), "predicted": [predicted for _, predicted, _ in rows]}

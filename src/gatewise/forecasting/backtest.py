@@ -33,7 +33,8 @@ from gatewise.forecasting.planning import (
     networks_for,
     panel_for,
 )
-from gatewise.forecasting.rolling import Method, Progress, Rolled, roll, values_until
+from gatewise.forecasting.rolling import Method, Rolled, roll, values_until
+from gatewise.progress import Progress, shown
 from gatewise.tables import SeriesTable, read_series
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def backtest(
     refit: bool | int = True,
     level: float | Sequence[float] = LEVELS,
     check_leaks: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
 ) -> Backtest:
     """Forecast from past cutoffs as if each were now, and compare with what came.
 
@@ -108,7 +109,8 @@ def backtest(
         level: The share of values that intervals are to hold, in per cent.
         check_leaks: Whether to do all of it once more with other values in the later half, and refuse a method whose forecasts
             from before that are not the same, bit for bit.
-        progress: Called with the share that is done, from 0 to 1, and with what is being done.
+        progress: True for a bar, on a terminal or in a notebook; False for none; or what is called with the share that is
+            done, from 0 to 1, and with what is being done.
 
     Raises:
         DataError: No series is long enough.
@@ -135,10 +137,10 @@ def backtest(
         methods: list[Method] = [*baselines, *network_methods(plan, networks, refit)]
         return roll(methods, panel, plan.horizon, cutoffs, told)
 
-    told = progress or (lambda share, what: None)
-    rolled = rolled_over(panel, partial(_part, told, 0, 1 + check_leaks))
-    if check_leaks:
-        refuse_leaks(rolled, panel, partial(rolled_over, told=partial(_part, told, 1, 2)))
+    with shown(progress) as told:
+        rolled = rolled_over(panel, partial(_part, told, 0, 1 + check_leaks))
+        if check_leaks:
+            refuse_leaks(rolled, panel, partial(rolled_over, told=partial(_part, told, 1, 2)))
     judged = judge(rolled, panel, plan.network_only)
     levels = tuple(read_levels(level).tolist())
     tested = backtest_of(table, panel, rolled, judged, np.isin(rolled.steps_back, back), levels)

@@ -23,7 +23,8 @@ from gatewise.forecasting.future_rows import with_future
 from gatewise.forecasting.networks.global_networks import TrainedNetworks
 from gatewise.forecasting.networks.network_methods import by_name, forecasts_and_quantiles
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.rolling import Progress, Rolled
+from gatewise.forecasting.rolling import Rolled
+from gatewise.progress import Progress
 from gatewise.tables import SeriesTable
 
 Mode = Literal["fast", "best"]

@@ -22,9 +22,9 @@ from gatewise.forecasting.frames import bounds_columns, forecast_frame, paths_fr
 from gatewise.forecasting.named_methods import baselines_named
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import panel_for
-from gatewise.forecasting.rolling import Progress
 from gatewise.forecasting.time_budget import Budget
 from gatewise.forecasting.validation import validated
+from gatewise.progress import Progress, shown, silent
 from gatewise.tables import SeriesTable, read_series
 from gatewise.tables.form import Fix
 
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gatewise.forecasting.backtest import Backtest
-
-
-def _silent(share: float, what: str) -> None:
-    """Hear how far the work is, where nobody wants to know."""
 
 
 class Forecaster:
@@ -140,12 +136,13 @@ class Forecaster:
                 }
         return found
 
-    def fit(self, series: Any, *, progress: Progress | None = None) -> Self:
+    def fit(self, series: Any, *, progress: Progress | bool = True) -> Self:
         """Choose and train, by what each method's forecasts from past cutoffs were worth.
 
         Args:
             series: A `SeriesTable`, or anything that `gatewise.read_series` takes.
-            progress: Called with the share that is done, from 0 to 1, and with what is being done.
+            progress: True for a bar, on a terminal or in a notebook; False for none; or what is called with the share that
+                is done, from 0 to 1, and with what is being done.
 
         Returns:
             The forecaster itself.
@@ -153,7 +150,8 @@ class Forecaster:
         budget = Budget(self.plan.minutes)
         table = series if isinstance(series, SeriesTable) else read_series(series)
         panel, season_notes = panel_for(self.plan, table)
-        made = validated(self.plan, panel, budget, progress or _silent)
+        with shown(progress) as told:
+            made = validated(self.plan, panel, budget, told)
         rolled, judged = made.rolled, made.judged
         seconds = {"fit": time.perf_counter() - budget.started}
         used, said = covariates_said(table, [method.networks for method in made.networks], made.baselines)
@@ -174,7 +172,7 @@ class Forecaster:
         *,
         future: Any = None,
         networks: bool = False,
-        progress: Progress | None = None,
+        progress: Progress | bool = True,
     ) -> "pd.DataFrame":
         """Forecast the steps after the last value of each series.
 
@@ -185,7 +183,8 @@ class Forecaster:
                 for series, time and these covariates, or anything that `gatewise.read_series` takes. Not needed where the
                 series were given with such rows below their last value.
             networks: Whether to add a column ``gatewise-network``, what the networks alone forecast.
-            progress: Called with the share that is done, from 0 to 1, and with what is being done.
+            progress: True for a bar, on a terminal or in a notebook; False for none; or what is called with the share that
+                is done, from 0 to 1, and with what is being done.
 
         Returns:
             A frame with the columns ``unique_id, ds, gatewise, gatewise-lo-80, gatewise-hi-80, …``; nothing below 0 for a
@@ -196,7 +195,8 @@ class Forecaster:
         """
         horizon = self._steps(horizon)
         levels = read_levels(level) if np.size(level) else np.zeros(0)
-        fitted, ahead = self._at_end(future, horizon, progress or _silent)
+        with shown(progress) as told:
+            fitted, ahead = self._at_end(future, horizon, told)
         middle = combined(ahead.forecasts, fitted.weights)[:, :horizon].ravel()
         reach = fitted.reach(ahead, levels)[:, :, :horizon].reshape(2, len(middle), len(levels))
         columns = bounds_columns("gatewise", levels.tolist(), middle, reach)
@@ -226,7 +226,7 @@ class Forecaster:
             A frame with the columns ``unique_id, ds, path, gatewise``; paths are numbered from 1.
         """
         steps = self._steps(horizon)
-        fitted, ahead = self._at_end(future, steps, _silent)
+        fitted, ahead = self._at_end(future, steps, silent)
         drawn = fitted.paths(ahead, whole_number(paths, "paths"), read_seed(seed))
         return paths_frame(fitted.table, drawn[:, :, :steps])
 

@@ -9,9 +9,8 @@ from jaxtyping import Bool, Float64
 
 from gatewise.errors import UsageError
 from gatewise.forecasting.panel import Panel
+from gatewise.progress import Progress
 
-# Told the share of the work that is done, from 0 to 1, and what is being done.
-Progress = Callable[[float, str], None]
 # A series that has fewer values before a cutoff is not forecast from there: no method has anything to go by.
 LEAST_VALUES = 3
 # The probabilities of the quantiles that a method may give beside its forecast, which is the median among them.

@@ -16,8 +16,9 @@ from gatewise.forecasting.planning import (
     network_methods,
     networks_for,
 )
-from gatewise.forecasting.rolling import Method, Progress, Rolled, roll
+from gatewise.forecasting.rolling import Method, Rolled, roll
 from gatewise.forecasting.time_budget import Budget, WithinBudget, refuse_nothing
+from gatewise.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,7 +69,7 @@ def inspect_classifier(
             for variable, value in zip(reader.network.variables, chosen.weights, strict=True):
                 variable.assign(value)
             found = _by_rows(reader, fitted.vocabulary, asked)
-    chances = dict(zip(names, classifier.predict_proba([text])[0].tolist(), strict=True))
+    chances = dict(zip(names, classifier.predict_proba([text], progress=False)[0].tolist(), strict=True))
     said = ", ".join(f"{chance:.1%} {name}" for name, chance in chances.items())
     note = f"{_which(chosen, known, members)}; the whole classifier says {said}."
     return replace(found, name="text classifier", notes=(note,))

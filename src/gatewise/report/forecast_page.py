@@ -69,7 +69,7 @@ def write_forecast(
         UsageError: The file exists and `force` is not given, or the path is a folder.
         EnvironmentFault: The file cannot be written.
     """
-    forecast, table = forecaster.predict(level=level), forecaster.fitted.table
+    forecast, table = forecaster.predict(level=level, progress=False), forecaster.fitted.table
     write_text(path, forecast_page(table, told, forecast, standing, forecaster.explanation), force)
 
 

@@ -1,14 +1,11 @@
 """How far a run is, told on standard error once it takes longer than a second."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
-# Seconds of work before anything is shown of it.
-SILENT_FOR = 1.0
+from gatewise.progress import SILENT_FOR, Face, TimeLeft, as_clock, can_be_seen, face
 
 _listener: ContextVar[Callable[[float], None] | None] = ContextVar("_listener", default=None)
 
@@ -42,38 +39,30 @@ class Progress:
         self.total = total
         self.title = title
         self.started = time.monotonic()
+        self.left = TimeLeft(1)
         self.listener = _listener.get()
-        self.bar: Any = None
-        self.task: Any = None
+        self.face: Face | None = None
 
     def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
+        if self.face is not None:
+            self.face.close()
 
     def update(self, done: float, logs: dict[str, float]) -> None:
         """Tell how many are done, a part of one included, and the last logs."""
         if self.listener is not None:
             self.listener(min(done / self.total, 1.0))
             return
-        if self.verbose != 1 or time.monotonic() - self.started < SILENT_FOR:
-            return
-        if self.bar is None:
-            self._open()
-        if self.bar is None:
-            return
-        numbers = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
-        self.bar.update(self.task, completed=done, at=min(int(done) + 1, self.total), logs=numbers)
-        # Only now, so that it never shows nothing; once it has begun this does nothing.
-        self.bar.start()
+        self._draw(done, "  ".join(f"{name} {value:.4g}" for name, value in logs.items()))
 
     def compiling(self) -> None:
         """Tell that the program is still being compiled."""
-        self.update(0.0, {})
-        if self.bar is not None:
-            self.bar.update(self.task, logs="compiling")
+        if self.listener is not None:
+            self.listener(0.0)
+            return
+        self._draw(0.0, "compiling")
 
     def finished_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Print one finished epoch, where ``verbose=2`` asks for it."""
@@ -81,21 +70,16 @@ class Progress:
             numbers = " - ".join(f"{name}: {value:.4g}" for name, value in logs.items())
             print(f"Epoch {epoch + 1} - {numbers}")
 
-    def _open(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        console = Console(file=sys.stderr)
-        if not (console.is_terminal or console.is_jupyter):
-            self.verbose = 0
+    def _draw(self, done: float, said: str) -> None:
+        now = time.monotonic()
+        share = min(done / self.total, 1.0)
+        seconds = self.left.estimate(0, share, now)
+        if self.verbose != 1 or now - self.started < SILENT_FOR:
             return
-        self.bar = Bar(
-            TextColumn(f"{self.title} {{task.fields[at]}}/{self.total}"),
-            BarColumn(bar_width=24),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[logs]}"),
-            console=console,
-            transient=True,
-        )
-        self.task = self.bar.add_task("", total=self.total, at=0, logs="")
+        if self.face is None:
+            if not can_be_seen():
+                self.verbose = 0
+                return
+            self.face = face()
+        after = "  ".join(part for part in (as_clock(seconds), said) if part)
+        self.face.show(f"{self.title} {min(int(done) + 1, self.total)}/{self.total}", share, after)

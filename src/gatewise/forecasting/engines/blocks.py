@@ -14,7 +14,8 @@ from gatewise.forecasting.engines.sample import keyed
 from gatewise.forecasting.engines.shared import Shared
 from gatewise.forecasting.frames import bounds_columns, forecast_frame
 from gatewise.forecasting.panel import Panel
-from gatewise.forecasting.rolling import Progress, roll
+from gatewise.forecasting.rolling import roll
+from gatewise.progress import Progress
 from gatewise.tables import SeriesTable
 
 if TYPE_CHECKING:

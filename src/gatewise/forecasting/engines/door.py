@@ -18,10 +18,9 @@ from gatewise.forecasting.engines.order import (
     on_engine,
     order_of,
     read,
-    silent,
 )
 from gatewise.forecasting.engines.shared import Shared, shared_from
-from gatewise.forecasting.rolling import Progress
+from gatewise.progress import Progress, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +35,7 @@ def forecast(
     level: float | Sequence[float] = (80, 95),
     sample: int | None = None,
     future: Any = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
     **options: Unpack[Options],
 ) -> Any:
     """Forecast every series of a table, in blocks, on this machine or on an engine that runs on many.
@@ -55,8 +54,8 @@ def forecast(
         sample: Series that everything is learned from, at most. Default: 2,000.
         future: Rows with the covariates that are known in advance, for the times to forecast: whatever `data` may be. Not
             needed where the series have such rows below their last value.
-        progress: Called with the share that is done, from 0 to 1, and with what is being done; on an engine not within the
-            blocks, as it has a page of its own.
+        progress: True for a bar, on a terminal or in a notebook; False for none; or what is called with the share that is
+            done, from 0 to 1, and with what is being done. On an engine not within the blocks, as it has a page of its own.
         **options: ``mode``, ``network``, ``network_only``, ``baselines``, ``season_length`` and ``seed`` of `Forecaster`;
             ``id_col``, ``time_col``, ``target_col``, ``freq``, ``covariates``, ``fix`` and ``format`` of `read_series`.
 
@@ -79,13 +78,15 @@ def forecast(
     if out is not None:
         out = new_folder(out)
     if engine is None and not any(on_engine(frame) for frame in (data, future)):
-        frame, _ = forecast_here(data, order, progress or silent, future)
+        with shown(progress) as told:
+            frame, _ = forecast_here(data, order, told, future)
         if out is None:
             return frame
         return as_folder(frame, out)
     from gatewise.forecasting.engines.fugue_run import forecast_on
 
-    return forecast_on(engine, data, order, out, future, progress or silent)[0]
+    with shown(progress) as told:
+        return forecast_on(engine, data, order, out, future, told)[0]
 
 
 def forecast_here(data: Any, order: Order, progress: Progress, future: Any = None) -> "tuple[pd.DataFrame, Shared]":

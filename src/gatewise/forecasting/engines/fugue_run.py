@@ -19,12 +19,12 @@ from gatewise import errors
 from gatewise.errors import EnvironmentFault, GatewiseError, UsageError
 from gatewise.forecasting.engines.blocks import forecast_block
 from gatewise.forecasting.engines.lots import Draw, least, lots_of
-from gatewise.forecasting.engines.order import SAMPLE_TAKES, Order, as_folder, on_engine, silent
+from gatewise.forecasting.engines.order import SAMPLE_TAKES, Order, as_folder, on_engine
 from gatewise.forecasting.engines.rows import read_rows
 from gatewise.forecasting.engines.shared import Shared, shared_from
 from gatewise.forecasting.engines.sources import long_frame, with_rows_in_advance
 from gatewise.forecasting.frames import bounds_names
-from gatewise.forecasting.rolling import Progress
+from gatewise.progress import Progress, silent
 
 if TYPE_CHECKING:
     import types

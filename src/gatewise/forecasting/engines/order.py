@@ -17,7 +17,7 @@ from gatewise.forecasting.engines.sample import shared_of
 from gatewise.forecasting.fitted import Mode, Plan
 from gatewise.forecasting.forecaster import Forecaster
 from gatewise.forecasting.future_rows import with_future
-from gatewise.forecasting.rolling import Progress
+from gatewise.progress import Progress
 from gatewise.tables import SeriesTable, read_series
 from gatewise.tables.form import Covariates, Fix, TableFormat, checked_covariates, checked_fixes, checked_format
 
@@ -149,10 +149,6 @@ def no_parquet(path: str, error: Exception) -> DataError:
 def _begins_as_parquet(path: str) -> bool:
     with open(path, "rb") as file:
         return file.read(4) == b"PAR1"
-
-
-def silent(share: float, what: str) -> None:
-    """Hear how far the work is, where nobody wants to know."""
 
 
 def order_of(horizon: int, level: Any, sample: int | None, options: Options) -> Order:

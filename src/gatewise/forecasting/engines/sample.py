@@ -22,9 +22,9 @@ from gatewise.forecasting.networks.local_networks import LocalNetworks
 from gatewise.forecasting.networks.network_methods import NetworkMethod
 from gatewise.forecasting.panel import Panel
 from gatewise.forecasting.planning import panel_for
-from gatewise.forecasting.rolling import Progress
 from gatewise.forecasting.time_budget import Budget
 from gatewise.forecasting.validation import Validated, validated
+from gatewise.progress import Progress
 from gatewise.tables import SeriesTable
 
 

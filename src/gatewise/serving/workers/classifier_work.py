@@ -18,7 +18,7 @@ def predicted(classifier: Any, texts: list[str]) -> dict[str, Any]:
     empty = [place for place, text in enumerate(texts) if not text.strip()]
     if empty:
         raise DataError(f"The text at index {empty[0]} is empty: leave it out.")
-    chances = classifier.predict_proba(texts)
+    chances = classifier.predict_proba(texts, progress=False)
     given = classifier.decide(chances)
     if classifier.multi_label_:
         names = np.array([str(name) for name in classifier.classes_.tolist()], object)

@@ -23,7 +23,7 @@ def described(forecaster: Any) -> dict[str, Any]:
     table = forecaster.fitted.table
     if not table.future.names:
         # Its networks are compiled now, and not while somebody waits for the first answer.
-        forecaster.predict(horizon=1, level=())
+        forecaster.predict(horizon=1, level=(), progress=False)
     numbers = [[name, "FP64", [-1]] for name in bounds_names("gatewise", _LEVELS)]
     return {
         "inputs": [["horizon", "INT64", [1]]],
@@ -43,7 +43,7 @@ def steps(asked: Asked) -> dict[str, Any]:
     forecaster, place, values = loaded(asked), _place(asked), list(asked["values"])
     said = []
     for value in asked["rows"]:
-        frame = _told(asked, forecaster, place, values).predict(horizon=1, level=())
+        frame = _told(asked, forecaster, place, values).predict(horizon=1, level=(), progress=False)
         said.append(float(frame["gatewise"].iloc[place]))
         values.append(value)
     return {"said": said}
@@ -53,7 +53,9 @@ def forecast(asked: Asked) -> dict[str, Any]:
     """Return the forecast of one series after the ``values`` told so far, by the names of its columns."""
     forecaster, place = loaded(asked), _place(asked)
     steps = asked["horizon"]
-    frame = _told(asked, forecaster, place, asked["values"]).predict(horizon=steps, level=asked["levels"])
+    frame = _told(asked, forecaster, place, asked["values"]).predict(
+        horizon=steps, level=asked["levels"], progress=False
+    )
     return _columns(frame.iloc[place * steps : (place + 1) * steps])
 
 
@@ -135,5 +137,5 @@ def _columns(frame: Any) -> dict[str, list[Any]]:
 
 def predicted(forecaster: Any, horizon: int) -> dict[str, Any]:
     """Return the forecast of all series, with intervals."""
-    columns = _columns(forecaster.predict(horizon=horizon, level=_LEVELS))
+    columns = _columns(forecaster.predict(horizon=horizon, level=_LEVELS, progress=False))
     return {name: [[len(column)], column] for name, column in columns.items()}

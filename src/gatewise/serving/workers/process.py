@@ -16,12 +16,11 @@ import threading
 from collections.abc import Callable
 from typing import IO, Any
 
+from gatewise.progress import Progress
 from gatewise.serving.terms import long_json
 from gatewise.serving.watch import logs
 
 LOG = logging.getLogger("gatewise.serving")
-
-Progress = Callable[[float, str], None]
 
 
 def read_message(source: IO[bytes]) -> Any:

@@ -2,13 +2,14 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gatewise.errors import GatewiseError, UsageError
+from gatewise.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from gatewise.forecasting.forecaster import Forecaster
     from gatewise.tables import SeriesTable
 
-Progress = Callable[[float, str], None]
 
 # Of more series, and of longer ones, the page shows a part; the CSV has all.
 MOST_SERIES = 24
@@ -77,7 +77,7 @@ def forecast(asked: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         forecaster = Forecaster(asked["horizon"], minutes=asked.get("minutes"))
         reading = time.perf_counter() - started
         forecaster.fit(table, progress=lambda share, what: progress(0.97 * share, what))
-        frame = forecaster.predict(level=asked["level"])
+        frame = forecaster.predict(level=asked["level"], progress=False)
     except GatewiseError as error:
         return {"refused": _refusal(error, asked)}
     seconds = {"reading the table": reading, "choosing and training": time.perf_counter() - started - reading}

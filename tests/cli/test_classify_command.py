@@ -10,6 +10,7 @@ import gatewise as gw
 from gatewise.cli.app import run
 from gatewise.cli.classifier_options import ClassifierTyped, asked_for
 from made_texts import made
+from terminals import on_a_terminal
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +55,16 @@ def test_figures_files_and_remarks(typed, tmp_path):
     assert all((float(row["p(good)"]) > 0.5) == (row["predicted"] == "good") for row in rows)
     assert out.splitlines()[0].split(" (")[0] in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert (tmp_path / "moods" / "manifest.json").exists()
+
+
+def test_a_terminal_sees_how_far_learning_and_judging_are(typed, monkeypatch):
+    monkeypatch.setattr("gatewise.progress.SILENT_FOR", 0.0)
+    with on_a_terminal() as seen:
+        assert run(["classify", "train.csv", "--test", "test.csv"]) == 0
+    assert [what in seen[0] for what in ("words ", "reading texts ")] == [True, True]
+    with on_a_terminal() as seen:
+        assert run(["classify", "train.csv", "--test", "test.csv", "--quiet"]) == 0
+    assert seen == [""]
 
 
 def test_predictions_name_the_rows_of_the_file_as_predict_does(typed, tmp_path):

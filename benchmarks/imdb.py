@@ -15,7 +15,7 @@ from pathlib import Path
 import publish
 
 RESULTS = publish.RESULTS / "imdb.json"
-FORMAT = 1
+FORMAT = 2
 SPLITS = ("official", "published")
 SEED = 0
 
@@ -30,7 +30,7 @@ def one(job):
     known = recipe(job["recipe"])
     numbers = Numbers(gw.datasets.imdb(split=job["split"]), rank_all=job["split"] == "published")
     member = run_member(
-        known.build(), known, numbers.of(known), gw.member_seed(SEED, job["member"]), lambda share: None
+        known.build(job["dialect"]), known, numbers.of(known), gw.member_seed(SEED, job["member"]), lambda share: None
     )
     print(json.dumps(member._asdict()))
 
@@ -70,12 +70,12 @@ def kept():
     return {"format": FORMAT, "seed": SEED, "rows": [], "linear": {}}
 
 
-def row_of(content, name, split):
-    """Return the row of a recipe on a split, made where there is none."""
+def row_of(content, name, split, dialect):
+    """Return the row of a recipe on a split in a dialect, made where there is none."""
     for row in content["rows"]:
-        if (row["recipe"], row["split"]) == (name, split):
+        if (row["recipe"], row["split"], row["dialect"]) == (name, split, dialect):
             return row
-    content["rows"].append({"recipe": name, "split": split, "members": {}})
+    content["rows"].append({"recipe": name, "split": split, "dialect": dialect, "members": {}})
     return content["rows"][-1]
 
 
@@ -87,6 +87,9 @@ def main():
     parser.add_argument("--recipe", nargs="+", choices=known, default=known, metavar="NAME")
     parser.add_argument("--split", nargs="+", choices=SPLITS, default=list(SPLITS))
     parser.add_argument("--members", type=int, default=5)
+    parser.add_argument(
+        "--dialect", choices=("keras3", "keras2"), default="keras3", help="keras2 takes four times as long"
+    )
     parser.add_argument("--most", type=int, help="end after so many members; they are kept")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -102,11 +105,12 @@ def main():
             keep(content)
         for member in range(arguments.members):
             for name in arguments.recipe:
-                if str(member) in row_of(kept(), name, split)["members"] or done == arguments.most:
+                if str(member) in row_of(kept(), name, split, arguments.dialect)["members"] or done == arguments.most:
                     continue
-                result = child({"recipe": name, "split": split, "member": member})
+                job = {"recipe": name, "split": split, "member": member, "dialect": arguments.dialect}
+                result = child(job)
                 content = kept()
-                row_of(content, name, split)["members"][str(member)] = result
+                row_of(content, name, split, arguments.dialect)["members"][str(member)] = result
                 keep(content)
                 done += 1
                 print(f"{split}, {name}, member {member}: {result['accuracy']:.2%}", file=sys.stderr, flush=True)

@@ -15,7 +15,8 @@ REVIEWS = {"official": "25,000 to train, 25,000 to test", "published": "16,750 t
 def rows(content, split):
     """Return a row for each recipe on a split, in the order of the recipes, and one for each linear model."""
     table = []
-    for row in sorted((row for row in content["rows"] if row["split"] == split), key=lambda row: _place(row["recipe"])):
+    chosen = [row for row in content["rows"] if row["split"] == split]
+    for row in sorted(chosen, key=lambda row: (_place(row["recipe"]), row["dialect"] != "keras3")):
         members = list(row["members"].values())
         accuracies = sorted(member["accuracy"] for member in members)
         known = recipe(row["recipe"])
@@ -23,7 +24,7 @@ def rows(content, split):
         spread = "" if len(members) == 1 else f" ({percent(accuracies[0])}–{percent(accuracies[-1])})"
         table.append(
             [
-                f"`{row['recipe']}`",
+                f"`{row['recipe']}`" + ("" if row["dialect"] == "keras3" else f", dialect {row['dialect']}"),
                 str(len(members)),
                 f"{percent(median(accuracies))}{spread}",
                 "–" if known.published is None else percent(known.published),

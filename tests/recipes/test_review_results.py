@@ -76,17 +76,22 @@ def test_the_published_table_judges_medians_of_enough_seeds(monkeypatch):
     def members(*accuracies):
         return {str(place): made_member(accuracy)._asdict() for place, accuracy in enumerate(accuracies)}
 
+    def row(name, *accuracies, dialect="keras3"):
+        return {"recipe": name, "split": "official", "dialect": dialect, "members": members(*accuracies)}
+
     content = {
         "rows": [
-            {"recipe": "imdb-gru", "split": "official", "members": members(0.87)},
-            {"recipe": "imdb-lstm", "split": "official", "members": members(0.85, 0.8631, 0.86, 0.87, 0.88)},
-            {"recipe": "imdb-lstm-dropout", "split": "official", "members": members(*[0.8505] * 5)},
-            {"recipe": "imdb-cnn-lstm", "split": "official", "members": members(0.9)},
+            row("imdb-gru", 0.87),
+            row("imdb-lstm", 0.88, dialect="keras2"),
+            row("imdb-lstm", 0.85, 0.8631, 0.86, 0.87, 0.88),
+            row("imdb-lstm-dropout", *[0.8505] * 5),
+            row("imdb-cnn-lstm", 0.9),
         ],
         "linear": {"official": [{"name": "bag", "accuracy": 0.91, "log_loss": 0.2, "seconds": 31.4}]},
     }
     assert imdb_tables.rows(content, "official") == [
         ["`imdb-lstm`", "5", "86.31 (85.00–88.00)", "86.79", "-0.48", "0.300", "10.0", "reached"],
+        ["`imdb-lstm`, dialect keras2", "1", "88.00", "86.79", "+1.21", "0.300", "10.0", "too few seeds"],
         ["`imdb-lstm-dropout`", "5", "85.05 (85.05–85.05)", "85.56", "-0.51", "0.300", "10.0", "not reached"],
         ["`imdb-cnn-lstm`", "1", "90.00", "86.36", "+3.64", "0.300", "10.0", "too few seeds"],
         ["`imdb-gru`", "1", "87.00", "–", "–", "0.300", "10.0", "–"],

@@ -240,11 +240,11 @@ class TestForecast:
         assert (status, out, err.splitlines()[-1]) == (130, "", "interrupted")
 
     def test_the_bar_says_what_is_done(self, typed, monkeypatch):
-        monkeypatch.setattr("gatewise.progress.SILENT_FOR", 0.0)
+        assert progress.SILENT_FOR == 1.0
+        monkeypatch.setattr(progress, "SILENT_FOR", 0.0)
         with on_a_terminal() as seen:
             assert run([*AIRLINE, "--out", "f.csv"]) == 0
         assert "SeasonalNaive" in seen[0]
-        assert progress.SILENT_FOR == 1.0
 
 
 class TestBacktest:

@@ -33,6 +33,8 @@ RUN, HELD_OUT = 250, 2
 PEERS = ("TF-IDF + logistic regression", "fastText", "fastText, autotuned")
 KERAS = ("Keras, bidirectional LSTM", "Keras, convolution")
 LINEAR, NB_SVM = "linear part", "its NB-SVM alone"
+# Before gatewise is loaded, which puts the Keras of this process and its children on JAX.
+BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
 ONE_TEXT = "Not a bad film, but the end is weak."
 
 
@@ -131,7 +133,8 @@ def peak_megabytes():
 def peer(python, name, files, autotune, seed=0):
     """Run a peer in its own Python; return its cell."""
     command = [python, str(HERE / "classify_peers.py"), name, str(files), str(autotune), str(seed)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    backend = {**os.environ, "KERAS_BACKEND": BACKEND}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=backend)
     if done.returncode:
         return {"name": name, "message": (done.stderr.strip().splitlines() or ["no output"])[-1][:200]}
     return {"name": name, **json.loads(done.stdout.splitlines()[-1])}

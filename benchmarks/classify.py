@@ -184,7 +184,7 @@ def table(content):
         reached = cell.get("accuracies", ())
         seeds = f"; {len(reached)} seeds: {100 * reached[0]:.1f} to {100 * reached[-1]:.1f}" if len(reached) > 1 else ""
         yield [
-            cell["name"],
+            f"{cell['name']} ({cell['version']})" if "version" in cell else cell["name"],
             f"{100 * cell['accuracy']:.2f} % ({low:.2f} to {high:.2f}{seeds})",
             f"{cell['log_loss']:.4f}",
             f"{cell['calibration_error']:.4f}",

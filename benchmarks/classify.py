@@ -56,8 +56,11 @@ def split(fold, data):
 
 def nb_svm(classifier, texts):
     """Ask the first of the linear models alone, that of runs of words."""
-    model = next(model for model, _ in classifier.linear_.model)
-    second = 1 / (1 + np.exp(-model.scores(classifier.vocabulary_.words_of(texts)).astype(float)))
+    from gatewise.classification.linear_views import LinearViews
+
+    # As views, so that a part of the texts is in memory at a time.
+    alone = LinearViews(tuple(model for model, _ in classifier.linear_.model)[:1], (1.0,))
+    second = 1 / (1 + np.exp(-alone.scores(classifier.vocabulary_.words_of(texts)).astype(float)))
     return np.concatenate([1 - second, second], axis=1)
 
 
